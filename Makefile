@@ -1,0 +1,233 @@
+# weft - build, install, test.  One file, no recursion.
+#
+#   make                 build/weft and build/weft.so
+#   make check           all tests (sets itself up: make deps)
+#   make demo            a private Slurm cluster, a real workflow on it, the result
+#   make bench           the measured figures
+#   make install         DESTDIR=, prefix= and the other GNU names
+#   make lint check-layers schema clean help
+#
+# VARIANT=release|debug|san|cov   DEPS=no (packagers: check for no packages)
+
+VARIANT ?= release
+DEPS ?= yes
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+VERSION := 0.1.0
+
+# ---- tools and flags ---------------------------------------------------------
+
+CC := gcc
+MPICC ?= mpicc
+AR ?= ar
+INSTALL ?= install
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wold-style-definition -Wpointer-arith -Wundef -Wvla -Wwrite-strings \
+	-Wformat=2 -Wno-format-nonliteral -Wimplicit-fallthrough -Wlogical-op \
+	-Wduplicated-cond -Wnull-dereference
+WERROR ?= -Werror
+
+ifeq ($(VARIANT),release)
+B := build
+CFLAGS ?= -O2 -g
+else ifeq ($(VARIANT),debug)
+B := build/debug
+CFLAGS ?= -O0 -g3
+else ifeq ($(VARIANT),san)
+B := build/san
+CFLAGS ?= -O1 -g
+VFLAGS := -fsanitize=address,undefined -fno-omit-frame-pointer \
+	-fno-sanitize-recover=undefined
+else ifeq ($(VARIANT),cov)
+B := build/cov
+CFLAGS ?= -O0 -g
+VFLAGS := --coverage
+else
+$(error VARIANT=$(VARIANT): use release, debug, san or cov)
+endif
+
+CPPFLAGS_ALL = -D_GNU_SOURCE -DWEFT_VERSION='"$(VERSION)"' -Ilibs -I. $(CPPFLAGS)
+CFLAGS_ALL = -std=gnu11 -fPIC -fstack-protector-strong $(WARN) $(WERROR) $(CFLAGS) $(VFLAGS)
+LDFLAGS_ALL = $(VFLAGS) $(LDFLAGS) -Wl,--as-needed
+COMPILE = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# ---- rooms -------------------------------------------------------------------
+# What each room may see: its includes and its link line (make check-layers).
+
+SEES_base :=
+SEES_yaml := base
+SEES_conf := base
+SEES_expr := base
+SEES_topo := base
+SEES_discover := topo base
+SEES_stage := base
+SEES_spec := yaml expr base
+SEES_place := topo base
+SEES_bind := place topo base
+SEES_ticket := place topo base
+SEES_cluster := yaml base
+SEES_slurm := cluster yaml base
+SEES_select := spec conf cluster yaml expr base
+SEES_journal := spec yaml expr base
+SEES_report := journal select spec conf cluster yaml expr base
+SEES_engine := select journal stage ticket bind place topo spec conf cluster yaml expr base
+SEES_spank := ticket bind place topo conf base
+
+# The outside library of a room, if any.
+LINK_yaml := -lyaml
+LINK_discover := -lhwloc
+LINK_slurm := -ldl
+LINK_select := -ljansson
+LINK_journal := -ljansson
+LINK_report := -ljansson
+LINK_expr := -lm
+LINK_spec := -lm
+LINK_select += -lm
+
+# In link order. discover is the half of topo/ that knows hwloc.
+ROOMS := engine report journal select slurm cluster spec expr yaml stage ticket bind \
+	place discover topo conf base
+
+SRC_discover := $(wildcard libs/topo/discover*.c)
+SRC_topo := $(filter-out $(SRC_discover),$(wildcard libs/topo/*.c))
+$(foreach r,$(filter-out discover topo,$(ROOMS)),$(eval SRC_$(r) := $(wildcard libs/$(r)/*.c)))
+$(foreach r,$(ROOMS),$(eval OBJ_$(r) := $(SRC_$(r):%.c=$(B)/obj/%.o)))
+ARCHIVE = $(patsubst %,$(B)/lib/libweft_%.a,$(1))
+ARCHIVES := $(call ARCHIVE,$(ROOMS))
+
+COMMAND_SRC := $(wildcard plugin/command/*.c)
+COMMAND_OBJ := $(COMMAND_SRC:%.c=$(B)/obj/%.o)
+COMMAND_LIBS := -lyaml -lhwloc -ljansson -ldl -lm -lpthread
+SPANK_SRC := $(wildcard plugin/spank/*.c)
+SPANK_OBJ := $(SPANK_SRC:%.c=$(B)/obj/%.o)
+
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+UNIT := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/%)
+TOOL_SRC := $(wildcard tests/tools/*.c)
+TOOLS := $(TOOL_SRC:tests/tools/%.c=$(B)/tests/%)
+EXAMPLE := $(B)/examples/augmentation/gray-scott
+EXAMPLE_SRC := $(wildcard contrib/examples/augmentation/*.c)
+
+# ---- building ----------------------------------------------------------------
+
+.PHONY: all deps check check-layers demo bench lint install uninstall schema clean \
+	help dist
+all: $(B)/weft $(B)/weft.so
+
+# Compiling waits for the packages; check and demo also need what they run.
+ifeq ($(DEPS),yes)
+NEED := $(if $(filter check demo bench bench-%,$(MAKECMDGOALS)),,--build)
+STAMP := build/.deps$(NEED)
+$(STAMP): contrib/deps
+	@mkdir -p $(@D)
+	@contrib/deps $(NEED)
+	@touch $@
+endif
+deps:
+	@contrib/deps
+
+$(B)/obj/%.o: %.c Makefile | $(STAMP)
+	@mkdir -p $(@D)
+	$(COMPILE)
+
+define room_rule
+$(B)/lib/libweft_$(1).a: $(OBJ_$(1)) Makefile
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$(AR) rcs $$@ $(OBJ_$(1))
+endef
+$(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
+
+$(B)/weft: $(COMMAND_OBJ) $(ARCHIVES)
+	$(CC) $(LDFLAGS_ALL) -Wl,-z,now -pie -o $@ $(COMMAND_OBJ) $(ARCHIVES) $(COMMAND_LIBS)
+
+# Only plugin_* and slurm_spank_* leave weft.so; it links none of libyaml, hwloc,
+# libslurm.
+$(B)/weft.so: $(SPANK_OBJ) plugin/spank/weft.lds $(call ARCHIVE,$(SEES_spank))
+	$(CC) $(LDFLAGS_ALL) -shared -Wl,-z,now -Wl,-z,defs \
+		-Wl,--version-script=plugin/spank/weft.lds \
+		-Wl,--unresolved-symbols=ignore-in-object-files -o $@ $(SPANK_OBJ) \
+		$(call ARCHIVE,$(SEES_spank))
+
+$(B)/examples/augmentation/gray-scott: $(EXAMPLE_SRC) $(wildcard contrib/examples/augmentation/*.h) | $(STAMP)
+	@mkdir -p $(@D)
+	$(MPICC) -O3 -std=gnu11 -Wall -Wextra $(WERROR) -o $@ $(EXAMPLE_SRC) -lm
+
+# ---- tests -------------------------------------------------------------------
+
+$(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $< $(EXTRA_$*) $(ARCHIVES) -lcheck -lsubunit -lrt $(COMMAND_LIBS)
+
+$(B)/tests/%: $(B)/obj/tests/tools/%.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -rdynamic -o $@ $< $(ARCHIVES) $(COMMAND_LIBS)
+
+check: all $(UNIT) $(TOOLS) $(if $(filter release,$(VARIANT)),$(EXAMPLE))
+	@BUILD=$(B) VARIANT=$(VARIANT) tests/run $(TESTS)
+
+check-layers: $(ARCHIVES)
+	@BUILD=$(B) tests/layers $(foreach r,$(ROOMS) spank,'$(r):$(SEES_$(r)):$(LINK_$(r))')
+
+lint:
+	@tests/lint
+
+demo: all $(EXAMPLE)
+	@BUILD=$(B) contrib/demo
+
+bench: all
+	@BUILD=$(B) tests/bench/run
+
+schema: $(B)/weft
+	$(B)/weft schema > conf/weft.schema.json
+	@BUILD=$(B) tests/fields-man --write
+
+# ---- installing --------------------------------------------------------------
+
+prefix ?= /usr/local
+exec_prefix ?= $(prefix)
+bindir ?= $(exec_prefix)/bin
+libdir ?= $(exec_prefix)/lib
+datarootdir ?= $(prefix)/share
+datadir ?= $(datarootdir)
+mandir ?= $(datarootdir)/man
+docdir ?= $(datarootdir)/doc/weft
+sysconfdir ?= /etc
+# Where this distribution's Slurm looks for plug-ins.
+slurmplugindir ?= $(firstword $(wildcard /usr/lib/$(shell $(CC) -print-multiarch)/slurm-wlm \
+	/usr/lib64/slurm /usr/lib/$(shell $(CC) -print-multiarch)/slurm /usr/lib/slurm) \
+	$(libdir)/slurm)
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(slurmplugindir) \
+		$(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man8 \
+		$(DESTDIR)$(datadir)/weft $(DESTDIR)$(docdir)
+	$(INSTALL) -m 755 $(B)/weft $(DESTDIR)$(bindir)/weft
+	$(INSTALL) -m 755 $(B)/weft.so $(DESTDIR)$(slurmplugindir)/weft.so
+	$(INSTALL) -m 644 $(wildcard man/*.1) $(DESTDIR)$(mandir)/man1
+	$(INSTALL) -m 644 $(wildcard man/*.5) $(DESTDIR)$(mandir)/man5
+	$(INSTALL) -m 644 $(wildcard man/*.8) $(DESTDIR)$(mandir)/man8
+	$(INSTALL) -m 644 $(wildcard conf/*) $(DESTDIR)$(datadir)/weft
+	$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE $(DESTDIR)$(docdir)
+
+uninstall:
+	rm -f $(DESTDIR)$(bindir)/weft $(DESTDIR)$(slurmplugindir)/weft.so
+	rm -f $(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(wildcard man/*.1)))
+	rm -f $(addprefix $(DESTDIR)$(mandir)/man5/,$(notdir $(wildcard man/*.5)))
+	rm -f $(addprefix $(DESTDIR)$(mandir)/man8/,$(notdir $(wildcard man/*.8)))
+	rm -rf $(DESTDIR)$(datadir)/weft $(DESTDIR)$(docdir)
+
+dist:
+	@mkdir -p build
+	git archive --prefix=weft-$(VERSION)/ -o build/weft-$(VERSION).tar.gz HEAD
+
+clean:
+	rm -rf build
+
+help:
+	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

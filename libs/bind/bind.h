@@ -1,0 +1,41 @@
+/*
+ * bind - applies a placed task to the calling process.
+ *
+ * CPU affinity, memory policy, and the environment that names GPUs, threads and
+ * NICs.  Split in two so that a SPANK plug-in can do the first part where it may
+ * allocate and the second in the forked child: prepare() makes plain data,
+ * apply() is async-signal-safe.
+ *
+ * Ownership: plain data.  Errors: apply returns a static reason or NULL.
+ * Runs as: the task's user, in the task's process.
+ */
+#ifndef WEFT_BIND_H
+#define WEFT_BIND_H
+
+#include "place/place.h"
+
+#define WEFT_BIND_MAX_VARS 16
+struct weft_bind_var {
+	char name[40];
+	char value[512];
+};
+struct weft_binding {
+	struct weft_cpuset cpus;
+	uint64_t nodemask[16]; /* 1,024 memory nodes by OS index */
+	enum weft_place_memory memory;
+	struct weft_bind_var var[WEFT_BIND_MAX_VARS];
+	size_t n_vars;
+	bool borrowed; /* the model is another machine's: environment only */
+};
+
+/* cpus_per_task for OMP_NUM_THREADS; visible: what the launcher already put in
+ * CUDA_VISIBLE_DEVICES and the like (NULL: nothing): values name devices the way
+ * that list counts. */
+int weft_bind_prepare(const struct weft_machine *m, const struct weft_placed_task *t,
+	const struct weft_place_step *step, bool borrowed, struct weft_binding *out,
+	struct weft_err *err);
+/* sched_setaffinity, set_mempolicy. NULL, or a static text of what failed with
+ * errno set. Doesn't touch the environment. */
+const char *weft_bind_apply(const struct weft_binding *b);
+
+#endif

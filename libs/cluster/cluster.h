@@ -1,0 +1,91 @@
+/*
+ * cluster - a snapshot of partitions, nodes, GRES and limits as plain data.
+ *
+ * From live Slurm (room slurm) or from a YAML file (`weft cluster --save`), so
+ * that planning works anywhere.  Nodes of a file are written as host lists with
+ * shared attributes; in memory every node stands by itself.
+ *
+ * Ownership: the snapshot owns all (one arena).  Units: bytes, seconds, counts.
+ * Errors: WEFT_ESPEC with file and line for a file.  Threads: read-only once
+ * built.  Runs as: the user.
+ */
+#ifndef WEFT_CLUSTER_H
+#define WEFT_CLUSTER_H
+
+#include "base/base.h"
+
+#define WEFT_CLUSTER_MAX_GPU_TYPES 8
+
+enum weft_node_state { WEFT_NODE_IDLE, WEFT_NODE_MIXED, WEFT_NODE_ALLOCATED, WEFT_NODE_DOWN };
+
+struct weft_gpus {
+	const char *type; /* "a100"; "" where the site names none */
+	unsigned count;
+	unsigned used;
+};
+
+struct weft_node {
+	const char *name;
+	enum weft_node_state state; /* DOWN: drained, down, maintenance: not to be had */
+	const char *reason;	    /* of DOWN, as Slurm says it; "" */
+	unsigned cpus, cores, sockets, threads_per_core;
+	unsigned cpus_used;
+	uint64_t mem, mem_used, tmp;
+	const char *const *feature;
+	size_t n_features;
+	struct weft_gpus gpus[WEFT_CLUSTER_MAX_GPU_TYPES];
+	size_t n_gpu_types;
+	unsigned n_gpus; /* sum */
+};
+
+struct weft_partition {
+	const char *name;
+	bool up, is_default, exclusive;
+	int64_t max_time, default_time; /* 0: no limit, none */
+	unsigned min_nodes, max_nodes;	/* max 0: no limit */
+	uint64_t max_mem_per_node, def_mem_per_cpu, def_mem_per_node; /* 0: none */
+	unsigned max_cpus_per_node;				      /* 0: none */
+	const char *const *allow_accounts, *const *deny_accounts, *const *allow_groups,
+		*const *allow_qos; /* n 0: all */
+	size_t n_allow_accounts, n_deny_accounts, n_allow_groups, n_allow_qos;
+	unsigned *node; /* indices */
+	size_t n_nodes;
+};
+
+struct weft_license {
+	const char *name;
+	unsigned total, used;
+};
+
+struct weft_cluster {
+	struct weft_arena arena;
+	const char *name, *slurm_version;
+	double taken; /* when, seconds since the epoch; 0: not said */
+	unsigned max_array_size; /* 0: unknown */
+	bool select_by_memory;	 /* memory is a consumable resource */
+	struct weft_partition *partition;
+	size_t n_partitions;
+	struct weft_node *node;
+	size_t n_nodes;
+	struct weft_license *license;
+	size_t n_licenses;
+};
+
+int weft_cluster_load(const char *path, struct weft_cluster **c, struct weft_err *err);
+int weft_cluster_parse(const char *file, const char *text, size_t n,
+	struct weft_cluster **c, struct weft_err *err);
+/* The YAML that load reads: same snapshot, same bytes; like nodes share a line. */
+int weft_cluster_print(const struct weft_cluster *c, struct weft_str *out);
+void weft_cluster_free(struct weft_cluster *c);
+const struct weft_partition *weft_cluster_partition(const struct weft_cluster *c,
+	const char *name);
+
+/* Host lists as Slurm writes them: "c[1-3,7],g01". expand: malloced array of
+ * malloced names, at most max (error beyond).  compress keeps the given order
+ * where it can't be folded. */
+int weft_hostlist_expand(const char *list, size_t max, char ***name, size_t *n,
+	struct weft_err *err);
+void weft_hostlist_free(char **name, size_t n);
+char *weft_hostlist_compress(const char *const *name, size_t n);
+
+#endif

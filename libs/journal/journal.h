@@ -1,0 +1,189 @@
+/*
+ * journal - the run directory, the append-only record of a run, completion
+ * records.
+ *
+ *   RUN/run.json        who, when, which file, --set, --overlay (written once)
+ *   RUN/workflow.yaml   the file as it was
+ *   RUN/plan.json       what select decided (written once)
+ *   RUN/journal/        JSON lines, one writer a file, each line checksummed
+ *   RUN/stop            the stop marker: nothing new starts
+ *   RUN/steps/STEP/     a step without a sweep
+ *   RUN/steps/STEP/ID/  a member (STEP/XX/ID where there are over 1,000)
+ *     stdout stderr     of the step
+ *     work/             working directory with scratch: shared
+ *     out/              published outputs
+ *     done.json         completion record, complete or absent
+ *
+ * Run directories live on shared file systems where locks can't be trusted:
+ * numbers are claimed with mkdir, files have one writer, readers merge.
+ *
+ * Ownership: as said at each.  Errors: WEFT_ESYS; WEFT_ESPEC for a damaged
+ * record.  Threads: one writer object a thread.  Runs as: the user.
+ */
+#ifndef WEFT_JOURNAL_H
+#define WEFT_JOURNAL_H
+
+#include "spec/spec.h"
+
+/* ---- run directory ----------------------------------------------------- */
+
+struct weft_run {
+	char *dir;    /* absolute */
+	char *id;     /* "heat-surrogate/3" */
+	char *name;
+	unsigned number;
+	char *file;   /* the workflow file, absolute, as it was given */
+	char *workdir; /* its folder */
+	char **set;
+	size_t n_set;
+	char **overlay; /* copies inside the run directory, in order */
+	size_t n_overlay;
+	char *user;
+	char *version; /* of weft */
+	bool local;
+	double created;
+};
+struct weft_run_new {
+	const char *parent; /* "weft-runs", made if missing */
+	const char *name;   /* workflow's */
+	const char *file, *dir;
+	const char *source; /* text of the workflow file */
+	size_t source_len;
+	const char *const *set, *const *overlay;
+	size_t n_set, n_overlay;
+	bool local;
+	const char *plan_json;
+};
+/* Claims PARENT/NAME/N with the next free N and fills it. */
+int weft_run_create(const struct weft_run_new *def, struct weft_run **run,
+	struct weft_err *err);
+/* dir: a run directory; or PARENT/NAME (latest N); or NAME, NAME/N below parent. */
+int weft_run_open(const char *dir, const char *parent, struct weft_run **run,
+	struct weft_err *err);
+void weft_run_free(struct weft_run *run);
+/* The workflow and plan text that the run was made from. */
+int weft_run_workflow(const struct weft_run *run, struct weft_workflow **wf,
+	struct weft_errs *errs);
+int weft_run_plan_text(const struct weft_run *run, char **text, size_t *n,
+	struct weft_err *err);
+/* Folder of a step or member (member NULL: step without a sweep), malloced;
+ * not made. */
+char *weft_run_step_dir(const struct weft_run *run, const struct weft_step *step,
+	const struct weft_member *member);
+/* Stop marker: reason in one line. 1: not stopped. reason malloced. */
+int weft_run_stop(const struct weft_run *run, const char *reason, struct weft_err *err);
+int weft_run_stopped(const struct weft_run *run, char **reason);
+
+/* ---- completion records ------------------------------------------------ */
+
+enum weft_state {
+	WEFT_STATE_NONE,      /* nothing known: waiting */
+	WEFT_STATE_SUBMITTED, /* a job of it is queued */
+	WEFT_STATE_STAGING,
+	WEFT_STATE_RUNNING,
+	WEFT_STATE_DONE,
+	WEFT_STATE_FAILED,
+	WEFT_STATE_SKIPPED,   /* `when` was false, or a skip spread */
+	WEFT_STATE_NOT_RUN,   /* something it needs failed, or the run was stopped */
+	WEFT_STATE_CANCELLED,
+	WEFT_STATE_LOST,      /* its job is gone without a record */
+};
+const char *weft_state_name(enum weft_state s); /* "done", "not run" ... */
+
+struct weft_record {
+	enum weft_state state;
+	enum weft_code code;	/* kind of failure: 1 step failed, 5 staging ... */
+	char *step, *member;	/* member "" without a sweep */
+	int exit_status;	/* of the program; -1: none */
+	int signal;		/* 0: none */
+	char *reason;		/* one line for people; "" */
+	char *job;		/* "1234" "1234_7"; "" local */
+	unsigned attempt;
+	char *digest;		/* of definition and inputs */
+	char *hosts;		/* host list where it ran */
+	char *placement;	/* one line: tasks, cpus, gpus, applied or why not; "" */
+	double queued, started, ended; /* submission, launch, end */
+	uint64_t staged_in, staged_out; /* bytes */
+	double stage_seconds;
+	struct weft_record_output {
+		char *name, *path; /* absolute; for a glob its folder */
+		uint64_t bytes, files;
+	} *output;
+	size_t n_outputs;
+};
+/* dir: the step's or member's folder. read: 1 when there is none. */
+int weft_record_write(const char *dir, const struct weft_record *r, struct weft_err *err);
+int weft_record_read(const char *dir, struct weft_record **r, struct weft_err *err);
+void weft_record_free(struct weft_record *r);
+/* Digest of a step's definition: everything that makes it what it is. */
+int weft_record_digest(const struct weft_workflow *wf, const struct weft_step *step,
+	const struct weft_member *member, char hex[WEFT_DIGEST_HEX], struct weft_err *err);
+
+/* Last value of a metric in a JSON-lines file. 1: missing. */
+int weft_metric_last(const char *file, const char *name, struct weft_value *out,
+	struct weft_err *err);
+
+/* ---- journal ----------------------------------------------------------- */
+
+struct weft_event {
+	double time;
+	char *step, *member; /* "" of the run */
+	char *job;	     /* "" unknown */
+	enum weft_state state;
+	char *text;	     /* detail in one line; "" */
+	double done, total;  /* progress 0..total; total 0: none */
+};
+struct weft_journal; /* a writer */
+/* name: file name below journal/, unique to this writer, e.g. "submit" or
+ * "train-1234_7"; sharded by the room. */
+int weft_journal_open(const struct weft_run *run, const char *name,
+	struct weft_journal **j, struct weft_err *err);
+int weft_journal_add(struct weft_journal *j, const struct weft_event *e,
+	struct weft_err *err);
+/* fsyncs and closes. */
+void weft_journal_close(struct weft_journal *j);
+
+struct weft_reader; /* merges all files, remembers where it was */
+int weft_reader_open(const struct weft_run *run, struct weft_reader **r,
+	struct weft_err *err);
+/* New events since the last call, by time; torn tails are left for the next. */
+int weft_reader_poll(struct weft_reader *r, struct weft_event **e, size_t *n,
+	struct weft_err *err);
+void weft_events_free(struct weft_event *e, size_t n);
+void weft_reader_free(struct weft_reader *r);
+
+/* ---- status ------------------------------------------------------------ */
+
+struct weft_status_member {
+	enum weft_state state;
+	double queued, started, ended;
+	uint64_t staged;
+	char *hosts, *reason, *job, *log; /* log: the file to look at; NULL none */
+	int exit_status, signal;
+	enum weft_code code;
+};
+struct weft_status_step {
+	const char *name; /* borrowed from the workflow */
+	enum weft_state state; /* of the whole step */
+	size_t count[WEFT_STATE_LOST + 1], members;
+	struct weft_status_member *member; /* in member order */
+	bool optional;
+};
+struct weft_status {
+	struct weft_status_step *step; /* in file order */
+	size_t n_steps;
+	bool finished; /* every member has an end state */
+	enum weft_code code; /* what `weft run` exits with once finished */
+	char *stopped;	     /* reason; NULL */
+};
+
+/* State of a run from its records, its journal and, through job_alive, what
+ * Slurm says: a member whose job is gone without a record is LOST (job_alive
+ * NULL: never).  What can't run any more because something it needs failed is
+ * NOT_RUN, record or no record.  *st is the caller's to free. */
+int weft_status_load(const struct weft_run *run, const struct weft_workflow *wf,
+	bool (*job_alive)(void *ctx, const char *job), void *ctx,
+	struct weft_status **st, struct weft_err *err);
+void weft_status_free(struct weft_status *st);
+
+#endif

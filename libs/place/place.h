@@ -1,0 +1,56 @@
+/*
+ * place - which cores, GPUs, NICs and memory each task of a node gets.  Pure.
+ *
+ * Strict, in this order: no CPU given twice while there are enough; every task
+ * has the GPUs that it asked for while there are some; a GPU task's cores are in
+ * its GPU's NUMA node where those suffice, else the nearest, and said.  Then even
+ * cores, shared caches within a task, near NICs with balanced load.
+ *
+ * Ownership: the placement owns its tasks.  Errors: WEFT_EPLACE with the reason.
+ * Threads: any.  Same input, byte-identical output.  No I/O, no clock.
+ */
+#ifndef WEFT_PLACE_H
+#define WEFT_PLACE_H
+
+#include "topo/topo.h"
+
+enum weft_place_cpus { WEFT_PLACE_NEAR_GPU, WEFT_PLACE_SPREAD, WEFT_PLACE_COMPACT };
+enum weft_place_memory { WEFT_PLACE_LOCAL, WEFT_PLACE_INTERLEAVE, WEFT_PLACE_ANY };
+
+struct weft_place_step { /* the tasks of one step on this node */
+	unsigned ntasks;
+	unsigned cpus_per_task; /* 0: an even share of what is allowed */
+	double gpus_per_task;	/* 0: none; 0.5: two tasks a GPU */
+	enum weft_place_cpus cpus;
+	enum weft_place_memory memory;
+	bool balance_even;
+	unsigned smt;		/* hardware threads used a core; 0: all */
+	unsigned spare_cores;	/* left idle */
+};
+
+struct weft_placed_task {
+	struct weft_cpuset cpus;
+	unsigned gpu[16];  /* indices in machine->gpu */
+	size_t n_gpus;
+	unsigned nic[8];
+	size_t n_nics;
+	unsigned numa[16]; /* memory nodes: indices in machine->numa */
+	size_t n_numa;
+	bool shared_cpus;  /* more tasks than threads: CPUs are shared, said */
+	bool far;	   /* cores not all local to its GPU, said */
+};
+
+struct weft_placement {
+	struct weft_placed_task *task; /* steps in order, their tasks in order */
+	size_t n_tasks;
+	size_t *first; /* of each step */
+	size_t n_steps;
+};
+
+/* allowed NULL: all CPUs. gpus: usable devices as indices (NULL: all). */
+int weft_place(const struct weft_machine *m, const struct weft_cpuset *allowed,
+	const unsigned *gpus, size_t n_gpus, const struct weft_place_step *steps,
+	size_t n_steps, struct weft_placement **p, struct weft_err *err);
+void weft_placement_free(struct weft_placement *p);
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * select - workflow + snapshot + policy -> plan.  Pure.
+ *
+ * For every step: partition, nodes, tasks, GPUs, memory and time; for every
+ * step or sweep a group, that is one Slurm job or job array.  An impossible
+ * request is an error that says why and what the cluster has instead.
+ *
+ * Ownership: a plan owns all it holds (one arena) and borrows nothing.
+ * Units: bytes, seconds, hours as double.  Errors: WEFT_EPLACE with the line in
+ * the workflow file.  Threads: any.  Same input, byte-identical output.
+ */
+#ifndef WEFT_SELECT_H
+#define WEFT_SELECT_H
+
+#include "cluster/cluster.h"
+#include "conf/conf.h"
+#include "spec/spec.h"
+
+#define WEFT_NO_GROUP ((unsigned)-1)
+
+struct weft_plan_step {
+	const char *name;
+	const char *partition; /* "" for --local */
+	const char *account, *qos, *reservation; /* "" none */
+	unsigned nodes, ntasks, ntasks_per_node, cpus_per_task;
+	unsigned gpus, gpus_per_node; /* of the step in all; on each node */
+	const char *gpu_type;	      /* "" any */
+	uint64_t mem;		      /* bytes a node; 0: the partition's default */
+	uint64_t tmp;
+	int64_t time;		      /* seconds, the job's limit */
+	const char *constraint, *exclude, *nodelist, *licenses, *gres; /* "" none */
+	bool exclusive;
+	int variant;		      /* alternative of any_of that was taken */
+	enum weft_launch launch;      /* never DEFAULT */
+	size_t members;		      /* 1 without a sweep */
+	unsigned max_parallel;	      /* 0: no limit */
+	unsigned group;		      /* index */
+	double node_hours, core_hours, gpu_hours; /* upper bound, all members */
+	const char *why;	      /* one line: why this partition */
+};
+
+struct weft_plan_need {
+	unsigned group;
+	bool corresponding; /* aftercorr: task i needs task i only */
+};
+
+/* Steps that share an allocation: one sbatch, an array for a sweep. */
+struct weft_plan_group {
+	const char *name;
+	unsigned *step;	    /* indices */
+	size_t n_steps;
+	size_t tasks;	    /* array tasks; 0: a plain job */
+	unsigned max_parallel;
+	struct weft_plan_need *need; /* earlier groups it waits for */
+	size_t n_needs;
+	struct weft_plan_step shape; /* what the job asks of sbatch; name is the group's */
+};
+
+struct weft_plan {
+	struct weft_arena arena;
+	const char *workflow;
+	struct weft_plan_step *step; /* as in the workflow, same indices */
+	size_t n_steps;
+	struct weft_plan_group *group; /* needed groups come first */
+	size_t n_groups;
+	double node_hours, core_hours, gpu_hours;
+};
+
+struct weft_select_options {
+	bool local; /* the snapshot is this machine; no limits of partitions */
+};
+
+int weft_select_plan(const struct weft_workflow *wf, const struct weft_cluster *cluster,
+	const struct weft_conf *conf, const struct weft_select_options *opt,
+	struct weft_plan **plan, struct weft_errs *errs);
+void weft_plan_free(struct weft_plan *plan);
+/* Resources of one member when they depend on it (params in resources):
+ * the step's plan with that member's numbers. */
+int weft_plan_step_member(const struct weft_plan *plan, const struct weft_workflow *wf,
+	const struct weft_conf *conf, unsigned step, size_t member,
+	struct weft_plan_step *out, struct weft_arena *arena, struct weft_err *err);
+
+/* The plan as JSON (schema: conf/plan.schema.json), and back. */
+int weft_plan_print_json(const struct weft_plan *plan, struct weft_str *out);
+int weft_plan_parse_json(const char *text, size_t n, struct weft_plan **plan,
+	struct weft_err *err);
+
+/* sbatch options of a group, or srun options of a step inside an allocation:
+ * words like "--ntasks=4". */
+int weft_plan_sbatch_args(const struct weft_plan_group *g, struct weft_argv *args);
+int weft_plan_srun_args(const struct weft_plan_step *s, struct weft_argv *args);
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * slurm - all that weft asks of Slurm: load, submit, list, cancel.
+ *
+ * The only room with slurm/slurm.h.  libslurm is dlopened at the first call, so
+ * that plan and --local need no Slurm.  Submission goes through sbatch, so that
+ * the site's cli_filter and SPANK plug-ins apply.
+ *
+ * Ownership: results are the caller's.  Errors: WEFT_ESLURM, with what Slurm
+ * said and what to do.  Threads: one at a time.  Runs as: the user.
+ */
+#ifndef WEFT_SLURM_H
+#define WEFT_SLURM_H
+
+#include "base/base.h"
+#include "cluster/cluster.h"
+
+int weft_slurm_snapshot(struct weft_cluster **c, struct weft_err *err);
+
+/* Runs sbatch with these arguments (argv[0] excluded), the script on its
+ * standard input, in a scrubbed environment; *job is the job's id. */
+int weft_slurm_submit(char *const *args, const char *script, uint32_t *job,
+	struct weft_err *err);
+
+enum weft_job_state {
+	WEFT_JOB_PENDING,
+	WEFT_JOB_RUNNING,
+	WEFT_JOB_COMPLETED,
+	WEFT_JOB_FAILED,
+	WEFT_JOB_CANCELLED,
+	WEFT_JOB_TIMEOUT,
+	WEFT_JOB_NODE_FAIL,
+	WEFT_JOB_OOM,
+	WEFT_JOB_PREEMPTED,
+};
+struct weft_job {
+	uint32_t id;	   /* array: of the whole array (SLURM_ARRAY_JOB_ID) */
+	uint32_t task;	   /* array task, or UINT32_MAX */
+	char *tasks;	   /* pending array tasks that stand for many: "3-9,12"; or NULL */
+	enum weft_job_state state;
+	char *reason;	   /* "Dependency", "Resources" ... as squeue prints; NULL */
+	char *nodes;	   /* host list; NULL */
+	double submit, start, end; /* 0: unknown; start of a pending job: expected */
+};
+/* This user's jobs in one call. */
+int weft_slurm_jobs(struct weft_job **job, size_t *n, struct weft_err *err);
+void weft_slurm_jobs_free(struct weft_job *job, size_t n);
+const char *weft_job_state_name(enum weft_job_state s); /* "PENDING" ... */
+/* scancel of whole jobs (arrays too); a job that has ended is fine. */
+int weft_slurm_cancel(const uint32_t *job, size_t n, struct weft_err *err);
+/* The --mpi types that srun lists, space separated ("none pmi2 ..."). */
+int weft_slurm_mpi_types(char **types, struct weft_err *err);
+/* Removes from an environment what would leak from this job into another one
+ * or into a step of its own: SLURM_* (but SLURM_CONF), SBATCH_*, SRUN_*,
+ * SLURM_SPANK_*, _SLURM_SPANK_OPTION_*, PMI*, PMIX*. */
+void weft_slurm_scrub(struct weft_env *env);
+
+#endif

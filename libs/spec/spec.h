@@ -1,0 +1,292 @@
+/*
+ * spec - the workflow file, checked.
+ *
+ * From YAML nodes to a workflow in which every name resolves, every number is
+ * in its range and every key that this version can't do was refused.  One
+ * table of fields (fields.c) feeds the parser, conf/weft.schema.json and the
+ * table in weft-workflow(5).  Members of sweeps are computed, never stored.
+ *
+ * Ownership: the workflow owns all it points to (one arena).  Units: bytes,
+ * seconds, counts.  "Not given" is NULL, 0 or -1 as said at the field.
+ * Errors: WEFT_ESPEC, up to 20 of a file in one go.  Threads: a loaded
+ * workflow is read-only.  Runs as: the user.
+ */
+#ifndef WEFT_SPEC_H
+#define WEFT_SPEC_H
+
+#include "base/base.h"
+#include "expr/expr.h"
+
+#define WEFT_NO_STEP ((unsigned)-1)
+#define WEFT_MAX_TASKS (1 << 22)
+
+/* A text as written, with ${{ }} in it perhaps.  s NULL: not given. */
+struct weft_text {
+	const char *s;
+	const struct weft_template *tpl; /* NULL: s is the value */
+	struct weft_pos pos;
+};
+
+struct weft_pair { /* of a map: env, labels, vars, slurm, secrets */
+	const char *name;
+	struct weft_text value;
+	struct weft_value axis; /* of a var: its value where not a template */
+	struct weft_pos pos;	/* of the key */
+};
+struct weft_pairs {
+	struct weft_pair *v;
+	size_t n;
+};
+struct weft_texts {
+	struct weft_text *v;
+	size_t n;
+};
+
+enum weft_role {
+	WEFT_ROLE_ANALYSIS, /* the default */
+	WEFT_ROLE_SIMULATION,
+	WEFT_ROLE_TRAINING,
+	WEFT_ROLE_INFERENCE,
+	WEFT_ROLE_STEERING,
+	WEFT_N_ROLES
+};
+enum weft_launch { /* DEFAULT: single with one task, srun with more */
+	WEFT_LAUNCH_DEFAULT,
+	WEFT_LAUNCH_SINGLE,
+	WEFT_LAUNCH_SRUN,
+	WEFT_LAUNCH_MPI,
+	WEFT_LAUNCH_TORCHRUN
+};
+enum weft_scratch { WEFT_SCRATCH_SHARED, WEFT_SCRATCH_NODE, WEFT_SCRATCH_MEMORY };
+enum weft_mode { WEFT_MODE_AUTO, WEFT_MODE_LINK, WEFT_MODE_COPY, WEFT_MODE_BROADCAST };
+enum weft_dep_state { WEFT_DEP_DONE, WEFT_DEP_FAILED, WEFT_DEP_ENDED };
+enum weft_on_failure { WEFT_ON_FAILURE_STOP, WEFT_ON_FAILURE_CANCEL, WEFT_ON_FAILURE_CONTINUE };
+enum weft_cpus_policy { WEFT_CPUS_NEAR_GPU, WEFT_CPUS_SPREAD, WEFT_CPUS_COMPACT };
+enum weft_memory_policy { WEFT_MEMORY_LOCAL, WEFT_MEMORY_INTERLEAVE, WEFT_MEMORY_NONE };
+
+struct weft_place_request {
+	bool none; /* place: none */
+	enum weft_cpus_policy cpus;
+	bool balance_even; /* balance: even; else cores */
+	enum weft_memory_policy memory;
+	unsigned smt; /* hardware threads a core: 1, 2; 0: all */
+	unsigned spare_cores;
+};
+
+/* resources, as written: one alternative (its siblings merged in). */
+struct weft_resource_texts {
+	struct weft_text partition, nodes, ntasks, ntasks_per_node, cpus_per_task,
+		cpus_per_gpu, gpus, gpus_per_node, gpus_per_task, ntasks_per_gpu,
+		gpu_type, mem, mem_per_cpu, mem_per_gpu, tmp, time, constraint, exclude,
+		nodelist, exclusive, licenses, gres;
+};
+
+/* One alternative, evaluated.  Counts: 0 not given.  Texts: NULL not given.
+ * Free with weft_resources_clear. */
+struct weft_resources {
+	char *partition, *gpu_type, *constraint, *exclude, *nodelist, *licenses, *gres;
+	unsigned min_nodes, max_nodes; /* nodes: N, or N-M */
+	unsigned ntasks, ntasks_per_node, cpus_per_task, cpus_per_gpu, ntasks_per_gpu;
+	bool gpus_given; /* one of the gpu keys was, be it 0 */
+	unsigned gpus, gpus_per_node;
+	double gpus_per_task;
+	uint64_t mem, mem_per_cpu, mem_per_gpu, tmp; /* bytes; mem is a node's */
+	int64_t time;				     /* seconds; 0 not given */
+	bool exclusive;
+};
+
+struct weft_axis {
+	const char *name;
+	struct weft_pos pos;
+	bool range; /* first, last, step inclusive; else values */
+	double first, last, step;
+	struct weft_value *value;
+	size_t n; /* values, of a range too */
+};
+enum weft_sweep_kind { WEFT_SWEEP_NONE, WEFT_SWEEP_AXES, WEFT_SWEEP_EACH, WEFT_SWEEP_REPLICAS };
+struct weft_sweep {
+	enum weft_sweep_kind kind;
+	bool zip; /* sweep_mode */
+	struct weft_axis *axis;
+	size_t n_axes;
+	unsigned each; /* step index of {each: STEP} */
+	size_t count;  /* members, of every kind; 1 without a sweep */
+};
+
+/* What a step needs of another, from depends, inputs. */
+struct weft_edge {
+	unsigned step; /* index */
+	enum weft_dep_state state;
+	bool optional; /* a skip or lack doesn't spread */
+	bool all;      /* NAME.*: all members, whatever the axes */
+	struct weft_pos pos;
+};
+
+struct weft_input_from { /* one of `from` */
+	unsigned step;	 /* WEFT_NO_STEP: a path */
+	unsigned output; /* index in that step's outputs */
+	bool all;
+	struct weft_text path;
+};
+struct weft_input {
+	const char *name;
+	struct weft_input_from *from;
+	size_t n_from;
+	enum weft_scratch to;
+	enum weft_mode mode;
+	bool optional;
+	struct weft_pos pos;
+};
+struct weft_output {
+	const char *name;
+	struct weft_text path; /* relative to the working directory, or a glob */
+	bool optional;
+	enum { WEFT_KEEP_ALWAYS, WEFT_KEEP_NEVER } keep;
+	struct weft_pos pos;
+};
+struct weft_file { /* of `files` */
+	const char *name;
+	enum { WEFT_FILE_COPY, WEFT_FILE_TEMPLATE, WEFT_FILE_TEXT } kind;
+	struct weft_text value; /* path, or text */
+	struct weft_pos pos;
+};
+
+struct weft_step {
+	const char *name;
+	struct weft_pos pos;
+	unsigned index; /* in the file */
+	const char *description;
+	enum weft_role role;
+	struct weft_pairs labels, env, secrets, slurm;
+	struct weft_text account, qos, reservation;
+	struct weft_text run;	   /* shell text */
+	struct weft_texts command; /* or argv */
+	struct weft_texts shell;   /* n 0: the default */
+	struct weft_text setup;
+	enum weft_launch launch;
+	struct weft_file *file;
+	size_t n_files;
+	struct weft_text stdout_path, stderr_path;
+	struct weft_edge *edge; /* depends and inputs, one a (step, state) */
+	size_t n_edges;
+	struct weft_resource_texts *resources; /* alternatives, >= 1, in order */
+	size_t n_resources;
+	bool place_given;
+	struct weft_place_request place;
+	struct weft_sweep sweep;
+	unsigned max_parallel; /* 0: no limit */
+	double max_failed;     /* members, or a share of them when max_failed_share */
+	bool max_failed_share;
+	enum weft_scratch scratch;
+	struct weft_input *input;
+	size_t n_inputs;
+	struct weft_output *output;
+	size_t n_outputs;
+	const char *metrics; /* never NULL: "metrics.jsonl" */
+	struct weft_text when;
+	const struct weft_expr *when_expr; /* NULL: always */
+	bool optional, finally;
+};
+
+struct weft_budget {
+	double node_hours, gpu_hours, core_hours; /* 0: no limit */
+	struct weft_pos pos;
+};
+
+struct weft_workflow {
+	struct weft_arena arena;
+	const char *file; /* absolute path of the workflow file */
+	const char *dir;  /* its folder: ${{ workflow.dir }} */
+	const char *name, *description;
+	struct weft_pairs labels, vars, env, secrets, slurm;
+	struct weft_text account, qos, reservation, mail;
+	struct weft_budget budget;
+	enum weft_on_failure on_failure;
+	struct weft_step *step;
+	size_t n_steps;
+	unsigned *order; /* step indices, dependencies first; ties in file order */
+	struct weft_map by_name; /* step name -> index */
+};
+
+struct weft_spec_options {
+	const char *dir;	    /* overrides the folder that paths are relative to */
+	const char *const *set;	    /* --set KEY=VALUE, in order */
+	size_t n_set;
+	const char *const *overlay; /* --overlay FILE, in order */
+	size_t n_overlay;
+};
+
+/* *wf is NULL on error, then errs has at least one. */
+int weft_spec_load(const char *path, const struct weft_spec_options *opt,
+	struct weft_workflow **wf, struct weft_errs *errs);
+/* As load, from a text that claims to be `path`. */
+int weft_spec_parse(const char *path, const char *text, size_t n,
+	const struct weft_spec_options *opt, struct weft_workflow **wf,
+	struct weft_errs *errs);
+void weft_spec_free(struct weft_workflow *wf);
+const struct weft_step *weft_spec_step(const struct weft_workflow *wf, const char *name);
+/* Names in the field's words: "training", "torchrun". */
+const char *weft_role_name(enum weft_role role);
+const char *weft_launch_name(enum weft_launch launch);
+const char *weft_scratch_name(enum weft_scratch scratch);
+
+/* ---- members ----------------------------------------------------------- */
+
+#define WEFT_MEMBER_ID 13 /* 12 hex digits and NUL */
+struct weft_member {
+	size_t index, count;
+	char id[WEFT_MEMBER_ID]; /* digest of the params: stays when others come */
+	struct weft_value params; /* WEFT_V_MAP; empty without a sweep */
+};
+/* Fills *m (clear with weft_member_clear). index < step->sweep.count. */
+int weft_sweep_member(const struct weft_workflow *wf, const struct weft_step *step,
+	size_t index, struct weft_member *m, struct weft_err *err);
+void weft_member_clear(struct weft_member *m);
+/* Do members of `step` match members of edge's step by shared axes (not all
+ * to all)?  If so, which does `index` need: calls f with each index. */
+bool weft_spec_matches(const struct weft_workflow *wf, const struct weft_step *step,
+	const struct weft_edge *edge);
+int weft_spec_each_match(const struct weft_workflow *wf, const struct weft_step *step,
+	size_t index, const struct weft_edge *edge, int (*f)(void *ctx, size_t index),
+	void *ctx);
+/* True when the members correspond one to one in index (same axes, same
+ * order): Slurm's aftercorr says the same. */
+bool weft_spec_one_to_one(const struct weft_workflow *wf, const struct weft_step *step,
+	const struct weft_edge *edge);
+
+/* ---- values ------------------------------------------------------------ */
+
+/* What names mean at a moment. Zero or NULL: not known (a use is an error). */
+struct weft_scope {
+	const struct weft_workflow *wf;
+	const struct weft_step *step;	    /* NULL at the top level */
+	const struct weft_member *member;
+	unsigned attempt;
+	int variant; /* index of the resources alternative; -1 unknown */
+	const char *run_id, *run_dir, *step_dir;
+	unsigned step_ntasks;
+	/* inputs.X, outputs.X, steps.NAME.*: asked of the run; NULL before one. */
+	weft_lookup runtime;
+	void *ctx;
+};
+int weft_scope_lookup(void *scope, const struct weft_name *name, struct weft_value *out,
+	struct weft_err *err);
+/* The value of a text, malloced.  Errors carry the text's file and line. */
+int weft_scope_text(const struct weft_scope *scope, const struct weft_text *text,
+	char **out, struct weft_err *err);
+int weft_scope_when(const struct weft_scope *scope, const struct weft_step *step,
+	bool *yes, struct weft_err *err);
+/* Evaluates one alternative of a step's resources.  Missing keys stay "not
+ * given": defaults are select's. */
+int weft_scope_resources(const struct weft_scope *scope, const struct weft_step *step,
+	size_t alternative, struct weft_resources *out, struct weft_err *err);
+void weft_resources_clear(struct weft_resources *r);
+
+/* ---- the table of fields ----------------------------------------------- */
+
+/* Prints what is generated from the table, byte for byte what the repository
+ * holds: the draft-07 schema, and the rows of weft-workflow(5) in mdoc. */
+int weft_spec_print_schema(struct weft_str *out);
+int weft_spec_print_mdoc(struct weft_str *out);
+
+#endif

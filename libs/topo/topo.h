@@ -1,0 +1,93 @@
+/*
+ * topo - a machine as plain data: cores, NUMA nodes, GPUs, NICs.
+ *
+ * The model (this header, model*.c, cache.c) links base only and may be read in
+ * slurmstepd; discovery (topo/discover.h, discover*.c) is where hwloc is and
+ * never runs there.  The model has a text format of its own, read with bounds
+ * checks: `weft topo dump` prints it, `weft topo cache` keeps it under a
+ * root-owned folder.
+ *
+ * Ownership: the machine owns its arrays.  Units: bytes; CPUs are the kernel's
+ * numbers.  Errors: WEFT_EPLACE.  Threads: read-only once built.  Limits: 4,096
+ * CPUs, 1,024 NUMA nodes, 256 devices of a kind; more is an error.
+ */
+#ifndef WEFT_TOPO_H
+#define WEFT_TOPO_H
+
+#include "base/base.h"
+
+#define WEFT_MAX_CPUS 4096
+#define WEFT_CPU_WORDS (WEFT_MAX_CPUS / 64)
+struct weft_cpuset {
+	uint64_t w[WEFT_CPU_WORDS];
+};
+static inline void weft_cpuset_add(struct weft_cpuset *s, unsigned cpu)
+{
+	if (cpu < WEFT_MAX_CPUS)
+		s->w[cpu / 64] |= UINT64_C(1) << (cpu % 64);
+}
+static inline void weft_cpuset_del(struct weft_cpuset *s, unsigned cpu)
+{
+	if (cpu < WEFT_MAX_CPUS)
+		s->w[cpu / 64] &= ~(UINT64_C(1) << (cpu % 64));
+}
+static inline bool weft_cpuset_has(const struct weft_cpuset *s, unsigned cpu)
+{
+	return cpu < WEFT_MAX_CPUS && (s->w[cpu / 64] >> (cpu % 64) & 1);
+}
+unsigned weft_cpuset_count(const struct weft_cpuset *s);
+/* First CPU >= from, or -1. */
+int weft_cpuset_next(const struct weft_cpuset *s, int from);
+/* "0-3,8" both ways; parse refuses junk. print needs no allocation failure path:
+ * false when buf is too small. */
+bool weft_cpuset_parse(const char *list, struct weft_cpuset *s);
+bool weft_cpuset_print(const struct weft_cpuset *s, char *buf, size_t size);
+
+struct weft_pu { /* a hardware thread */
+	unsigned cpu; /* kernel's number */
+	unsigned core, l3, numa, package; /* logical indices; numa is the CPU domain */
+};
+enum weft_memory_kind { WEFT_MEM_DRAM, WEFT_MEM_HBM, WEFT_MEM_GPU, WEFT_MEM_CXL };
+struct weft_numa {
+	unsigned os_index;
+	enum weft_memory_kind kind;
+	uint64_t bytes;
+	struct weft_cpuset cpus; /* local CPUs; empty for memory without */
+};
+enum weft_vendor { WEFT_VENDOR_NVIDIA, WEFT_VENDOR_AMD, WEFT_VENDOR_INTEL, WEFT_VENDOR_OTHER };
+struct weft_device { /* GPU or NIC */
+	char pci[20];	 /* "0000:07:00.0" */
+	char name[64];	 /* "mlx5_0", "hsn0"; GPU: vendor's index or "" */
+	char uuid[64];	 /* GPU-... where known */
+	enum weft_vendor vendor;
+	struct weft_cpuset cpus; /* local CPUs */
+	unsigned package;
+	unsigned path[8]; /* PCI bridges from the root: how near two devices are */
+	unsigned n_path;
+};
+
+struct weft_machine {
+	char host[64];
+	struct weft_pu *pu; /* in logical order: package, NUMA, L3, core, thread */
+	size_t n_pus;
+	unsigned n_cores, n_l3, n_packages;
+	struct weft_numa *numa;
+	size_t n_numa;
+	struct weft_device *gpu, *nic; /* in PCI order */
+	size_t n_gpus, n_nics;
+};
+
+void weft_machine_free(struct weft_machine *m);
+/* The model's format; parse checks everything and never reads out of bounds. */
+int weft_machine_print(const struct weft_machine *m, struct weft_str *out);
+int weft_machine_parse(const char *text, size_t n, struct weft_machine **m,
+	struct weft_err *err);
+/* Reads DIR/topology if root owns it, it was made on this host since this boot,
+ * and its checksum holds. 1: there is none. */
+int weft_machine_load_cache(const char *dir, struct weft_machine **m,
+	struct weft_err *err);
+/* Writes it (root). `borrowed`: the model is another machine's (tests). */
+int weft_machine_save_cache(const char *dir, const struct weft_machine *m,
+	bool borrowed, struct weft_err *err);
+
+#endif

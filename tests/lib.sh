@@ -1,0 +1,72 @@
+# lib.sh - for tests in shell: sourced, never run.  POSIX sh and bash.
+#
+#   t_ok NAME            a check passed
+#   t_fail NAME [MSG]    a check failed, with what was seen
+#   t_skip NAME WHY      a check that can't be made here
+#   t_is NAME GOT WANT   equal texts
+#   t_has NAME TEXT PART TEXT contains PART
+#   t_run STATUS NAME CMD...   CMD's exit status; its output is in $T_OUT (both streams)
+#   t_until SECONDS CMD...     polls CMD until it is true; false at the deadline
+#   t_done               prints the closing line; exit status 1 if any check failed
+#
+# $T_TMP is a folder of this test's own, removed at the end; $BUILD the build
+# folder (absolute), $WEFT the command, $TOP the top of the tree.
+# shellcheck shell=sh disable=SC2034
+
+TOP=$(CDPATH='' cd -- "$(dirname -- "$0")" && git rev-parse --show-toplevel 2>/dev/null) ||
+	TOP=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
+BUILD=${BUILD:-build}
+case $BUILD in /*) ;; *) BUILD=$TOP/$BUILD ;; esac
+WEFT=${WEFT:-$BUILD/weft}
+T_PASSED=0 T_FAILED=0 T_SKIPPED=0 T_OUT=
+T_TMP=$(mktemp -d "${TMPDIR:-/tmp}/weft-test.XXXXXX")
+trap 'rm -rf "$T_TMP"' EXIT
+trap 'exit 130' INT TERM
+
+t_ok() {
+	T_PASSED=$((T_PASSED + 1))
+	printf 'ok    %s\n' "$1"
+}
+t_fail() {
+	T_FAILED=$((T_FAILED + 1))
+	printf 'FAIL  %s\n' "$1"
+	[ -z "${2-}" ] || printf '%s\n' "$2" | head -40 | sed 's/^/      | /'
+}
+t_skip() {
+	T_SKIPPED=$((T_SKIPPED + 1))
+	printf 'skip  %s: %s\n' "$1" "$2"
+}
+t_is() {
+	if [ "$2" = "$3" ]; then t_ok "$1"; else t_fail "$1" "got:  $2
+want: $3"; fi
+}
+t_has() {
+	case $2 in
+	*"$3"*) t_ok "$1" ;;
+	*) t_fail "$1" "no '$3' in: $2" ;;
+	esac
+}
+t_run() {
+	t_want=$1 t_name=$2
+	shift 2
+	T_OUT=$("$@" 2>&1) && t_got=0 || t_got=$?
+	if [ "$t_got" -eq "$t_want" ]; then
+		t_ok "$t_name"
+	else
+		t_fail "$t_name" "exit status $t_got, not $t_want: $*
+$T_OUT"
+	fi
+}
+t_until() {
+	t_end=$(($(date +%s) + $1))
+	shift
+	until "$@"; do
+		[ "$(date +%s)" -lt "$t_end" ] || return 1
+		sleep 0.2
+	done
+}
+t_done() {
+	printf '%d passed, %d failed, %d skipped\n' "$T_PASSED" "$T_FAILED" "$T_SKIPPED"
+	[ "$T_FAILED" -eq 0 ]
+	exit $?
+}
