@@ -49,7 +49,8 @@ else
 $(error VARIANT=$(VARIANT): use release, debug, san or cov)
 endif
 
-CPPFLAGS_ALL = -D_GNU_SOURCE -DWEFT_VERSION='"$(VERSION)"' -Ilibs -I. $(CPPFLAGS)
+# -iquote, not -I: <slurm/slurm.h> is Slurm's header, "slurm/slurm.h" is our room's.
+CPPFLAGS_ALL = -D_GNU_SOURCE -DWEFT_VERSION='"$(VERSION)"' -iquote libs -iquote . $(CPPFLAGS)
 CFLAGS_ALL = -std=gnu11 -fPIC -fstack-protector-strong $(WARN) $(WERROR) $(CFLAGS) $(VFLAGS)
 LDFLAGS_ALL = $(VFLAGS) $(LDFLAGS) -Wl,--as-needed
 COMPILE = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
