@@ -53,7 +53,10 @@ endif
 CPPFLAGS_ALL = -D_GNU_SOURCE -DWEFT_VERSION='"$(VERSION)"' -iquote libs -iquote . $(CPPFLAGS)
 CFLAGS_ALL = -std=gnu11 -fPIC -fstack-protector-strong $(WARN) $(WERROR) $(CFLAGS) $(VFLAGS)
 LDFLAGS_ALL = $(VFLAGS) $(LDFLAGS) -Wl,--as-needed
-COMPILE = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+# V=1 shows every command.
+Q := $(if $(filter 1,$(V)),,@)
+SAY = $(if $(filter 1,$(V)),@:,@printf '  %-5s %s\n')
+COMPILE = $(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 # ---- rooms -------------------------------------------------------------------
 # What each room may see: its includes and its link line (make check-layers).
@@ -116,7 +119,7 @@ EXAMPLE_SRC := $(wildcard contrib/examples/augmentation/*.c)
 
 .PHONY: all deps check check-layers demo bench lint install uninstall schema clean \
 	help dist
-all: $(B)/weft $(B)/weft.so
+all: $(if $(COMMAND_SRC),$(B)/weft) $(if $(SPANK_SRC),$(B)/weft.so)
 
 # Compiling waits for the packages; check and demo also need what they run.
 ifeq ($(DEPS),yes)
@@ -132,40 +135,46 @@ deps:
 
 $(B)/obj/%.o: %.c Makefile | $(STAMP)
 	@mkdir -p $(@D)
+	$(SAY) CC $<
 	$(COMPILE)
 
 define room_rule
 $(B)/lib/libweft_$(1).a: $(OBJ_$(1)) Makefile
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	$(AR) rcs $$@ $(OBJ_$(1))
+	$(Q)$(AR) rcs $$@ $(OBJ_$(1))
 endef
 $(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
 
 $(B)/weft: $(COMMAND_OBJ) $(ARCHIVES)
-	$(CC) $(LDFLAGS_ALL) -Wl,-z,now -pie -o $@ $(COMMAND_OBJ) $(ARCHIVES) $(COMMAND_LIBS)
+	$(SAY) LINK $@
+	$(Q)$(CC) $(LDFLAGS_ALL) -Wl,-z,now -pie -o $@ $(COMMAND_OBJ) $(ARCHIVES) $(COMMAND_LIBS)
 
 # Only plugin_* and slurm_spank_* leave weft.so; it links none of libyaml, hwloc,
 # libslurm.
 $(B)/weft.so: $(SPANK_OBJ) plugin/spank/weft.lds $(call ARCHIVE,$(SEES_spank))
-	$(CC) $(LDFLAGS_ALL) -shared -Wl,-z,now -Wl,-z,defs \
+	$(SAY) LINK $@
+	$(Q)$(CC) $(LDFLAGS_ALL) -shared -Wl,-z,now -Wl,-z,defs \
 		-Wl,--version-script=plugin/spank/weft.lds \
 		-Wl,--unresolved-symbols=ignore-in-object-files -o $@ $(SPANK_OBJ) \
 		$(call ARCHIVE,$(SEES_spank))
 
 $(B)/examples/augmentation/gray-scott: $(EXAMPLE_SRC) $(wildcard contrib/examples/augmentation/*.h) | $(STAMP)
 	@mkdir -p $(@D)
-	$(MPICC) -O3 -std=gnu11 -Wall -Wextra $(WERROR) -o $@ $(EXAMPLE_SRC) -lm
+	$(SAY) MPICC $@
+	$(Q)$(MPICC) -O3 -std=gnu11 -Wall -Wextra $(WERROR) -o $@ $(EXAMPLE_SRC) -lm
 
 # ---- tests -------------------------------------------------------------------
 
 $(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $< $(EXTRA_$*) $(ARCHIVES) -lcheck -lsubunit -lrt $(COMMAND_LIBS)
+	$(SAY) LINK $@
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(EXTRA_$*) $(ARCHIVES) -lcheck -lsubunit -lrt $(COMMAND_LIBS)
 
 $(B)/tests/%: $(B)/obj/tests/tools/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -rdynamic -o $@ $< $(ARCHIVES) $(COMMAND_LIBS)
+	$(SAY) LINK $@
+	$(Q)$(CC) $(LDFLAGS_ALL) -rdynamic -o $@ $< $(ARCHIVES) $(COMMAND_LIBS)
 
 check: all $(UNIT) $(TOOLS) $(if $(filter release,$(VARIANT)),$(EXAMPLE))
 	@BUILD=$(B) VARIANT=$(VARIANT) tests/run $(TESTS)

@@ -1,0 +1,45 @@
+/* digest.c - the only file with xxhash.h; header-only use, so nothing is linked */
+#define XXH_INLINE_ALL
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#include <xxhash.h>
+#pragma GCC diagnostic pop
+
+#include "base/base.h"
+
+static void print(XXH128_hash_t h, char hex[WEFT_DIGEST_HEX])
+{
+	XXH128_canonical_t c;
+
+	XXH128_canonicalFromHash(&c, h);
+	for (size_t i = 0; i < sizeof(c.digest); i++)
+		snprintf(hex + 2 * i, 3, "%02x", c.digest[i]);
+}
+
+void weft_digest(const void *data, size_t n, char hex[WEFT_DIGEST_HEX])
+{
+	print(XXH3_128bits(data, n), hex);
+}
+
+/* XXH3_state_t wants 64-byte alignment, which XXH3_createState() gives. */
+struct weft_hasher *weft_hasher_new(void)
+{
+	XXH3_state_t *s = XXH3_createState();
+
+	if (s)
+		XXH3_128bits_reset(s);
+	return (struct weft_hasher *)s;
+}
+
+void weft_hasher_add(struct weft_hasher *h, const void *data, size_t n)
+{
+	XXH3_128bits_update((XXH3_state_t *)h, data, n);
+}
+
+void weft_hasher_end(struct weft_hasher *h, char hex[WEFT_DIGEST_HEX])
+{
+	XXH3_state_t *s = (XXH3_state_t *)h;
+
+	print(XXH3_128bits_digest(s), hex);
+	XXH3_freeState(s);
+}

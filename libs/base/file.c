@@ -1,0 +1,268 @@
+#include "base/base.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int weft_write_all(int fd, const void *data, size_t n)
+{
+	const char *p = data;
+
+	while (n) {
+		ssize_t w = write(fd, p, n);
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w <= 0)
+			return -1;
+		p += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
+int weft_read_fd(int fd, const char *name, size_t max, char **data, size_t *n,
+	struct weft_err *err)
+{
+	size_t len = 0, cap = 0;
+	char *buf = NULL;
+	struct stat st;
+
+	*data = NULL;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		if ((uint64_t)st.st_size > max) {
+			errno = EFBIG;
+			return weft_err_sys(err, WEFT_ESYS, "%s", name);
+		}
+		cap = (size_t)st.st_size + 1;
+	}
+	for (;;) {
+		if (!buf || cap - len < 2) {
+			cap = cap < 4096 ? 4096 : buf ? cap * 2 : cap;
+			char *more = realloc(buf, cap + 1);
+			if (!more) {
+				free(buf);
+				return weft_err_nomem(err);
+			}
+			buf = more;
+		}
+		ssize_t r = read(fd, buf + len, cap - len);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0) {
+			weft_err_sys(err, WEFT_ESYS, "%s", name);
+			free(buf);
+			return -1;
+		}
+		if (r == 0)
+			break;
+		len += (size_t)r;
+		if (len > max) {
+			free(buf);
+			errno = EFBIG;
+			return weft_err_sys(err, WEFT_ESYS, "%s", name);
+		}
+	}
+	buf[len] = '\0';
+	*data = buf;
+	if (n)
+		*n = len;
+	return 0;
+}
+
+int weft_read_file(const char *path, size_t max, char **data, size_t *n,
+	struct weft_err *err)
+{
+	*data = NULL;
+	/* O_NONBLOCK: a FIFO in the way must not hang us. */
+	weft_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return weft_err_sys(err, WEFT_ESYS, "%s", path);
+	struct stat st;
+	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+		errno = EISDIR;
+		return weft_err_sys(err, WEFT_ESYS, "%s", path);
+	}
+	return weft_read_fd(fd, path, max, data, n, err);
+}
+
+static int sync_folder(const char *path)
+{
+	weft_autofree char *copy = strdup(path);
+	if (!copy)
+		return -1;
+	weft_autoclose int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* Some network file systems refuse fsync on folders: nothing to be had. */
+	return fd < 0 ? -1 : fsync(fd) && errno != EINVAL && errno != EROFS ? -1 : 0;
+}
+
+int weft_write_file(const char *path, const void *data, size_t n, mode_t mode,
+	struct weft_err *err)
+{
+	weft_autofree char *tmp = weft_printf("%s.part-XXXXXX", path);
+	if (!tmp)
+		return weft_err_nomem(err);
+	int fd = mkostemp(tmp, O_CLOEXEC);
+	if (fd < 0)
+		return weft_err_sys(err, WEFT_ESYS, "%s", path);
+	if (weft_write_all(fd, data, n) || fchmod(fd, mode) || fsync(fd)) {
+		weft_err_sys(err, WEFT_ESYS, "%s", path);
+		close(fd);
+		goto fail;
+	}
+	if (close(fd) || rename(tmp, path) || sync_folder(path)) {
+		weft_err_sys(err, WEFT_ESYS, "%s", path);
+		goto fail;
+	}
+	return 0;
+fail:
+	unlink(tmp);
+	return -1;
+}
+
+int weft_mkdirs(const char *path, mode_t mode, struct weft_err *err)
+{
+	weft_autofree char *p = strdup(path);
+	if (!p)
+		return weft_err_nomem(err);
+	for (char *s = p + 1;; s++) {
+		if (*s && *s != '/')
+			continue;
+		char keep = *s;
+		*s = '\0';
+		if (mkdir(p, mode) && errno != EEXIST) {
+			int why = errno;
+			struct stat st;
+
+			/* Above a mount point, mkdir may say EROFS or EACCES. */
+			if (stat(p, &st) || !S_ISDIR(st.st_mode)) {
+				errno = why;
+				return weft_err_sys(err, WEFT_ESYS, "%s", p);
+			}
+		}
+		*s = keep;
+		if (!keep)
+			break;
+	}
+	struct stat st;
+	if (stat(path, &st))
+		return weft_err_sys(err, WEFT_ESYS, "%s", path);
+	if (!S_ISDIR(st.st_mode)) {
+		errno = ENOTDIR;
+		return weft_err_sys(err, WEFT_ESYS, "%s", path);
+	}
+	return 0;
+}
+
+/*
+ * Every step down is an openat(O_NOFOLLOW) from a folder that is already open,
+ * so no link is followed and no rename can lead outside; a folder on another
+ * device is left alone and reported.
+ */
+static int remove_at(int parent, const char *name, dev_t dev, unsigned depth,
+	struct weft_err *err)
+{
+	if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return weft_err_sys(err, WEFT_ESYS, "removing %s", name);
+	if (depth > 2000) {
+		errno = ELOOP;
+		return weft_err_sys(err, WEFT_ESYS, "removing %s", name);
+	}
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES && fchmodat(parent, name, 0700, 0) == 0)
+		fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return weft_err_sys(err, WEFT_ESYS, "removing %s", name);
+	struct stat st;
+	if (fstat(fd, &st) || st.st_dev != dev) {
+		close(fd);
+		return weft_err_set(err, WEFT_ESYS, "removing %s: a file system is mounted there",
+			name);
+	}
+	/* A folder without write permission is ours to change. */
+	if ((st.st_mode & 0700) != 0700)
+		(void)!fchmod(fd, 0700);
+	DIR *d = fdopendir(fd);
+	if (!d) {
+		close(fd);
+		return weft_err_sys(err, WEFT_ESYS, "removing %s", name);
+	}
+	int r = 0;
+	for (struct dirent *e; r == 0 && (e = readdir(d));) {
+		if (weft_streq(e->d_name, ".") || weft_streq(e->d_name, ".."))
+			continue;
+		r = remove_at(dirfd(d), e->d_name, dev, depth + 1, err);
+	}
+	closedir(d);
+	if (r == 0 && unlinkat(parent, name, AT_REMOVEDIR) && errno != ENOENT)
+		r = weft_err_sys(err, WEFT_ESYS, "removing %s", name);
+	return r;
+}
+
+int weft_remove_tree(const char *path, struct weft_err *err)
+{
+	struct stat st;
+
+	if (lstat(path, &st))
+		return errno == ENOENT ? 0 : weft_err_sys(err, WEFT_ESYS, "removing %s", path);
+	return remove_at(AT_FDCWD, path, st.st_dev, 0, err);
+}
+
+/* Only root could have made this what it is: owner root, no write permission for
+ * group or others (a sticky folder is no exception: others may create in it). */
+static int check_trusted(int fd, const char *what, struct weft_err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return weft_err_sys(err, WEFT_ECONF, "%s", what);
+	if (st.st_uid != 0)
+		return weft_err_set(err, WEFT_ECONF, "%s is not owned by root", what);
+	if (st.st_mode & 022)
+		return weft_err_set(err, WEFT_ECONF, "%s is writable by others than root", what);
+	return 0;
+}
+
+int weft_open_trusted(const char *path, struct weft_err *err)
+{
+	weft_autofree char *copy = strdup(path);
+	if (!copy)
+		return weft_err_nomem(err);
+	if (*path != '/')
+		return weft_err_set(err, WEFT_ECONF, "%s: not an absolute path", path);
+	weft_autoclose int dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return weft_err_sys(err, WEFT_ECONF, "/");
+	char *save = NULL, *part = strtok_r(copy, "/", &save);
+	while (part) {
+		char *next = strtok_r(NULL, "/", &save);
+		int flags = next ? O_PATH | O_DIRECTORY : O_RDONLY | O_NONBLOCK | O_NOCTTY;
+		int fd = openat(dir, part, flags | O_NOFOLLOW | O_CLOEXEC);
+		struct stat st;
+
+		if (fd < 0)
+			return weft_err_sys(err, WEFT_ECONF, "%s", path);
+		if (check_trusted(fd, next ? part : path, err)) {
+			close(fd);
+			return weft_err_hint(err, "every folder above %s, too, must belong to "
+				"root and be writable by root only", path);
+		}
+		if (!next) {
+			if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+				close(fd);
+				return weft_err_set(err, WEFT_ECONF, "%s is not a regular file", path);
+			}
+			return fd;
+		}
+		close(dir);
+		dir = fd;
+		part = next;
+	}
+	return weft_err_set(err, WEFT_ECONF, "%s is not a file", path);
+}

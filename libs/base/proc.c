@@ -1,0 +1,283 @@
+#include "base/base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+char *weft_which(const char *name)
+{
+	if (strchr(name, '/'))
+		return access(name, X_OK) ? NULL : strdup(name);
+	const char *path = getenv("PATH");
+	for (const char *p = path ? path : "/usr/bin:/bin"; *p;) {
+		size_t n = strcspn(p, ":");
+		char *full = weft_printf("%.*s/%s", (int)n, p, name);
+
+		if (full && n && *p == '/' && access(full, X_OK) == 0)
+			return full;
+		free(full);
+		p += n;
+		p += *p == ':';
+	}
+	errno = ENOENT;
+	return NULL;
+}
+
+char *weft_self_path(void)
+{
+	char buf[4096];
+	ssize_t n = readlink("/proc/self/exe", buf, sizeof(buf) - 1);
+
+	if (n < 0)
+		return NULL;
+	buf[n] = '\0';
+	return strdup(buf);
+}
+
+/*
+ * Gives up root for good, in this order, because each step needs what the next
+ * takes away: groups, group, user, then no way back through setuid programs.
+ * Checked: getting root back must fail.
+ */
+static int drop_root(uid_t uid, gid_t gid)
+{
+	if (uid == 0)
+		return -1;
+	if (geteuid() == 0 && setgroups(0, NULL))
+		return -1;
+	if (setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
+		return -1;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -1;
+	return setuid(0) == 0 ? -1 : 0;
+}
+
+struct child_plan {
+	const struct weft_spawn *s;
+	const char *path;
+	int report;
+	pid_t parent;
+};
+
+/* Between fork and exec: async-signal-safe calls only. */
+static void child(const struct child_plan *p) __attribute__((noreturn));
+static void child(const struct child_plan *p)
+{
+	const struct weft_spawn *s = p->s;
+	int fd[3] = { s->in, s->out, s->err };
+	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	sigemptyset(&none);
+	for (int i = 1; i < 32; i++)
+		sigaction(i, &dfl, NULL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (s->group && setpgid(0, 0))
+		goto fail;
+	if (s->die_with_parent) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != p->parent)
+			_exit(127);
+	}
+	/* Above 2 first, so that no target overwrites another's source. */
+	int report = fcntl(p->report, F_DUPFD_CLOEXEC, 10);
+	if (report < 0)
+		goto fail;
+	for (int i = 0; i < 3; i++) {
+		fd[i] = fd[i] < 0 ? open("/dev/null", i ? O_WRONLY : O_RDONLY)
+				  : fcntl(fd[i], F_DUPFD, 10);
+		if (fd[i] < 0)
+			goto fail;
+		if (fd[i] < 10) {
+			int up = fcntl(fd[i], F_DUPFD, 10);
+
+			if (up < 0)
+				goto fail;
+			fd[i] = up;
+		}
+	}
+	for (int i = 0; i < 3; i++)
+		if (dup2(fd[i], i) < 0)
+			goto fail;
+	/* Everything else closes at exec: report stays open until then. */
+	syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
+	for (int i = 0; i < 3; i++)
+		close(fd[i]);
+	if (s->cpus && syscall(SYS_sched_setaffinity, 0, s->n_cpu_words * 8, s->cpus) < 0)
+		goto fail_at;
+	if (s->drop && drop_root(s->uid, s->gid)) {
+		if (!errno)
+			errno = EPERM;
+		goto fail_at;
+	}
+	if (s->cwd && chdir(s->cwd))
+		goto fail_at;
+	execve(p->path, s->argv, s->envp ? s->envp : environ);
+fail_at:;
+	int why = errno;
+	(void)!write(report, &why, sizeof(why));
+	_exit(127);
+fail:
+	why = errno;
+	(void)!write(p->report, &why, sizeof(why));
+	_exit(127);
+}
+
+int weft_spawn(const struct weft_spawn *s, pid_t *pid, struct weft_err *err)
+{
+	weft_autofree char *path = weft_which(s->argv[0]);
+	int report[2], why = 0;
+	sigset_t all, old;
+
+	*pid = -1;
+	if (!path) {
+		if (strchr(s->argv[0], '/') && errno == 0)
+			errno = ENOENT;
+		return weft_err_sys(err, WEFT_ESYS, "%s", s->argv[0]);
+	}
+	if (pipe2(report, O_CLOEXEC))
+		return weft_err_sys(err, WEFT_ESYS, "pipe");
+	struct child_plan plan = { s, path, report[1], getpid() };
+	/* No handler of ours may run in the child. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	pid_t p = fork();
+	if (p == 0)
+		child(&plan);
+	int fork_errno = errno;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	close(report[1]);
+	if (p < 0) {
+		close(report[0]);
+		errno = fork_errno;
+		return weft_err_sys(err, WEFT_ESYS, "fork");
+	}
+	ssize_t r;
+	while ((r = read(report[0], &why, sizeof(why))) < 0 && errno == EINTR)
+		;
+	close(report[0]);
+	if (r == (ssize_t)sizeof(why)) {
+		waitpid(p, NULL, 0);
+		errno = why;
+		return weft_err_sys(err, WEFT_ESYS, "%s%s%s", path, s->cwd ? " in " : "",
+			s->cwd ? s->cwd : "");
+	}
+	*pid = p;
+	return 0;
+}
+
+struct sink {
+	int fd;
+	struct weft_str text;
+};
+
+/* Reads what is there; closes at the end of the file. false: over max. */
+static bool drain(struct sink *k, size_t max)
+{
+	char buf[16384];
+	ssize_t n = read(k->fd, buf, sizeof(buf));
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return true;
+	if (n <= 0) {
+		close(k->fd);
+		k->fd = -1;
+		return true;
+	}
+	weft_str_addn(&k->text, buf, (size_t)n);
+	return k->text.len <= max;
+}
+
+int weft_capture(const struct weft_spawn *s, double timeout, size_t max, char **out,
+	char **errout, int *status, struct weft_err *err)
+{
+	int o[2] = { -1, -1 }, e[2] = { -1, -1 }, r = -1;
+	struct weft_spawn own = *s;
+	struct sink k[2] = { { .fd = -1 }, { .fd = -1 } };
+	double end = timeout > 0 ? weft_monotonic() + timeout : 0;
+	bool killed = false, over = false;
+	pid_t pid;
+
+	*out = NULL;
+	if (errout)
+		*errout = NULL;
+	if (pipe2(o, O_CLOEXEC) || (errout && pipe2(e, O_CLOEXEC))) {
+		weft_err_sys(err, WEFT_ESYS, "pipe");
+		goto out;
+	}
+	own.out = o[1];
+	if (errout)
+		own.err = e[1];
+	own.group = true; /* so that its children die with it */
+	if (weft_spawn(&own, &pid, err))
+		goto out;
+	k[0].fd = o[0];
+	k[1].fd = e[0];
+	close(o[1]);
+	if (errout)
+		close(e[1]);
+	o[0] = o[1] = e[0] = e[1] = -1;
+	while (k[0].fd >= 0 || k[1].fd >= 0) {
+		struct pollfd p[2] = { { k[0].fd, POLLIN, 0 }, { k[1].fd, POLLIN, 0 } };
+		double left = end ? end - weft_monotonic() : 3600;
+
+		if (left <= 0) {
+			killed = true;
+			break;
+		}
+		int got = poll(p, 2, (int)(left * 1000) + 1);
+		if (got < 0 && errno != EINTR)
+			break;
+		for (int i = 0; got > 0 && i < 2; i++)
+			if (k[i].fd >= 0 && p[i].revents && !drain(&k[i], max))
+				over = true;
+		if (over)
+			break;
+	}
+	if (killed || over)
+		kill(-pid, SIGKILL);
+	while (waitpid(pid, status, 0) < 0 && errno == EINTR)
+		;
+	if (killed) {
+		errno = ETIMEDOUT;
+		weft_err_set(err, WEFT_ESYS, "%s: no answer within %g s", s->argv[0], timeout);
+		goto out;
+	}
+	if (over) {
+		errno = EFBIG;
+		weft_err_set(err, WEFT_ESYS, "%s: more output than %zu bytes", s->argv[0], max);
+		goto out;
+	}
+	*out = weft_str_take(&k[0].text);
+	if (errout)
+		*errout = weft_str_take(&k[1].text);
+	if (!*out || (errout && !*errout)) {
+		free(*out);
+		*out = NULL;
+		weft_err_nomem(err);
+		goto out;
+	}
+	r = 0;
+out:
+	for (int i = 0; i < 2; i++) {
+		if (k[i].fd >= 0)
+			close(k[i].fd);
+		weft_str_free(&k[i].text);
+		if (o[i] >= 0)
+			close(o[i]);
+		if (e[i] >= 0)
+			close(e[i]);
+	}
+	return r;
+}
