@@ -16,6 +16,7 @@
 #include "base/base.h"
 
 #define WEFT_CONF_DEFAULT "/etc/weft/weft.conf"
+#define WEFT_CONF_MAX_BYTES 65536
 #define WEFT_CONF_ROLES 5 /* in the order of weft_conf_roles */
 extern const char *const weft_conf_roles[WEFT_CONF_ROLES];
 /* analysis, simulation, training, inference, steering */
@@ -51,7 +52,8 @@ struct weft_conf {
 };
 
 /* path NULL: $WEFT_CONF, else the default; a missing default file gives the
- * built-in defaults. `trusted`: refuse what others than root could have written. */
+ * built-in defaults. `trusted`: refuse what others than root could have written,
+ * and leave $WEFT_CONF alone. */
 int weft_conf_load(const char *path, bool trusted, struct weft_conf **conf,
 	struct weft_err *err);
 int weft_conf_parse(const char *file, const char *text, size_t n,

@@ -8,7 +8,7 @@
 #define SUITE(name, ...)                                                      \
 	int main(void)                                                        \
 	{                                                                     \
-		static const TTest *const tests[] = { __VA_ARGS__ };          \
+		const TTest *const tests[] = { __VA_ARGS__ };                 \
 		Suite *s = suite_create(name);                                \
 		TCase *c = tcase_create(name);                                \
 		for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) \

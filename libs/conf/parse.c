@@ -1,0 +1,191 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "keys.h"
+
+#define MAX_LINE 4096
+
+const char *const weft_conf_roles[WEFT_CONF_ROLES] = {
+	"analysis", "simulation", "training", "inference", "steering"};
+
+struct parser {
+	const char *file;
+	struct weft_conf *conf;
+	struct weft_conf_role *role; /* of the section; NULL at the top */
+	unsigned seen;               /* keys of this section, a bit each */
+	unsigned roles_seen;         /* sections, a bit each */
+};
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Cuts blanks off both ends, in place. */
+static char *trim(char *s)
+{
+	size_t n;
+
+	while (is_blank(*s))
+		s++;
+	n = strlen(s);
+	while (n && is_blank(s[n - 1]))
+		n--;
+	s[n] = '\0';
+	return s;
+}
+
+static int section(struct parser *p, char *s, struct weft_err *err)
+{
+	size_t n = strlen(s);
+	char *name;
+
+	if (s[n - 1] != ']')
+		return weft_err_set(err, WEFT_ECONF, "a section line ends with ']'");
+	s[n - 1] = '\0';
+	s = trim(s + 1);
+	if (!weft_starts_with(s, "role") || !is_blank(s[4])) {
+		weft_err_set(err, WEFT_ECONF, "unknown section '%s'", s);
+		return weft_err_hint(err, "the sections are [role NAME]");
+	}
+	name = trim(s + 4);
+	for (size_t i = 0; i < WEFT_CONF_ROLES; i++) {
+		if (!weft_streq(name, weft_conf_roles[i]))
+			continue;
+		if (p->roles_seen & 1u << i)
+			return weft_err_set(
+				err, WEFT_ECONF, "[role %s] is repeated", name);
+		p->roles_seen |= 1u << i;
+		p->role = &p->conf->role[i];
+		p->seen = 0;
+		return 0;
+	}
+	weft_err_set(err, WEFT_ECONF, "unknown role '%s'", name);
+	const char *near = weft_nearest(name, weft_conf_roles, WEFT_CONF_ROLES);
+	if (near)
+		return weft_err_hint(err, "did you mean '%s'?", near);
+	return weft_err_hint(err, "the roles are analysis, simulation, training, "
+				  "inference and steering");
+}
+
+static int key_value(struct parser *p, char *s, struct weft_err *err)
+{
+	enum conf_place place = p->role ? CONF_ROLE : CONF_TOP;
+	char *eq = strchr(s, '=');
+	char *name, *value;
+	int key;
+
+	if (!eq) {
+		weft_err_set(err, WEFT_ECONF, "neither 'key = value' nor '[section]'");
+		return weft_err_hint(err, "a comment begins with '#'");
+	}
+	*eq = '\0';
+	name = trim(s);
+	value = trim(eq + 1);
+	if (!*name)
+		return weft_err_set(err, WEFT_ECONF, "no key before '='");
+	/* Half of all programs would cut the value here, half would not. */
+	if (*value == '#' || strstr(value, " #") || strstr(value, "\t#")) {
+		weft_err_set(err, WEFT_ECONF, "'#' after a value");
+		return weft_err_hint(err, "put the comment on a line of its own");
+	}
+	if (p->role && weft_starts_with(name, "env."))
+		return conf_env_set(p->role, name + 4, value, err);
+	key = conf_key_find(place, name, err);
+	if (key < 0)
+		return -1;
+	if (p->seen & 1u << key)
+		return weft_err_set(err, WEFT_ECONF, "%s is repeated", name);
+	p->seen |= 1u << key;
+	return conf_key_set(
+		place, key, p->role ? (void *)p->role : p->conf, value, err);
+}
+
+static int check_bytes(const char *line, size_t n, struct weft_err *err)
+{
+	if (n > MAX_LINE)
+		return weft_err_set(
+			err, WEFT_ECONF, "line of more than %d bytes", MAX_LINE);
+	if (n && line[n - 1] == '\r') {
+		weft_err_set(err, WEFT_ECONF, "line ends with CR LF");
+		return weft_err_hint(err, "save the file with Unix line ends");
+	}
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)line[i];
+
+		if ((c < ' ' && c != '\t') || c == 0x7f)
+			return weft_err_set(
+				err, WEFT_ECONF, "control character 0x%02x", c);
+	}
+	if (!weft_utf8_valid(line, n))
+		return weft_err_set(err, WEFT_ECONF, "not UTF-8");
+	return 0;
+}
+
+static int one_line(struct parser *p, const char *line, size_t n, unsigned number,
+	struct weft_err *err)
+{
+	struct weft_pos pos = {.line = number, .col = 1};
+	char copy[MAX_LINE + 1];
+	char *s;
+	int r;
+
+	r = check_bytes(line, n, err);
+	if (r == 0) {
+		memcpy(copy, line, n);
+		copy[n] = '\0';
+		s = trim(copy);
+		pos.col = (unsigned)(s - copy) + 1;
+		if (*s == '\0' || *s == '#')
+			return 0;
+		r = *s == '[' ? section(p, s, err) : key_value(p, s, err);
+	}
+	return r == 0 ? 0 : weft_err_at(err, p->file, pos, NULL);
+}
+
+static int defaults(struct weft_conf *c, struct weft_err *err)
+{
+	c->enabled = true;
+	c->bind = true;
+	if (conf_dup(&c->scratch, "/tmp", err) ||
+		conf_dup(&c->memory, "/dev/shm", err) ||
+		conf_dup(&c->cache, "/run/weft", err) ||
+		conf_dup(&c->run_dir, "weft-runs", err))
+		return -1;
+	return 0;
+}
+
+int weft_conf_parse(const char *file, const char *text, size_t n,
+	struct weft_conf **conf, struct weft_err *err)
+{
+	struct parser p = {.file = file};
+	unsigned number = 0;
+
+	*conf = NULL;
+	p.conf = calloc(1, sizeof(*p.conf));
+	if (!p.conf)
+		return weft_err_nomem(err);
+	if (defaults(p.conf, err) || (file && conf_dup(&p.conf->file, file, err)))
+		goto fail;
+	if (n > WEFT_CONF_MAX_BYTES) {
+		weft_err_set(
+			err, WEFT_ECONF, "more than %d bytes", WEFT_CONF_MAX_BYTES);
+		weft_err_at(err, file, (struct weft_pos){0, 0}, NULL);
+		goto fail;
+	}
+	while (n) {
+		const char *nl = memchr(text, '\n', n);
+		size_t len = nl ? (size_t)(nl - text) : n;
+
+		if (one_line(&p, text, len, ++number, err))
+			goto fail;
+		len += nl != NULL;
+		text += len;
+		n -= len;
+	}
+	*conf = p.conf;
+	return 0;
+fail:
+	weft_conf_free(p.conf);
+	return -1;
+}
