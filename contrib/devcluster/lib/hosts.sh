@@ -1,0 +1,267 @@
+# shellcheck shell=bash
+# Hosts and daemons: making, entering and ending them.
+#
+# Each host is a set of namespaces that its first process (lib/init) keeps.
+# `ctl` holds the bridge, munged and slurmctld, and its process namespace holds
+# all the others': the kernel ends the whole cluster with that one process,
+# and frees networks and mounts with it. Nothing is made in the machine's own
+# namespaces, so there is nothing there to clean up.
+
+readonly CLEAN_PATH=/usr/sbin:/usr/bin:/sbin:/bin
+
+namespaces_work()
+{
+	unshare --mount --net --uts --ipc --pid --fork \
+		sh -c 'mount -t tmpfs none /mnt && ip link add b0 type bridge' \
+		>/dev/null 2>&1
+}
+
+init_pid()
+{
+	recorded_pid "$DIR/run/$1.init"
+}
+
+cluster_runs()
+{
+	if [[ $NAMESPACES == yes ]]; then
+		init_pid ctl >/dev/null
+	else
+		daemon_runs slurmctld
+	fi
+}
+
+# on HOST COMMAND...: as root in a host, with a clean environment.
+on()
+{
+	local host=$1 pid enter=()
+
+	shift
+	if [[ $NAMESPACES == yes ]]; then
+		pid=$(init_pid "$host") || return "$EX_DOWN"
+		enter=(nsenter -t "$pid" --mount --net --uts --ipc --pid --)
+	fi
+	"${enter[@]}" env -i PATH="$CLEAN_PATH" LANG=C.UTF-8 \
+		SLURM_CONF="$DIR/etc/slurm.conf" "$@"
+}
+
+has_record()
+{
+	[[ -e $DIR/run/$1.ready ]] && init_pid "$1" >/dev/null
+}
+
+# Starts a host's first process; host_connect must follow.
+host_start()
+{
+	local host=$1 pid within=()
+
+	rm -f "$DIR/run/$host."{init,ready}
+	if [[ $host != ctl ]]; then
+		pid=$(init_pid ctl) || return 1
+		within=(nsenter -t "$pid" --pid --)
+	fi
+	spawn "$DIR/log/init.$host.log" "${within[@]}" \
+		unshare --mount --net --uts --ipc --pid --fork \
+		"$LIB/init" "$LIB" "$DIR" "$host"
+}
+
+host_await()
+{
+	wait_for 10 has_record "$1" && return
+	warn "host $1 did not start; the end of $DIR/log/init.$1.log:"
+	tail -n 10 "$DIR/log/init.$1.log" >&2
+	return 1
+}
+
+# Gives a host its cable: eth0 here, a port named after it on ctl's bridge.
+host_connect()
+{
+	local host=$1 ctl pid
+
+	ctl=$(init_pid ctl) && pid=$(init_pid "$host") || return 1
+	# The kernel removes a dead host's cable a little later than the host.
+	nsenter -t "$ctl" --net -- sh -c \
+		"ip link del $host 2>/dev/null
+		ip link add $host type veth peer name eth0 netns $pid &&
+		ip link set $host master br0 up" || return 1
+	nsenter -t "$pid" --net -- sh -c \
+		"ip addr add $(host_address "$host")/16 dev eth0 &&
+		ip link set eth0 up"
+}
+
+daemon_runs()
+{
+	recorded_pid "$DIR/run/$1.daemon" >/dev/null
+}
+
+# daemon_start NAME HOST COMMAND...: runs a daemon that stays in the
+# foreground, and records its id as this machine sees it.
+daemon_start()
+{
+	local name=$1 host=$2 pid enter=()
+
+	shift 2
+	if [[ $NAMESPACES == yes ]]; then
+		pid=$(init_pid "$host") || return 1
+		enter=(nsenter -t "$pid" --net --uts --ipc --pid --)
+	fi
+	spawn "$DIR/log/start.$name.log" "${enter[@]}" \
+		"$LIB/daemon" "$LIB" "$DIR" "$name" "${pid:-}" \
+		env -i PATH="$CLEAN_PATH" LANG=C.UTF-8 \
+		DEVCLUSTER_OWNED="$DIR" SLURM_CONF="$DIR/etc/slurm.conf" "$@"
+}
+
+munged_start()
+{
+	local sock=$DIR/run/munge/socket
+
+	daemon_runs munged && return
+	rm -f "$sock" "$sock.lock"
+	daemon_start munged ctl /usr/sbin/munged --foreground --force \
+		--socket="$sock" --key-file="$DIR/etc/munge.key" \
+		--pid-file="$DIR/run/munged.pid" --log-file="$DIR/log/munged.log" \
+		--seed-file="$DIR/state/munged.seed" --num-threads=4
+	wait_for 10 test -S "$sock" && return
+	warn "munged did not start; the end of $DIR/log/start.munged.log:"
+	tail -n 10 "$DIR/log/start.munged.log" >&2
+	return 1
+}
+
+slurmctld_start()
+{
+	daemon_runs slurmctld ||
+		daemon_start slurmctld ctl /usr/sbin/slurmctld -D
+}
+
+slurmd_start()
+{
+	daemon_runs "slurmd.$1" && return
+	mkdir -p "$DIR/spool/$1"
+	daemon_start "slurmd.$1" "$1" /usr/sbin/slurmd -D -N "$1"
+}
+
+# kill_recorded FILE: kills that very process, and waits until it is gone.
+kill_recorded()
+{
+	local pid
+
+	pid=$(recorded_pid "$1") || return 0
+	kill -KILL "$pid" 2>/dev/null
+	wait_for 20 not_recorded "$1" ||
+		warn "process $pid does not end: $(tr '\0' ' ' <"/proc/$pid/cmdline")"
+}
+
+not_recorded()
+{
+	! recorded_pid "$1" >/dev/null
+}
+
+# Starts what of the cluster does not run yet.
+start_missing()
+{
+	local host started=()
+
+	if [[ $NAMESPACES == yes ]]; then
+		if ! has_record ctl; then
+			host_start ctl
+			host_await ctl || return 1
+		fi
+		for host in login $(node_names); do
+			has_record "$host" && continue
+			host_start "$host"
+			started+=("$host")
+		done
+		munged_start && slurmctld_start || return 1
+		for host in "${started[@]}"; do
+			if ! host_await "$host" || ! host_connect "$host"; then
+				warn "cannot connect host $host"
+				return 1
+			fi
+		done
+	else
+		munged_start && slurmctld_start || return 1
+	fi
+	for host in $(node_names); do
+		slurmd_start "$host" || return 1
+	done
+}
+
+# "NODE STATE" lines, as Slurm has it.
+node_states()
+{
+	on ctl timeout 5 sinfo -h -N -o '%N %T' 2>/dev/null | sort -u
+}
+
+all_usable()
+{
+	local node state n=0
+
+	while read -r node state; do
+		case $state in
+		idle | mixed | allocated | completing) ((++n)) ;;
+		*) return 1 ;;
+		esac
+	done < <(node_states)
+	((n == CPU_NODES + GPU_NODES))
+}
+
+await_nodes()
+{
+	local node state states
+
+	wait_for "$1" all_usable && return
+	states=$(node_states)
+	if [[ -z $states ]]; then
+		warn "slurmctld does not answer; the end of its log:"
+		tail -n 15 "$DIR"/log/{start.slurmctld,slurmctld}.log >&2
+		return 1
+	fi
+	while read -r node state; do
+		case $state in idle | mixed | allocated | completing) continue ;; esac
+		warn "node $node is $state; the end of its log:"
+		tail -n 15 "$DIR/log/start.slurmd.$node.log" \
+			"$DIR/log/slurmd.$node.log" >&2
+	done <<<"$states"
+	return 1
+}
+
+# Ends all processes of the cluster.
+stop_all()
+{
+	local file
+
+	if [[ $NAMESPACES == yes ]]; then
+		kill_recorded "$DIR/run/ctl.init"
+		return
+	fi
+	on ctl timeout 5 scancel --full --state=RUNNING --me 2>/dev/null
+	for file in "$DIR"/run/*.daemon; do
+		[[ ! -e $file ]] || kill_recorded "$file"
+	done
+	kill_owned
+}
+
+# Without namespaces, job processes are found by the mark that the daemons
+# gave them in their environment.
+owned_pids()
+{
+	local dir pid
+
+	for dir in /proc/[0-9]*; do
+		pid=${dir#/proc/}
+		grep -qzxF "DEVCLUSTER_OWNED=$DIR" "$dir/environ" 2>/dev/null &&
+			echo "$pid"
+	done
+}
+
+kill_owned()
+{
+	local pids i
+
+	for ((i = 0; i < 100; i++)); do
+		mapfile -t pids < <(owned_pids)
+		((${#pids[@]} > 0)) || return 0
+		kill -KILL "${pids[@]}" 2>/dev/null
+		sleep 0.05
+	done
+	warn "processes that do not end: ${pids[*]}"
+}
