@@ -105,14 +105,19 @@ write_hosts()
 			echo "$(host_address "$host") $host"
 		done
 	} >"$etc/hosts"
-	echo "$(host_address ctl)/16" >"$etc/bridge"
+	echo "$(host_address ctl)/16" >"$DIR/etc/bridge"
 	# No name server can be reached from within; do not wait for one.
 	echo "options timeout:1 attempts:1" >"$etc/resolv.conf"
-	cat >"$etc/openmpi-mca-params.conf" <<-END
+	cat >"$etc/openmpi/openmpi-mca-params.conf" <<-END
 		# The nodes claim more CPUs than the machine has: ranks that wait
 		# must let others run.
 		mpi_yield_when_idle = 1
+		# Ethernet: looking for other networks takes 1.5 s a start.
+		pml = ob1
+		btl = self,vader,tcp
 	END
+	ln -sfn "$DIR/etc/slurm.conf" "$etc/slurm/slurm.conf"
+	ln -sfn "$DIR/etc/weft.conf" "$etc/weft/weft.conf"
 }
 
 write_gres()
@@ -185,6 +190,7 @@ write_prolog()
 			# Makes and removes the job's node-local scratch. Runs as
 			# root; Slurm gives it no PATH.
 			[ -x $DIR/bin/weft ] || exit 0
+			export WEFT_CONF=$DIR/etc/weft.conf
 			exec $DIR/bin/weft node $verb >>$DIR/log/$verb.log 2>&1
 		END
 		chmod 0755 "$DIR/etc/$verb.new"
@@ -226,10 +232,9 @@ install_weft()
 
 write_config()
 {
-	mkdir -p "$DIR"/{bin,dev,etc/host,home,lib,log,plugstack.conf.d} \
-		"$DIR"/{root,run/munge,spool,state}
-	chmod 0755 "$DIR"/{,bin,dev,etc,etc/host,home,lib,plugstack.conf.d} \
-		"$DIR"/{run,run/munge,spool}
+	umask 022
+	mkdir -p "$DIR"/{bin,dev,etc/host/{openmpi,slurm,weft},home,lib,log} \
+		"$DIR"/{plugstack.conf.d,root,run/munge,spool,state}
 	chmod 0700 "$DIR"/{log,root,state}
 	[[ $NAMESPACES == yes ]] || install -d -m 1777 "$DIR/scratch"
 	echo "include $DIR/plugstack.conf.d/*.conf" >"$DIR/etc/plugstack.conf"

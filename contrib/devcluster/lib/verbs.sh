@@ -206,7 +206,8 @@ verb_sh()
 		USER="$account" LOGNAME="$account" SHELL=/bin/bash \
 		LANG="${LANG:-C.UTF-8}" TERM="${TERM:-dumb}" \
 		PS1="$LOGIN@$NODE:\\w\\\$ " SLURM_CONF="$DIR/etc/slurm.conf" \
-		"${drop[@]}" "$LIB/enter" "${CHDIR:-$home}" "${shell[@]}"
+		WEFT_CONF="$DIR/etc/weft.conf" "${drop[@]}" \
+		"$LIB/enter" "${CHDIR:-$home}" "${shell[@]}"
 }
 
 verb_status()
