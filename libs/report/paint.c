@@ -1,0 +1,98 @@
+/* paint.c - colours and safe text. */
+#include "report/paint.h"
+
+#include <string.h>
+
+static const char *const codes[] = {
+	[PAINT_BOLD] = "1",
+	[PAINT_DIM] = "2",
+	[PAINT_RED] = "1;31",
+	[PAINT_GREEN] = "32",
+	[PAINT_YELLOW] = "33",
+	[PAINT_CYAN] = "36",
+};
+
+/* Bytes of the character at s: 1 for a byte that begins none. */
+static size_t char_bytes(const char *s)
+{
+	unsigned char c = (unsigned char)*s;
+	size_t n = c >= 0xf0 && c < 0xf8 ? 4 : c >= 0xe0 ? 3 : c >= 0xc2 ? 2 : 1;
+
+	if (c >= 0xf8)
+		n = 1;
+	for (size_t i = 1; i < n; i++)
+		if (((unsigned char)s[i] & 0xc0) != 0x80)
+			return 1;
+	return n;
+}
+
+static bool combines(const char *s, size_t n)
+{
+	unsigned char a = (unsigned char)s[0], b = n > 1 ? (unsigned char)s[1] : 0;
+
+	/* U+0300 to U+036F */
+	return n == 2 && (a == 0xcc || (a == 0xcd && b <= 0xaf));
+}
+
+size_t paint_prefix(const char *s, size_t columns, size_t *got)
+{
+	size_t bytes = 0, width = 0;
+
+	while (s[bytes]) {
+		size_t n = char_bytes(s + bytes);
+		size_t w = combines(s + bytes, n) ? 0 : 1;
+
+		if (width + w > columns)
+			break;
+		bytes += n;
+		width += w;
+	}
+	if (got)
+		*got = width;
+	return bytes;
+}
+
+size_t paint_width(const char *s)
+{
+	size_t width;
+
+	paint_prefix(s, SIZE_MAX, &width);
+	return width;
+}
+
+void paint_addn(struct weft_str *out, const char *s, size_t n)
+{
+	for (size_t i = 0; i < n && s[i];) {
+		unsigned char c = (unsigned char)s[i];
+		size_t k = char_bytes(s + i);
+
+		/* U+0080 to U+009F are controls as well. */
+		if (c < 0x20 || c == 0x7f || (k == 1 && c >= 0x80) ||
+			(k == 2 && c == 0xc2 && (unsigned char)s[i + 1] < 0xa0))
+			weft_str_addc(out, '?');
+		else
+			weft_str_addn(out, s + i, k);
+		i += k;
+	}
+}
+
+void paint_add(struct weft_str *out, const char *s)
+{
+	paint_addn(out, s, strlen(s));
+}
+
+void paint_color(struct weft_str *out, const struct weft_style *st, enum paint color,
+	const char *s)
+{
+	if (st->color)
+		weft_str_printf(out, "\033[%sm", codes[color]);
+	paint_add(out, s);
+	if (st->color)
+		weft_str_add(out, "\033[0m");
+}
+
+void paint_pad(struct weft_str *out, size_t n, char c)
+{
+	while (n-- > 0)
+		weft_str_addc(out, c);
+}
