@@ -42,6 +42,7 @@ struct weft_run {
 	char *version; /* of weft */
 	bool local;
 	double created;
+	size_t n_steps; /* of the workflow: folders are sharded above 1,000 */
 };
 struct weft_run_new {
 	const char *parent; /* "weft-runs", made if missing */
@@ -52,6 +53,7 @@ struct weft_run_new {
 	const char *const *set, *const *overlay;
 	size_t n_set, n_overlay;
 	bool local;
+	size_t n_steps;
 	const char *plan_json;
 };
 /* Claims PARENT/NAME/N with the next free N and fills it. */
@@ -134,8 +136,8 @@ struct weft_event {
 	double done, total;  /* progress 0..total; total 0: none */
 };
 struct weft_journal; /* a writer */
-/* name: file name below journal/, unique to this writer, e.g. "submit" or
- * "train-1234_7"; sharded by the room. */
+/* name: file below journal/ (folders allowed), unique to this writer, e.g.
+ * "submit", "train-1234", "simulate-1235.0/7" (shard of a thousand / task). */
 int weft_journal_open(const struct weft_run *run, const char *name,
 	struct weft_journal **j, struct weft_err *err);
 int weft_journal_add(struct weft_journal *j, const struct weft_event *e,
@@ -176,6 +178,23 @@ struct weft_status {
 	enum weft_code code; /* what `weft run` exits with once finished */
 	char *stopped;	     /* reason; NULL */
 };
+
+/* What stands between a member and its start. */
+enum weft_verdict {
+	WEFT_READY,
+	WEFT_WAIT,     /* something that it needs has not ended */
+	WEFT_SKIP,     /* a skip spreads to it */
+	WEFT_NEVER,    /* something that it needs failed */
+};
+/* state_of tells a member's state; *why (malloced, may be NULL) names what it
+ * waits for or what failed. Doesn't look at `when` or at the stop marker. */
+enum weft_verdict weft_verdict(const struct weft_workflow *wf, const struct weft_step *step,
+	size_t member, enum weft_state (*state_of)(void *ctx, unsigned step, size_t member),
+	void *ctx, char **why);
+/* Has it an end: done, failed, skipped, not run, cancelled, lost? */
+bool weft_state_ended(enum weft_state s);
+/* More failed than max_failed allows. */
+bool weft_sweep_failed(const struct weft_step *step, size_t failed);
 
 /* State of a run from its records, its journal and, through job_alive, what
  * Slurm says: a member whose job is gone without a record is LOST (job_alive

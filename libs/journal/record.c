@@ -1,0 +1,255 @@
+/* record.c - completion records: complete or absent, with a checksum */
+#include "journal/journal.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RECORD_MAX ((size_t)16 << 20)
+
+static const char *const names[] = {
+	[WEFT_STATE_NONE] = "waiting",
+	[WEFT_STATE_SUBMITTED] = "submitted",
+	[WEFT_STATE_STAGING] = "staging",
+	[WEFT_STATE_RUNNING] = "running",
+	[WEFT_STATE_DONE] = "done",
+	[WEFT_STATE_FAILED] = "failed",
+	[WEFT_STATE_SKIPPED] = "skipped",
+	[WEFT_STATE_NOT_RUN] = "not run",
+	[WEFT_STATE_CANCELLED] = "cancelled",
+	[WEFT_STATE_LOST] = "lost",
+};
+
+const char *weft_state_name(enum weft_state s)
+{
+	return (size_t)s < WEFT_COUNT(names) ? names[s] : "?";
+}
+
+bool weft_state_ended(enum weft_state s)
+{
+	return s >= WEFT_STATE_DONE;
+}
+
+static int state_from(const char *name, enum weft_state *s)
+{
+	for (size_t i = 0; name && i < WEFT_COUNT(names); i++) {
+		if (weft_streq(names[i], name)) {
+			*s = (enum weft_state)i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+/* Text for JSON: bytes that are not UTF-8 become '?'. */
+static json_t *text(const char *s)
+{
+	if (!s)
+		return json_string("");
+	json_t *j = json_string(s);
+	if (j)
+		return j;
+	weft_autofree char *copy = strdup(s);
+	for (char *p = copy; p && *p; p++)
+		if ((unsigned char)*p >= 0x80)
+			*p = '?';
+	return json_string(copy ? copy : "");
+}
+
+static json_t *outputs(const struct weft_record *r)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < r->n_outputs; i++)
+		json_array_append_new(a, json_pack("{s:o, s:o, s:I, s:I}", "name",
+			text(r->output[i].name), "path", text(r->output[i].path), "bytes",
+			(json_int_t)r->output[i].bytes, "files", (json_int_t)r->output[i].files));
+	return a;
+}
+
+static json_t *to_json(const struct weft_record *r)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "format", json_integer(1));
+	json_object_set_new(o, "state", json_string(weft_state_name(r->state)));
+	json_object_set_new(o, "code", json_integer(r->code));
+	json_object_set_new(o, "step", text(r->step));
+	json_object_set_new(o, "member", text(r->member));
+	json_object_set_new(o, "exit_status", json_integer(r->exit_status));
+	json_object_set_new(o, "signal", json_integer(r->signal));
+	json_object_set_new(o, "reason", text(r->reason));
+	json_object_set_new(o, "job", text(r->job));
+	json_object_set_new(o, "attempt", json_integer(r->attempt));
+	json_object_set_new(o, "digest", text(r->digest));
+	json_object_set_new(o, "hosts", text(r->hosts));
+	json_object_set_new(o, "placement", text(r->placement));
+	json_object_set_new(o, "queued", json_real(r->queued));
+	json_object_set_new(o, "started", json_real(r->started));
+	json_object_set_new(o, "ended", json_real(r->ended));
+	json_object_set_new(o, "staged_in", json_integer((json_int_t)r->staged_in));
+	json_object_set_new(o, "staged_out", json_integer((json_int_t)r->staged_out));
+	json_object_set_new(o, "stage_seconds", json_real(r->stage_seconds));
+	json_object_set_new(o, "outputs", outputs(r));
+	return o;
+}
+
+/* Over the compact text with keys in the order of the alphabet. */
+static int checksum(const json_t *o, char hex[WEFT_DIGEST_HEX])
+{
+	char *s = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
+
+	if (!s)
+		return -1;
+	weft_digest(s, strlen(s), hex);
+	free(s);
+	return 0;
+}
+
+int weft_record_write(const char *dir, const struct weft_record *r, struct weft_err *err)
+{
+	weft_autofree char *path = weft_path_join(dir, "done.json");
+	char hex[WEFT_DIGEST_HEX];
+	json_t *o = to_json(r);
+	char *s = NULL;
+	int ret = -1;
+
+	if (!path || !o || checksum(o, hex) ||
+		json_object_set_new(o, "sum", json_string(hex)) ||
+		!(s = json_dumps(o, JSON_INDENT(2)))) {
+		weft_err_nomem(err);
+		goto out;
+	}
+	ret = weft_write_file(path, s, strlen(s), 0644, err);
+out:
+	free(s);
+	json_decref(o);
+	return ret;
+}
+
+static char *copy(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return strdup(s ? s : "");
+}
+
+static double real(const json_t *o, const char *key)
+{
+	return json_number_value(json_object_get(o, key));
+}
+
+static json_int_t integer(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+static int read_outputs(struct weft_record *r, const json_t *a)
+{
+	r->output = calloc(json_array_size(a) + 1, sizeof(*r->output));
+	if (!r->output)
+		return -1;
+	for (size_t i = 0; i < json_array_size(a); i++) {
+		const json_t *o = json_array_get(a, i);
+		struct weft_record_output *out = &r->output[r->n_outputs++];
+
+		out->name = copy(o, "name");
+		out->path = copy(o, "path");
+		out->bytes = (uint64_t)integer(o, "bytes");
+		out->files = (uint64_t)integer(o, "files");
+		if (!out->name || !out->path)
+			return -1;
+	}
+	return 0;
+}
+
+static struct weft_record *from_json(const json_t *o)
+{
+	struct weft_record *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->code = (enum weft_code)integer(o, "code");
+	r->step = copy(o, "step");
+	r->member = copy(o, "member");
+	r->exit_status = (int)integer(o, "exit_status");
+	r->signal = (int)integer(o, "signal");
+	r->reason = copy(o, "reason");
+	r->job = copy(o, "job");
+	r->attempt = (unsigned)integer(o, "attempt");
+	r->digest = copy(o, "digest");
+	r->hosts = copy(o, "hosts");
+	r->placement = copy(o, "placement");
+	r->queued = real(o, "queued");
+	r->started = real(o, "started");
+	r->ended = real(o, "ended");
+	r->staged_in = (uint64_t)integer(o, "staged_in");
+	r->staged_out = (uint64_t)integer(o, "staged_out");
+	r->stage_seconds = real(o, "stage_seconds");
+	if (!r->step || !r->member || !r->reason || !r->job || !r->digest || !r->hosts ||
+		!r->placement || read_outputs(r, json_object_get(o, "outputs"))) {
+		weft_record_free(r);
+		return NULL;
+	}
+	return r;
+}
+
+int weft_record_read(const char *dir, struct weft_record **r, struct weft_err *err)
+{
+	weft_autofree char *path = weft_path_join(dir, "done.json"), *s = NULL;
+	char hex[WEFT_DIGEST_HEX];
+	json_error_t je;
+	enum weft_state state;
+	size_t n;
+
+	*r = NULL;
+	if (!path)
+		return weft_err_nomem(err);
+	if (access(path, F_OK))
+		return errno == ENOENT || errno == ENOTDIR ? 1
+			: weft_err_sys(err, WEFT_ESYS, "%s", path);
+	if (weft_read_file(path, RECORD_MAX, &s, &n, err))
+		return -1;
+	json_t *o = json_loadb(s, n, 0, &je), *sum = NULL;
+	if (json_is_object(o)) {
+		sum = json_incref(json_object_get(o, "sum"));
+		json_object_del(o, "sum");
+	}
+	bool good = sum && !checksum(o, hex) && weft_streq(hex, json_string_value(sum)) &&
+		    integer(o, "format") == 1 &&
+		    state_from(json_string_value(json_object_get(o, "state")), &state) == 0;
+	if (good) {
+		*r = from_json(o);
+		if (*r)
+			(*r)->state = state;
+		else
+			weft_err_nomem(err);
+	} else {
+		weft_err_set(err, WEFT_ESPEC, "%s: damaged completion record", path);
+		weft_err_hint(err, "remove it to have the step count as not done");
+	}
+	json_decref(sum);
+	json_decref(o);
+	return *r ? 0 : -1;
+}
+
+void weft_record_free(struct weft_record *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; i < r->n_outputs; i++) {
+		free(r->output[i].name);
+		free(r->output[i].path);
+	}
+	free(r->output);
+	free(r->step);
+	free(r->member);
+	free(r->reason);
+	free(r->job);
+	free(r->digest);
+	free(r->hosts);
+	free(r->placement);
+	free(r);
+}

@@ -1,0 +1,354 @@
+/* run.c - the run directory: claimed, described, found again */
+#include "journal/journal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <jansson.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RUN_JSON_MAX ((size_t)4 << 20)
+#define SHARD 1000 /* entries a folder may hold */
+
+/* Largest number among the entries of a folder, 0 if there is none. */
+static unsigned last_number(const char *dir)
+{
+	unsigned last = 0;
+	DIR *d = opendir(dir);
+
+	if (!d)
+		return 0;
+	for (struct dirent *e; (e = readdir(d));) {
+		int64_t n;
+
+		if (weft_parse_int(e->d_name, 1, 1000000000, &n) && (unsigned)n > last)
+			last = (unsigned)n;
+	}
+	closedir(d);
+	return last;
+}
+
+/* mkdir is the claim: it either makes the number ours or says that it is taken. */
+static int claim(const char *parent, unsigned *number, char **dir, struct weft_err *err)
+{
+	for (unsigned n = last_number(parent) + 1;; n++) {
+		char *path = weft_printf("%s/%u", parent, n);
+
+		if (!path)
+			return weft_err_nomem(err);
+		if (mkdir(path, 0777) == 0) {
+			*number = n;
+			*dir = path;
+			return 0;
+		}
+		if (errno != EEXIST) {
+			weft_err_sys(err, WEFT_ESYS, "%s", path);
+			free(path);
+			return weft_err_hint(err,
+				"run in a folder that you may write to, or name one with --run-dir");
+		}
+		free(path);
+	}
+}
+
+static int write_in(const char *dir, const char *name, const char *text, size_t n,
+	struct weft_err *err)
+{
+	weft_autofree char *path = weft_path_join(dir, name);
+
+	return path ? weft_write_file(path, text, n, 0666 & ~022, err) : weft_err_nomem(err);
+}
+
+static json_t *json_texts(const char *const *v, size_t n)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(a, json_string(v[i]));
+	return a;
+}
+
+static int write_run_json(const struct weft_run_new *def, const char *dir, unsigned number,
+	struct weft_err *err)
+{
+	struct passwd *pw = getpwuid(geteuid());
+	weft_autofree char *user = pw ? strdup(pw->pw_name)
+				      : weft_printf("%u", (unsigned)geteuid());
+	json_t *o = json_pack("{s:i, s:s, s:i, s:s, s:s, s:s, s:s, s:b, s:f, s:I, s:o, s:i}",
+		"format", 1, "name", def->name, "number", (int)number, "file", def->file,
+		"workdir", def->dir, "user", user ? user : "", "version", weft_version, "local",
+		def->local, "created", weft_now(), "steps", (json_int_t)def->n_steps, "set",
+		json_texts(def->set, def->n_set), "overlays", (int)def->n_overlay);
+	char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
+	int r = text ? write_in(dir, "run.json", text, strlen(text), err)
+		     : weft_err_set(err, WEFT_ESPEC, "the path of the workflow file is not UTF-8");
+
+	free(text);
+	json_decref(o);
+	return r;
+}
+
+static int fill(const struct weft_run_new *def, const char *dir, unsigned number,
+	struct weft_err *err)
+{
+	weft_autofree char *journal = weft_path_join(dir, "journal");
+	weft_autofree char *steps = weft_path_join(dir, "steps");
+
+	if (!journal || !steps)
+		return weft_err_nomem(err);
+	if (weft_mkdirs(journal, 0777, err) || weft_mkdirs(steps, 0777, err))
+		return -1;
+	if (write_in(dir, "workflow.yaml", def->source, def->source_len, err))
+		return -1;
+	for (size_t i = 0; i < def->n_overlay; i++) {
+		weft_autofree char *text = NULL, *name = weft_printf("overlay-%zu.yaml", i);
+		size_t n;
+
+		if (!name)
+			return weft_err_nomem(err);
+		if (weft_read_file(def->overlay[i], (size_t)16 << 20, &text, &n, err) ||
+			write_in(dir, name, text, n, err))
+			return -1;
+	}
+	if (write_in(dir, "plan.json", def->plan_json, strlen(def->plan_json), err))
+		return -1;
+	/* Last, so that a folder with run.json is whole. */
+	return write_run_json(def, dir, number, err);
+}
+
+int weft_run_create(const struct weft_run_new *def, struct weft_run **run,
+	struct weft_err *err)
+{
+	weft_autofree char *cwd = getcwd(NULL, 0);
+	weft_autofree char *top = weft_path_absolute(cwd ? cwd : "/", def->parent);
+	weft_autofree char *parent = top ? weft_path_join(top, def->name) : NULL;
+	weft_autofree char *dir = NULL;
+	unsigned number = 0;
+
+	*run = NULL;
+	if (!parent)
+		return weft_err_nomem(err);
+	if (strchr(def->name, '/') || !weft_path_is_inside(def->name))
+		return weft_err_set(err, WEFT_ESPEC, "'%s' can't name a folder", def->name);
+	if (weft_mkdirs(parent, 0777, err)) {
+		weft_err_prefix(err, "run directory");
+		return weft_err_hint(err,
+			"run in a folder that you may write to, or name one with --run-dir");
+	}
+	if (claim(parent, &number, &dir, err))
+		return -1;
+	if (fill(def, dir, number, err)) {
+		weft_remove_tree(dir, NULL);
+		return -1;
+	}
+	return weft_run_open(dir, NULL, run, err);
+}
+
+static bool has_run(const char *dir)
+{
+	weft_autofree char *path = weft_path_join(dir, "run.json");
+
+	return path && access(path, R_OK) == 0;
+}
+
+/* The run directory that `dir` means: itself, or the latest below it. */
+static char *resolve(const char *dir)
+{
+	if (has_run(dir))
+		return strdup(dir);
+	for (unsigned n = last_number(dir); n; n--) {
+		weft_autofree char *path = weft_printf("%s/%u", dir, n);
+
+		if (path && has_run(path))
+			return weft_steal(&path);
+	}
+	return NULL;
+}
+
+static char *copy_text(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return strdup(s ? s : "");
+}
+
+static int read_overlays_and_sets(struct weft_run *r, const json_t *o)
+{
+	const json_t *set = json_object_get(o, "set");
+	json_int_t overlays = json_integer_value(json_object_get(o, "overlays"));
+
+	r->set = calloc(json_array_size(set) + 1, sizeof(*r->set));
+	r->overlay = calloc(64 + 1, sizeof(*r->overlay));
+	if (!r->set || !r->overlay)
+		return -1;
+	for (size_t i = 0; i < json_array_size(set); i++) {
+		const char *s = json_string_value(json_array_get(set, i));
+
+		r->set[r->n_set] = strdup(s ? s : "");
+		if (!r->set[r->n_set++])
+			return -1;
+	}
+	for (json_int_t i = 0; i < overlays && i < 64; i++) {
+		r->overlay[r->n_overlay] = weft_printf("%s/overlay-%d.yaml", r->dir, (int)i);
+		if (!r->overlay[r->n_overlay++])
+			return -1;
+	}
+	return 0;
+}
+
+static int read_run_json(struct weft_run *r, struct weft_err *err)
+{
+	weft_autofree char *path = weft_path_join(r->dir, "run.json"), *text = NULL;
+	json_error_t je;
+	size_t n;
+
+	if (!path)
+		return weft_err_nomem(err);
+	if (weft_read_file(path, RUN_JSON_MAX, &text, &n, err))
+		return -1;
+	json_t *o = json_loadb(text, n, 0, &je);
+	if (!json_is_object(o) || json_integer_value(json_object_get(o, "format")) != 1) {
+		json_decref(o);
+		weft_err_set(err, WEFT_ESPEC, "not a run of this version of weft: %s",
+			o ? "unknown format" : je.text);
+		return weft_err_at(err, path, (struct weft_pos){ 0 }, NULL);
+	}
+	r->name = copy_text(o, "name");
+	r->number = (unsigned)json_integer_value(json_object_get(o, "number"));
+	r->file = copy_text(o, "file");
+	r->workdir = copy_text(o, "workdir");
+	r->user = copy_text(o, "user");
+	r->version = copy_text(o, "version");
+	r->local = json_is_true(json_object_get(o, "local"));
+	r->created = json_number_value(json_object_get(o, "created"));
+	r->n_steps = (size_t)json_integer_value(json_object_get(o, "steps"));
+	r->id = r->name ? weft_printf("%s/%u", r->name, r->number) : NULL;
+	int bad = !r->name || !r->file || !r->workdir || !r->user || !r->version || !r->id ||
+		  read_overlays_and_sets(r, o);
+	json_decref(o);
+	return bad ? weft_err_nomem(err) : 0;
+}
+
+int weft_run_open(const char *dir, const char *parent, struct weft_run **run,
+	struct weft_err *err)
+{
+	weft_autofree char *cwd = getcwd(NULL, 0);
+	weft_autofree char *here = weft_path_absolute(cwd ? cwd : "/", dir);
+	weft_autofree char *top = parent ? weft_path_absolute(cwd ? cwd : "/", parent) : NULL;
+	weft_autofree char *below = top ? weft_path_absolute(top, dir) : NULL;
+
+	*run = NULL;
+	if (!here)
+		return weft_err_nomem(err);
+	char *found = resolve(here);
+	if (!found && below)
+		found = resolve(below);
+	if (!found) {
+		weft_err_set(err, WEFT_EUSAGE, "no run '%s'%s%s", dir, parent ? " here or in " : "",
+			parent ? parent : "");
+		return weft_err_hint(err, "name a run directory (weft-runs/NAME/N), or NAME for "
+			"the latest run of that workflow");
+	}
+	struct weft_run *r = calloc(1, sizeof(*r));
+	if (!r) {
+		free(found);
+		return weft_err_nomem(err);
+	}
+	r->dir = found;
+	if (read_run_json(r, err)) {
+		weft_run_free(r);
+		return -1;
+	}
+	*run = r;
+	return 0;
+}
+
+void weft_run_free(struct weft_run *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; i < r->n_set; i++)
+		free(r->set[i]);
+	for (size_t i = 0; i < r->n_overlay; i++)
+		free(r->overlay[i]);
+	free(r->set);
+	free(r->overlay);
+	free(r->dir);
+	free(r->id);
+	free(r->name);
+	free(r->file);
+	free(r->workdir);
+	free(r->user);
+	free(r->version);
+	free(r);
+}
+
+int weft_run_workflow(const struct weft_run *run, struct weft_workflow **wf,
+	struct weft_errs *errs)
+{
+	struct weft_err err = { 0 };
+	weft_autofree char *path = weft_path_join(run->dir, "workflow.yaml"), *text = NULL;
+	size_t n;
+	struct weft_spec_options opt = { .dir = run->workdir,
+		.set = (const char *const *)run->set,
+		.n_set = run->n_set,
+		.overlay = (const char *const *)run->overlay,
+		.n_overlay = run->n_overlay };
+
+	*wf = NULL;
+	if (!path || weft_read_file(path, (size_t)16 << 20, &text, &n, &err)) {
+		weft_errs_add(errs, &err);
+		return -1;
+	}
+	return weft_spec_parse(run->file, text, n, &opt, wf, errs);
+}
+
+int weft_run_plan_text(const struct weft_run *run, char **text, size_t *n,
+	struct weft_err *err)
+{
+	weft_autofree char *path = weft_path_join(run->dir, "plan.json");
+
+	*text = NULL;
+	return path ? weft_read_file(path, (size_t)512 << 20, text, n, err) : weft_err_nomem(err);
+}
+
+char *weft_run_step_dir(const struct weft_run *run, const struct weft_step *step,
+	const struct weft_member *member)
+{
+	char shard[16] = "";
+
+	if (run->n_steps > SHARD)
+		snprintf(shard, sizeof(shard), "%03u/", step->index / SHARD);
+	if (!member || step->sweep.kind == WEFT_SWEEP_NONE)
+		return weft_printf("%s/steps/%s%s", run->dir, shard, step->name);
+	if (member->count <= SHARD)
+		return weft_printf("%s/steps/%s%s/%s", run->dir, shard, step->name, member->id);
+	return weft_printf("%s/steps/%s%s/%.3s/%s", run->dir, shard, step->name, member->id,
+		member->id);
+}
+
+int weft_run_stop(const struct weft_run *run, const char *reason, struct weft_err *err)
+{
+	weft_autofree char *path = weft_path_join(run->dir, "stop");
+
+	return path ? weft_write_file(path, reason, strlen(reason), 0644, err)
+		    : weft_err_nomem(err);
+}
+
+int weft_run_stopped(const struct weft_run *run, char **reason)
+{
+	weft_autofree char *path = weft_path_join(run->dir, "stop");
+	char *text = NULL;
+
+	*reason = NULL;
+	if (!path || access(path, F_OK))
+		return 1;
+	/* A marker that can't be read stops all the same. */
+	if (weft_read_file(path, 65536, &text, NULL, NULL))
+		text = strdup("stopped");
+	*reason = text;
+	return 0;
+}

@@ -1,0 +1,341 @@
+/* status.c - the state of a run, from its journal, its records and Slurm's word */
+#include "journal/journal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct load {
+	const struct weft_run *run;
+	const struct weft_workflow *wf;
+	struct weft_status *st;
+	struct weft_map *ids; /* of each sweep: member id -> index */
+	char **id_text;
+};
+
+static void clear_member(struct weft_status_member *m)
+{
+	free(m->hosts);
+	free(m->reason);
+	free(m->job);
+	free(m->log);
+}
+
+void weft_status_free(struct weft_status *st)
+{
+	if (!st)
+		return;
+	for (size_t i = 0; i < st->n_steps; i++) {
+		for (size_t k = 0; st->step[i].member && k < st->step[i].members; k++)
+			clear_member(&st->step[i].member[k]);
+		free(st->step[i].member);
+	}
+	free(st->step);
+	free(st->stopped);
+	free(st);
+}
+
+static struct weft_status *new_status(const struct weft_workflow *wf)
+{
+	struct weft_status *st = calloc(1, sizeof(*st));
+
+	if (!st)
+		return NULL;
+	st->step = calloc(wf->n_steps + 1, sizeof(*st->step));
+	if (!st->step)
+		goto fail;
+	st->n_steps = wf->n_steps;
+	for (size_t i = 0; i < wf->n_steps; i++) {
+		struct weft_status_step *s = &st->step[i];
+
+		s->name = wf->step[i].name;
+		s->optional = wf->step[i].optional;
+		s->member = calloc(wf->step[i].sweep.count + 1, sizeof(*s->member));
+		if (!s->member)
+			goto fail;
+		s->members = wf->step[i].sweep.count;
+	}
+	return st;
+fail:
+	weft_status_free(st);
+	return NULL;
+}
+
+static int set_text(char **slot, const char *s)
+{
+	char *copy = s && *s ? strdup(s) : NULL;
+
+	if (s && *s && !copy)
+		return -1;
+	free(*slot);
+	*slot = copy;
+	return 0;
+}
+
+/* The file to look at: stderr if something was said there, else stdout. */
+static char *log_file(const char *dir)
+{
+	char *path = weft_path_join(dir, "stderr");
+
+	if (path && access(path, F_OK) == 0) {
+		weft_autofree char *text = NULL;
+
+		if (weft_read_file(path, (size_t)1 << 30, &text, NULL, NULL) || *text)
+			return path;
+	}
+	free(path);
+	path = weft_path_join(dir, "stdout");
+	if (path && access(path, F_OK) == 0)
+		return path;
+	free(path);
+	return NULL;
+}
+
+static int from_record(struct weft_status_member *m, const char *dir, struct weft_err *err)
+{
+	struct weft_record *r;
+	int got = weft_record_read(dir, &r, err);
+
+	if (got)
+		return got;
+	m->state = r->state;
+	m->code = r->code;
+	m->exit_status = r->exit_status;
+	m->signal = r->signal;
+	m->started = r->started;
+	m->ended = r->ended;
+	if (r->queued > 0)
+		m->queued = r->queued;
+	m->staged = r->staged_in + r->staged_out;
+	int bad = set_text(&m->hosts, r->hosts) || set_text(&m->reason, r->reason) ||
+		  set_text(&m->job, r->job);
+	weft_record_free(r);
+	if (m->state == WEFT_STATE_FAILED || m->state == WEFT_STATE_CANCELLED) {
+		free(m->log);
+		m->log = log_file(dir);
+	}
+	return bad ? weft_err_nomem(err) : 0;
+}
+
+static int read_record(struct load *l, size_t step, size_t member, struct weft_err *err)
+{
+	const struct weft_step *s = &l->wf->step[step];
+	struct weft_member m;
+
+	if (weft_sweep_member(l->wf, s, member, &m, err))
+		return -1;
+	weft_autofree char *dir = weft_run_step_dir(l->run, s, &m);
+	weft_member_clear(&m);
+	if (!dir)
+		return weft_err_nomem(err);
+	int got = from_record(&l->st->step[step].member[member], dir, err);
+	if (got < 0) {
+		/* A damaged record is no proof: say so, and go on. */
+		struct weft_status_member *sm = &l->st->step[step].member[member];
+
+		sm->state = WEFT_STATE_LOST;
+		set_text(&sm->reason, err && err->text ? err->text : "damaged record");
+		weft_err_clear(err);
+	}
+	return 0;
+}
+
+static int index_members(struct load *l, size_t step, struct weft_err *err)
+{
+	const struct weft_step *s = &l->wf->step[step];
+
+	if (s->sweep.kind == WEFT_SWEEP_NONE || l->ids[step].n)
+		return 0;
+	l->id_text[step] = calloc(s->sweep.count, WEFT_MEMBER_ID);
+	if (!l->id_text[step])
+		return weft_err_nomem(err);
+	for (size_t i = 0; i < s->sweep.count; i++) {
+		char *id = l->id_text[step] + i * WEFT_MEMBER_ID;
+		struct weft_member m;
+
+		if (weft_sweep_member(l->wf, s, i, &m, err))
+			return -1;
+		memcpy(id, m.id, WEFT_MEMBER_ID);
+		weft_member_clear(&m);
+		if (weft_map_add(&l->ids[step], id, i, NULL) < 0)
+			return weft_err_nomem(err);
+	}
+	return 0;
+}
+
+static void one_event(struct weft_status_member *m, const struct weft_event *e,
+	const char *job)
+{
+	if (weft_state_ended(m->state))
+		return;
+	if (e->state == WEFT_STATE_SUBMITTED && !m->queued)
+		m->queued = e->time;
+	if (e->state == WEFT_STATE_RUNNING && !m->started)
+		m->started = e->time;
+	/* Ends count from records only. */
+	if (!weft_state_ended(e->state) && e->state > m->state)
+		m->state = e->state;
+	if (job && *job)
+		set_text(&m->job, job);
+}
+
+static int apply_event(struct load *l, const struct weft_event *e, struct weft_err *err)
+{
+	size_t step, member;
+
+	if (!*e->step || !weft_map_get(&l->wf->by_name, e->step, &step))
+		return 0;
+	struct weft_status_step *s = &l->st->step[step];
+	if (*e->member) {
+		if (index_members(l, step, err))
+			return -1;
+		if (weft_map_get(&l->ids[step], e->member, &member))
+			one_event(&s->member[member], e, e->job);
+		return 0;
+	}
+	/* Of a whole sweep: its array's submission. Members are tasks of it. */
+	bool array = l->wf->step[step].sweep.kind != WEFT_SWEEP_NONE;
+	for (size_t i = 0; i < s->members; i++) {
+		weft_autofree char *job = array && *e->job ? weft_printf("%s_%zu", e->job, i)
+							   : strdup(e->job);
+		one_event(&s->member[i], e, job);
+	}
+	return 0;
+}
+
+static enum weft_state state_of(void *ctx, unsigned step, size_t member)
+{
+	struct load *l = ctx;
+
+	return l->st->step[step].member[member].state;
+}
+
+/* In dependency order, so that what can't run any more spreads. */
+static void spread(struct load *l, bool (*job_alive)(void *ctx, const char *job), void *ctx)
+{
+	for (size_t o = 0; o < l->wf->n_steps; o++) {
+		const struct weft_step *s = &l->wf->step[l->wf->order[o]];
+		struct weft_status_step *ss = &l->st->step[s->index];
+
+		for (size_t i = 0; i < ss->members; i++) {
+			struct weft_status_member *m = &ss->member[i];
+			char *why = NULL;
+
+			if (weft_state_ended(m->state))
+				continue;
+			bool begun = m->state >= WEFT_STATE_STAGING;
+			bool gone = job_alive && m->job && !job_alive(ctx, m->job);
+			enum weft_verdict v = begun ? WEFT_READY
+				: weft_verdict(l->wf, s, i, state_of, l, &why);
+			if (v == WEFT_NEVER || v == WEFT_SKIP) {
+				m->state = v == WEFT_SKIP ? WEFT_STATE_SKIPPED
+							  : WEFT_STATE_NOT_RUN;
+				free(m->reason);
+				m->reason = weft_steal(&why);
+			} else if (gone && l->st->stopped && !begun) {
+				m->state = WEFT_STATE_NOT_RUN;
+				set_text(&m->reason, l->st->stopped);
+			} else if (gone) {
+				m->state = WEFT_STATE_LOST;
+				m->code = WEFT_EFAILED;
+				set_text(&m->reason, begun
+					? "its job ended without a completion record (killed, or its node failed)"
+					: "its job is gone from Slurm and never started it");
+			}
+			free(why);
+		}
+	}
+}
+
+static void sum_up(struct load *l)
+{
+	struct weft_status *st = l->st;
+
+	st->finished = true;
+	for (size_t i = 0; i < st->n_steps; i++) {
+		struct weft_status_step *s = &st->step[i];
+		size_t ended = 0, bad;
+		enum weft_code code = WEFT_OK;
+
+		for (size_t k = 0; k < s->members; k++) {
+			const struct weft_status_member *m = &s->member[k];
+
+			s->count[m->state]++;
+			ended += weft_state_ended(m->state);
+			if (!code && (m->state == WEFT_STATE_FAILED || m->state == WEFT_STATE_LOST))
+				code = m->code ? m->code : WEFT_EFAILED;
+			if (!code && m->state == WEFT_STATE_CANCELLED)
+				code = WEFT_EINTR;
+		}
+		bad = s->count[WEFT_STATE_FAILED] + s->count[WEFT_STATE_LOST] +
+		      s->count[WEFT_STATE_CANCELLED];
+		bool failed = bad && weft_sweep_failed(&l->wf->step[i], bad);
+		if (failed && s->count[WEFT_STATE_FAILED])
+			s->state = WEFT_STATE_FAILED;
+		else if (failed && s->count[WEFT_STATE_LOST])
+			s->state = WEFT_STATE_LOST;
+		else if (failed)
+			s->state = WEFT_STATE_CANCELLED;
+		else if (s->count[WEFT_STATE_RUNNING] || (ended && ended < s->members))
+			s->state = WEFT_STATE_RUNNING;
+		else if (s->count[WEFT_STATE_STAGING])
+			s->state = WEFT_STATE_STAGING;
+		else if (ended < s->members)
+			s->state = s->count[WEFT_STATE_SUBMITTED] ? WEFT_STATE_SUBMITTED
+								  : WEFT_STATE_NONE;
+		else if (s->count[WEFT_STATE_NOT_RUN])
+			s->state = WEFT_STATE_NOT_RUN;
+		else
+			s->state = s->count[WEFT_STATE_DONE] || bad ? WEFT_STATE_DONE
+								    : WEFT_STATE_SKIPPED;
+		if (ended < s->members)
+			st->finished = false;
+		if (failed && !s->optional && !st->code)
+			st->code = code ? code : WEFT_EFAILED;
+	}
+}
+
+int weft_status_load(const struct weft_run *run, const struct weft_workflow *wf,
+	bool (*job_alive)(void *ctx, const char *job), void *ctx,
+	struct weft_status **st, struct weft_err *err)
+{
+	struct load l = { .run = run, .wf = wf };
+	struct weft_reader *r = NULL;
+	struct weft_event *e = NULL;
+	size_t n = 0;
+	int ret = -1;
+
+	*st = NULL;
+	l.st = new_status(wf);
+	l.ids = calloc(wf->n_steps + 1, sizeof(*l.ids));
+	l.id_text = calloc(wf->n_steps + 1, sizeof(*l.id_text));
+	if (!l.st || !l.ids || !l.id_text) {
+		weft_err_nomem(err);
+		goto out;
+	}
+	if (weft_reader_open(run, &r, err) || weft_reader_poll(r, &e, &n, err))
+		goto out;
+	for (size_t i = 0; i < n; i++)
+		if (apply_event(&l, &e[i], err))
+			goto out;
+	for (size_t i = 0; i < wf->n_steps; i++)
+		for (size_t k = 0; k < wf->step[i].sweep.count; k++)
+			if (read_record(&l, i, k, err))
+				goto out;
+	weft_run_stopped(run, &l.st->stopped);
+	spread(&l, job_alive, ctx);
+	sum_up(&l);
+	*st = weft_steal(&l.st);
+	ret = 0;
+out:
+	weft_events_free(e, n);
+	weft_reader_free(r);
+	weft_status_free(l.st);
+	for (size_t i = 0; l.ids && l.id_text && i < wf->n_steps; i++) {
+		weft_map_free(&l.ids[i]);
+		free(l.id_text[i]);
+	}
+	free(l.ids);
+	free(l.id_text);
+	return ret;
+}

@@ -1,0 +1,151 @@
+/* verdict.c - may a member start?  The one rule for the engine and for status. */
+#include "journal/journal.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+bool weft_sweep_failed(const struct weft_step *step, size_t failed)
+{
+	double allowed = step->max_failed_share
+		? floor(step->max_failed * (double)step->sweep.count)
+		: step->max_failed;
+
+	return (double)failed > allowed;
+}
+
+struct look {
+	const struct weft_step *of; /* the step that is needed */
+	enum weft_state (*state_of)(void *ctx, unsigned step, size_t member);
+	void *ctx;
+	size_t waiting, failed, skipped, done;
+	size_t first_failed;
+	enum weft_state failed_as;
+};
+
+static int look_at(void *ctx, size_t member)
+{
+	struct look *l = ctx;
+	enum weft_state s = l->state_of(l->ctx, l->of->index, member);
+
+	if (!weft_state_ended(s)) {
+		l->waiting++;
+	} else if (s == WEFT_STATE_DONE) {
+		l->done++;
+	} else if (s == WEFT_STATE_SKIPPED) {
+		l->skipped++;
+	} else {
+		if (!l->failed++) {
+			l->first_failed = member;
+			l->failed_as = s;
+		}
+	}
+	return 0;
+}
+
+static enum weft_verdict judge(const struct weft_workflow *wf, const struct weft_step *step,
+	size_t member, const struct weft_edge *e, struct look *l)
+{
+	bool all = !weft_spec_matches(wf, step, e);
+
+	if (weft_spec_each_match(wf, step, member, e, look_at, l))
+		return WEFT_WAIT;
+	switch (e->state) {
+	case WEFT_DEP_ENDED:
+		return l->waiting ? WEFT_WAIT : WEFT_READY;
+	case WEFT_DEP_FAILED:
+		if (l->waiting)
+			return WEFT_WAIT;
+		return l->failed ? WEFT_READY : WEFT_SKIP;
+	case WEFT_DEP_DONE:
+		break;
+	}
+	/* A sweep that others wait for as a whole may lose max_failed members. */
+	bool lost = all ? l->failed && weft_sweep_failed(l->of, l->failed) : l->failed > 0;
+	bool excused = e->optional || l->of->optional;
+
+	if (lost && !excused)
+		return WEFT_NEVER;
+	if (l->waiting)
+		return WEFT_WAIT;
+	if (excused)
+		return WEFT_READY;
+	if (l->skipped && !l->done)
+		return WEFT_SKIP;
+	return WEFT_READY;
+}
+
+static char *say(const struct look *l, const struct weft_workflow *wf, enum weft_verdict v)
+{
+	const struct weft_step *s = l->of;
+	struct weft_member m = { 0 };
+
+	if (v == WEFT_WAIT)
+		return weft_printf("waits for %s", s->name);
+	if (v == WEFT_SKIP)
+		return weft_printf("%s was skipped", s->name);
+	if (s->sweep.kind != WEFT_SWEEP_NONE &&
+		weft_sweep_member(wf, s, l->first_failed, &m, NULL) == 0) {
+		char *text = weft_printf("%s.%s %s%s%s", s->name, m.id,
+			l->failed_as == WEFT_STATE_FAILED ? "" : "was ",
+			weft_state_name(l->failed_as),
+			l->failed > 1 ? ", and others of that sweep" : "");
+
+		weft_member_clear(&m);
+		return text;
+	}
+	return weft_printf("%s %s%s", s->name, l->failed_as == WEFT_STATE_FAILED ? "" : "was ",
+		weft_state_name(l->failed_as));
+}
+
+/* `finally` steps wait until all others have an end, whatever it is. */
+static enum weft_verdict finally_verdict(const struct weft_workflow *wf, struct look *l,
+	char **why)
+{
+	for (size_t i = 0; i < wf->n_steps; i++) {
+		const struct weft_step *s = &wf->step[i];
+
+		if (s->finally)
+			continue;
+		l->of = s;
+		for (size_t m = 0; m < s->sweep.count && !l->waiting; m++)
+			look_at(l, m);
+		if (l->waiting) {
+			if (why)
+				*why = say(l, wf, WEFT_WAIT);
+			return WEFT_WAIT;
+		}
+	}
+	return WEFT_READY;
+}
+
+enum weft_verdict weft_verdict(const struct weft_workflow *wf, const struct weft_step *step,
+	size_t member, enum weft_state (*state_of)(void *ctx, unsigned step, size_t member),
+	void *ctx, char **why)
+{
+	enum weft_verdict worst = WEFT_READY;
+
+	if (why)
+		*why = NULL;
+	if (step->finally) {
+		struct look l = { .state_of = state_of, .ctx = ctx };
+
+		return finally_verdict(wf, &l, why);
+	}
+	/* What can never be outweighs a skip, a skip a wait. */
+	static const int weight[] = { [WEFT_READY] = 0, [WEFT_WAIT] = 1, [WEFT_SKIP] = 2,
+		[WEFT_NEVER] = 3 };
+	for (size_t i = 0; i < step->n_edges; i++) {
+		const struct weft_edge *e = &step->edge[i];
+		struct look l = { .of = &wf->step[e->step], .state_of = state_of, .ctx = ctx };
+		enum weft_verdict v = judge(wf, step, member, e, &l);
+
+		if (weight[v] > weight[worst]) {
+			worst = v;
+			if (why) {
+				free(*why);
+				*why = say(&l, wf, v);
+			}
+		}
+	}
+	return worst;
+}
