@@ -5,7 +5,8 @@
  * anchors, aliases and merge keys are resolved, duplicate keys, tags, tabs in
  * indentation, bad UTF-8, several documents, nesting beyond 64, files beyond
  * 16 MiB and aliases that expand beyond bounds are errors (weft-workflow(5)).
- * Scalars keep their text: the reader of a field decides its type.
+ * Scalars keep their text: the reader of a field decides its type.  Columns
+ * count characters, not bytes.
  *
  * Ownership: a document owns its nodes and their text.  An aliased node is
  * shared, not copied: its position is where it was written.  Errors: WEFT_ESPEC
@@ -30,8 +31,9 @@ enum weft_yaml_style {
 struct weft_yaml_node {
 	enum weft_yaml_kind kind;
 	enum weft_yaml_style style; /* of a scalar */
-	struct weft_pos pos;	    /* of its first character; for a block scalar, of | or > */
-	unsigned width;		    /* columns on its first line */
+	struct weft_pos pos;	    /* of its first character; block scalar: of | or > */
+	unsigned width;		    /* columns, if it ends on its first line; else 1 */
+	unsigned cap;		    /* of item and key, where it isn't n; the room's */
 	const char *text;	    /* scalar: NUL-terminated; no NUL inside */
 	size_t n;		    /* scalar: bytes of text; else: children */
 	struct weft_yaml_node **item; /* sequence: items; mapping: values */
@@ -40,6 +42,8 @@ struct weft_yaml_node {
 
 #define WEFT_YAML_MAX_BYTES (16u << 20)
 #define WEFT_YAML_MAX_DEPTH 64
+/* Nodes, an alias counting as often as it is used. */
+#define WEFT_YAML_MAX_NODES 4000000u
 
 struct weft_yaml_doc {
 	struct weft_arena arena;
@@ -59,7 +63,9 @@ void weft_yaml_free(struct weft_yaml_doc *doc);
 struct weft_yaml_node *weft_yaml_get(const struct weft_yaml_node *map, const char *key);
 /* Plain and one of: empty, ~, null. */
 bool weft_yaml_is_null(const struct weft_yaml_node *n);
-/* New nodes in the document's arena, for overlays and --set; NULL: no memory. */
+/* New nodes in the document's arena, for overlays and --set; NULL: no memory.  put
+ * replaces the value of a key that is there; both change a node that is shared by
+ * aliases for all of them, and return -1 when out of memory. */
 struct weft_yaml_node *weft_yaml_new(struct weft_yaml_doc *doc, enum weft_yaml_kind kind,
 	struct weft_pos pos);
 int weft_yaml_put(struct weft_yaml_doc *doc, struct weft_yaml_node *map,
