@@ -18,6 +18,7 @@
 struct weft_bind_var {
 	char name[40];
 	char value[512];
+	bool keep; /* a value that the user has set already wins */
 };
 struct weft_binding {
 	struct weft_cpuset cpus;
@@ -28,11 +29,21 @@ struct weft_binding {
 	bool borrowed; /* the model is another machine's: environment only */
 };
 
-/* cpus_per_task for OMP_NUM_THREADS; visible: what the launcher already put in
- * CUDA_VISIBLE_DEVICES and the like (NULL: nothing): values name devices the way
- * that list counts. */
+/* The GPUs that this job step may use, as indices in m->gpu, in the order in which
+ * the launcher counts them: what weft_place() and weft_bind_prepare() want.
+ * slurm_gpus: SLURM_STEP_GPUS or SLURM_JOB_GPUS ("0,1": numbers on the node) or
+ * NULL; visible: CUDA_VISIBLE_DEVICES or the vendor's like, or NULL.  Never more
+ * than visible lists.  `gpus` has room for WEFT_MAX_DEVICES. */
+size_t weft_bind_usable_gpus(const struct weft_machine *m, const char *slurm_gpus,
+	const char *visible, unsigned *gpus);
+
+/* gpus, n_gpus: the list that weft_place() got (NULL: all of m).  visible: what the
+ * launcher already put in CUDA_VISIBLE_DEVICES and the like (NULL: nothing); entry
+ * i of it is GPU gpus[i].  A device outside visible is never named: where the list
+ * is too short, the variable is left as it is.  borrowed: environment only. */
 int weft_bind_prepare(const struct weft_machine *m, const struct weft_placed_task *t,
-	const struct weft_place_step *step, bool borrowed, struct weft_binding *out,
+	const struct weft_place_step *step, const unsigned *gpus, size_t n_gpus,
+	const char *visible, bool borrowed, struct weft_binding *out,
 	struct weft_err *err);
 /* sched_setaffinity, set_mempolicy. NULL, or a static text of what failed with
  * errno set. Doesn't touch the environment. */

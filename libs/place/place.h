@@ -21,6 +21,8 @@ struct weft_place_step { /* the tasks of one step on this node */
 	unsigned ntasks;
 	unsigned cpus_per_task; /* 0: an even share of what is allowed */
 	double gpus_per_task;	/* 0: none; 0.5: two tasks a GPU */
+	bool gpus_all;		/* all usable GPUs, dealt evenly (gpus_per_task: 0) */
+	unsigned beside;	/* 1 + index of the step it exchanges data with; 0: none */
 	enum weft_place_cpus cpus;
 	enum weft_place_memory memory;
 	bool balance_even;
@@ -34,10 +36,11 @@ struct weft_placed_task {
 	size_t n_gpus;
 	unsigned nic[8];
 	size_t n_nics;
-	unsigned numa[16]; /* memory nodes: indices in machine->numa */
+	unsigned numa[16]; /* memory nodes: indices in machine->numa; none: any */
 	size_t n_numa;
 	bool shared_cpus;  /* more tasks than threads: CPUs are shared, said */
 	bool far;	   /* cores not all local to its GPU, said */
+	bool fewer;	   /* fewer CPUs than cpus_per_task, for want of them, said */
 };
 
 struct weft_placement {
@@ -47,7 +50,8 @@ struct weft_placement {
 	size_t n_steps;
 };
 
-/* allowed NULL: all CPUs. gpus: usable devices as indices (NULL: all). */
+/* allowed NULL: all CPUs.  gpus: usable devices as indices (NULL: all).  CPUs are
+ * hardware threads; tasks get whole cores as long as there are enough. */
 int weft_place(const struct weft_machine *m, const struct weft_cpuset *allowed,
 	const unsigned *gpus, size_t n_gpus, const struct weft_place_step *steps,
 	size_t n_steps, struct weft_placement **p, struct weft_err *err);

@@ -17,6 +17,9 @@
 #include "base/base.h"
 
 #define WEFT_MAX_CPUS 4096
+#define WEFT_MAX_NUMA 1024
+#define WEFT_MAX_DEVICES 256
+#define WEFT_MAX_PATH 8
 #define WEFT_CPU_WORDS (WEFT_MAX_CPUS / 64)
 struct weft_cpuset {
 	uint64_t w[WEFT_CPU_WORDS];
@@ -38,14 +41,17 @@ static inline bool weft_cpuset_has(const struct weft_cpuset *s, unsigned cpu)
 unsigned weft_cpuset_count(const struct weft_cpuset *s);
 /* First CPU >= from, or -1. */
 int weft_cpuset_next(const struct weft_cpuset *s, int from);
-/* "0-3,8" both ways; parse refuses junk. print needs no allocation failure path:
- * false when buf is too small. */
+bool weft_cpuset_meets(const struct weft_cpuset *a, const struct weft_cpuset *b);
+/* "0-3,8" both ways; parse refuses junk, "" is the empty set. print is false when
+ * buf is too small. */
 bool weft_cpuset_parse(const char *list, struct weft_cpuset *s);
 bool weft_cpuset_print(const struct weft_cpuset *s, char *buf, size_t size);
 
 struct weft_pu { /* a hardware thread */
 	unsigned cpu; /* kernel's number */
-	unsigned core, l3, numa, package; /* logical indices; numa is the CPU domain */
+	/* Logical indices.  numa is the CPU domain, an index in machine->numa; l3 the
+	 * last cache that cores share, or the domain's where there is none. */
+	unsigned core, l3, numa, package;
 };
 enum weft_memory_kind { WEFT_MEM_DRAM, WEFT_MEM_HBM, WEFT_MEM_GPU, WEFT_MEM_CXL };
 struct weft_numa {
@@ -55,19 +61,24 @@ struct weft_numa {
 	struct weft_cpuset cpus; /* local CPUs; empty for memory without */
 };
 enum weft_vendor { WEFT_VENDOR_NVIDIA, WEFT_VENDOR_AMD, WEFT_VENDOR_INTEL, WEFT_VENDOR_OTHER };
+enum weft_link { WEFT_LINK_NONE, WEFT_LINK_ETHERNET, WEFT_LINK_VERBS, WEFT_LINK_FABRIC };
 struct weft_device { /* GPU or NIC */
 	char pci[20];	 /* "0000:07:00.0" */
 	char name[64];	 /* "mlx5_0", "hsn0"; GPU: vendor's index or "" */
 	char uuid[64];	 /* GPU-... where known */
 	enum weft_vendor vendor;
+	enum weft_link link;	 /* NIC: verbs is InfiniBand or RoCE, fabric Slingshot... */
 	struct weft_cpuset cpus; /* local CPUs */
 	unsigned package;
-	unsigned path[8]; /* PCI bridges from the root: how near two devices are */
+	/* PCI bridges from the root (path[0] is the host bridge): the longer the
+	 * common beginning, the nearer two devices are. */
+	unsigned path[WEFT_MAX_PATH];
 	unsigned n_path;
 };
 
 struct weft_machine {
 	char host[64];
+	bool borrowed; /* another machine's model, from the cache: never to be applied */
 	struct weft_pu *pu; /* in logical order: package, NUMA, L3, core, thread */
 	size_t n_pus;
 	unsigned n_cores, n_l3, n_packages;
@@ -82,8 +93,9 @@ void weft_machine_free(struct weft_machine *m);
 int weft_machine_print(const struct weft_machine *m, struct weft_str *out);
 int weft_machine_parse(const char *text, size_t n, struct weft_machine **m,
 	struct weft_err *err);
+#define WEFT_TOPO_DIR "/run/weft"
 /* Reads DIR/topology if root owns it, it was made on this host since this boot,
- * and its checksum holds. 1: there is none. */
+ * and its checksum holds; fills (*m)->borrowed. 1: there is none. */
 int weft_machine_load_cache(const char *dir, struct weft_machine **m,
 	struct weft_err *err);
 /* Writes it (root). `borrowed`: the model is another machine's (tests). */
