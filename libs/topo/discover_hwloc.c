@@ -1,0 +1,229 @@
+/* discover_hwloc - cores, caches, NUMA nodes from hwloc. */
+#include "topo/discover_hwloc.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <hwloc.h>
+
+static int copy_set(hwloc_const_bitmap_t from, struct weft_cpuset *to,
+	struct weft_err *err)
+{
+	int c;
+
+	memset(to, 0, sizeof(*to));
+	if (!from)
+		return 0;
+	if (hwloc_bitmap_last(from) >= WEFT_MAX_CPUS ||
+		(hwloc_bitmap_last(from) < 0 && !hwloc_bitmap_iszero(from)))
+		return weft_err_set(err, WEFT_EPLACE, "CPU numbers beyond %d",
+			WEFT_MAX_CPUS - 1);
+	for (c = hwloc_bitmap_first(from); c >= 0; c = hwloc_bitmap_next(from, c))
+		weft_cpuset_add(to, (unsigned)c);
+	return 0;
+}
+
+static bool same(const struct weft_cpuset *a, const struct weft_cpuset *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+static bool inside(const struct weft_cpuset *a, const struct weft_cpuset *b)
+{
+	for (size_t i = 0; i < WEFT_CPU_WORDS; i++)
+		if (a->w[i] & ~b->w[i])
+			return false;
+	return true;
+}
+
+/* hwloc names tiers by subtype since 2.1 for some, 2.10 for most. */
+static enum weft_memory_kind kind_of(hwloc_obj_t o)
+{
+	const char *s = o->subtype ? o->subtype : "";
+	const char *bus = hwloc_obj_get_info_by_name(o, "PCIBusID");
+
+	if (!strcmp(s, "GPUMemory") || bus)
+		return WEFT_MEM_GPU;
+	if (!strcmp(s, "MCDRAM") || !strcmp(s, "HBM"))
+		return WEFT_MEM_HBM;
+	if (!strncmp(s, "CXL", 3) || !strcmp(s, "NVM") || !strcmp(s, "SPM"))
+		return WEFT_MEM_CXL;
+	return WEFT_MEM_DRAM;
+}
+
+/* A second memory with the same CPUs is another tier even where hwloc has no
+ * name for it: smaller than the first is taken for HBM, larger for CXL. Memory
+ * without CPUs of its own is CXL too. */
+static void guess_tiers(struct weft_machine *m)
+{
+	for (size_t i = 0; i < m->n_numa; i++) {
+		struct weft_numa *a = &m->numa[i];
+		if (a->kind != WEFT_MEM_DRAM)
+			continue;
+		if (weft_cpuset_next(&a->cpus, 0) < 0)
+			a->kind = WEFT_MEM_CXL;
+		for (size_t j = 0; j < i; j++)
+			if (m->numa[j].kind == WEFT_MEM_DRAM && a->kind == WEFT_MEM_DRAM &&
+				same(&a->cpus, &m->numa[j].cpus))
+				a->kind = a->bytes < m->numa[j].bytes ? WEFT_MEM_HBM
+								      : WEFT_MEM_CXL;
+	}
+}
+
+static int read_numa(hwloc_topology_t t, struct weft_machine *m, struct weft_err *err)
+{
+	int n = hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_NUMANODE);
+
+	if (n <= 0 || n > WEFT_MAX_NUMA)
+		return weft_err_set(err, WEFT_EPLACE, "%d NUMA nodes", n);
+	m->numa = calloc((size_t)n, sizeof(*m->numa));
+	if (!m->numa)
+		return weft_err_nomem(err);
+	for (int i = 0; i < n; i++) {
+		hwloc_obj_t o = hwloc_get_obj_by_type(t, HWLOC_OBJ_NUMANODE, (unsigned)i);
+		struct weft_numa *node = &m->numa[m->n_numa++];
+		if (!o || o->os_index >= WEFT_MAX_NUMA)
+			return weft_err_set(err, WEFT_EPLACE, "a NUMA node's number");
+		node->os_index = o->os_index;
+		node->bytes = o->attr->numanode.local_memory;
+		node->kind = kind_of(o);
+		if (copy_set(o->cpuset, &node->cpus, err))
+			return -1;
+	}
+	guess_tiers(m);
+	return 0;
+}
+
+static bool is_domain(const struct weft_machine *m, size_t i)
+{
+	const struct weft_numa *a = &m->numa[i];
+
+	if (weft_cpuset_next(&a->cpus, 0) < 0)
+		return false;
+	for (size_t j = 0; j < m->n_numa; j++) {
+		const struct weft_numa *b = &m->numa[j];
+		if (j == i || weft_cpuset_next(&b->cpus, 0) < 0)
+			continue;
+		if (same(&a->cpus, &b->cpus)) {
+			/* Of several tiers the plainest stands for the domain. */
+			if (b->kind < a->kind || (b->kind == a->kind && j < i))
+				return false;
+		} else if (inside(&b->cpus, &a->cpus)) {
+			return false; /* a memory that spans domains */
+		}
+	}
+	return true;
+}
+
+/* The domain of a CPU: a node that no smaller one lies in, else the smallest. */
+static int domain_of(const struct weft_machine *m, const bool *domain, unsigned cpu)
+{
+	int best = -1;
+	unsigned best_n = 0;
+
+	for (size_t i = 0; i < m->n_numa; i++) {
+		if (!weft_cpuset_has(&m->numa[i].cpus, cpu))
+			continue;
+		if (domain[i])
+			return (int)i;
+		unsigned n = weft_cpuset_count(&m->numa[i].cpus);
+		if (best < 0 || n < best_n) {
+			best = (int)i;
+			best_n = n;
+		}
+	}
+	return best;
+}
+
+static hwloc_obj_t last_cache(hwloc_topology_t t, hwloc_obj_t pu)
+{
+	hwloc_obj_t o = hwloc_get_ancestor_obj_by_type(t, HWLOC_OBJ_L3CACHE, pu);
+	return o ? o : hwloc_get_ancestor_obj_by_type(t, HWLOC_OBJ_L2CACHE, pu);
+}
+
+static int read_cpus(hwloc_topology_t t, struct weft_machine *m, struct weft_err *err)
+{
+	int n = hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_PU);
+	int packages = hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_PACKAGE);
+	hwloc_obj_t last_core = NULL;
+	uint64_t last_l3 = 0;
+	bool domain[WEFT_MAX_NUMA];
+
+	if (n <= 0 || n > WEFT_MAX_CPUS)
+		return weft_err_set(err, WEFT_EPLACE, "%d CPUs", n);
+	m->pu = calloc((size_t)n, sizeof(*m->pu));
+	if (!m->pu)
+		return weft_err_nomem(err);
+	m->n_packages = packages > 0 ? (unsigned)packages : 1;
+	for (size_t i = 0; i < m->n_numa; i++)
+		domain[i] = is_domain(m, i);
+	for (int i = 0; i < n; i++) {
+		hwloc_obj_t o = hwloc_get_obj_by_type(t, HWLOC_OBJ_PU, (unsigned)i);
+		if (!o || o->os_index >= WEFT_MAX_CPUS)
+			return weft_err_set(err, WEFT_EPLACE, "a CPU's number");
+		hwloc_obj_t core = hwloc_get_ancestor_obj_by_type(t, HWLOC_OBJ_CORE, o);
+		hwloc_obj_t pkg = hwloc_get_ancestor_obj_by_type(t, HWLOC_OBJ_PACKAGE, o);
+		hwloc_obj_t cache = last_cache(t, o);
+		struct weft_pu *pu = &m->pu[i];
+		int d = domain_of(m, domain, o->os_index);
+		if (d < 0)
+			return weft_err_set(err, WEFT_EPLACE, "CPU %u is in no NUMA node",
+				o->os_index);
+		pu->cpu = o->os_index;
+		pu->numa = (unsigned)d;
+		pu->package = pkg ? pkg->logical_index : 0;
+		if (!core || core != last_core)
+			m->n_cores++;
+		last_core = core;
+		pu->core = m->n_cores - 1;
+		uint64_t l3 = cache ? cache->gp_index : UINT64_MAX - (uint64_t)d;
+		if (!i || l3 != last_l3)
+			m->n_l3++;
+		last_l3 = l3;
+		pu->l3 = m->n_l3 - 1;
+		m->n_pus++;
+	}
+	return 0;
+}
+
+static int load(const char *xml, hwloc_topology_t t, struct weft_err *err)
+{
+	unsigned long flags = HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED;
+
+	if (xml && hwloc_topology_set_xml(t, xml))
+		return weft_err_set(err, WEFT_EPLACE, "not an hwloc topology");
+	if (hwloc_topology_set_io_types_filter(t, HWLOC_TYPE_FILTER_KEEP_ALL) ||
+		hwloc_topology_set_flags(t, flags) || hwloc_topology_load(t))
+		return weft_err_set(err, WEFT_EPLACE,
+			xml ? "not an hwloc topology" : "hwloc: %s", strerror(errno));
+	return 0;
+}
+
+int weft_discover_hwloc(const char *xml, struct weft_str *text, struct weft_err *err)
+{
+	struct weft_machine *m = calloc(1, sizeof(*m));
+	hwloc_topology_t t = NULL;
+	int rc = -1;
+
+	if (!m || hwloc_topology_init(&t)) {
+		free(m);
+		return weft_err_nomem(err);
+	}
+	if (load(xml, t, err) || read_numa(t, m, err) || read_cpus(t, m, err) ||
+		weft_discover_devices(t, xml != NULL, m, err))
+		goto out;
+	const char *host = hwloc_obj_get_info_by_name(hwloc_get_root_obj(t), "HostName");
+	if (!xml)
+		gethostname(m->host, sizeof(m->host) - 1);
+	else if (host)
+		snprintf(m->host, sizeof(m->host), "%s", host);
+	rc = weft_machine_print(m, text);
+	if (rc)
+		weft_err_nomem(err);
+out:
+	hwloc_topology_destroy(t);
+	weft_machine_free(m);
+	return rc;
+}
