@@ -3,7 +3,7 @@
  *
  * From live Slurm (room slurm) or from a YAML file (`weft cluster --save`), so
  * that planning works anywhere.  Nodes of a file are written as host lists with
- * shared attributes; in memory every node stands by itself.
+ * shared attributes; in memory every node stands by itself.  See weft-cluster(5).
  *
  * Ownership: the snapshot owns all (one arena).  Units: bytes, seconds, counts.
  * Errors: WEFT_ESPEC with file and line for a file.  Threads: read-only once
@@ -15,6 +15,8 @@
 #include "base/base.h"
 
 #define WEFT_CLUSTER_MAX_GPU_TYPES 8
+#define WEFT_CLUSTER_MAX_NODES 262144
+#define WEFT_CLUSTER_MAX_PARTITIONS 4096
 
 enum weft_node_state { WEFT_NODE_IDLE, WEFT_NODE_MIXED, WEFT_NODE_ALLOCATED, WEFT_NODE_DOWN };
 
@@ -28,7 +30,7 @@ struct weft_node {
 	const char *name;
 	enum weft_node_state state; /* DOWN: drained, down, maintenance: not to be had */
 	const char *reason;	    /* of DOWN, as Slurm says it; "" */
-	unsigned cpus, cores, sockets, threads_per_core;
+	unsigned cpus, cores, sockets, threads_per_core; /* cores: of all sockets */
 	unsigned cpus_used;
 	uint64_t mem, mem_used, tmp;
 	const char *const *feature;
@@ -77,12 +79,13 @@ int weft_cluster_parse(const char *file, const char *text, size_t n,
 /* The YAML that load reads: same snapshot, same bytes; like nodes share a line. */
 int weft_cluster_print(const struct weft_cluster *c, struct weft_str *out);
 void weft_cluster_free(struct weft_cluster *c);
+const char *weft_node_state_name(enum weft_node_state s); /* "idle" ... */
 const struct weft_partition *weft_cluster_partition(const struct weft_cluster *c,
 	const char *name);
 
-/* Host lists as Slurm writes them: "c[1-3,7],g01". expand: malloced array of
- * malloced names, at most max (error beyond).  compress keeps the given order
- * where it can't be folded. */
+/* Host lists as Slurm writes them: "c[1-3,7],g01", "r[1-2]n[01-16]". expand:
+ * malloced array of malloced names, at most max (error beyond).  compress keeps
+ * the given order, so that expand gives the same names back; NULL: no memory. */
 int weft_hostlist_expand(const char *list, size_t max, char ***name, size_t *n,
 	struct weft_err *err);
 void weft_hostlist_free(char **name, size_t n);
