@@ -141,6 +141,7 @@ find_weft()
 {
 	local prefix=${PREFIX:-} found
 
+	[[ -z $NO_WEFT ]] || return 0
 	if [[ -n $prefix ]]; then
 		WEFT=$prefix/bin/weft
 		found=$(find "$prefix" -name weft.so -path '*slurm*' | head -n 1)
