@@ -162,7 +162,7 @@ $(B)/weft.so: $(SPANK_OBJ) plugin/spank/weft.lds $(call ARCHIVE,$(SEES_spank))
 $(B)/examples/augmentation/gray-scott: $(EXAMPLE_SRC) $(wildcard contrib/examples/augmentation/*.h) | $(STAMP)
 	@mkdir -p $(@D)
 	$(SAY) MPICC $@
-	$(Q)$(MPICC) -O3 -std=gnu11 -Wall -Wextra $(WERROR) -o $@ $(EXAMPLE_SRC) -lm
+	$(Q)$(MPICC) -O3 -ffp-contract=off -std=gnu11 $(WARN) $(WERROR) -o $@ $(EXAMPLE_SRC) -lm
 
 # ---- tests -------------------------------------------------------------------
 
