@@ -48,7 +48,7 @@ check_nothing_left() {
 	fi
 }
 node_is() {
-	as root sinfo -h -N -n "$1" -o %T | grep -qxF "$2"
+	as root scontrol -o show node "$1" | grep -q " State=$2[+* ]"
 }
 
 t_run 3 "no cluster: sh says so" as alice true
@@ -153,10 +153,10 @@ t_run 64 "link: nonsense refused" "$dc" link c2 fast --dir "$dir"
 
 as alice srun -w c1 touch /scratch/mark
 t_run 0 "kill-node" "$dc" kill-node c1 --dir "$dir"
-t_run 0 "kill-node: it is gone" t_until 90 node_is c1 'down*'
+t_run 0 "kill-node: it is gone" t_until 90 node_is c1 DOWN
 t_run 1 "status: says that something is wrong" "$dc" status --dir "$dir"
 t_run 0 "start-node" "$dc" start-node c1 --dir "$dir"
-t_run 0 "start-node: it is back" t_until 90 node_is c1 idle
+t_run 0 "start-node: it is back" t_until 90 node_is c1 IDLE
 t_run 0 "start-node: with an empty scratch" as alice srun -w c1 \
 	test ! -e /scratch/mark
 

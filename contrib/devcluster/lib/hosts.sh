@@ -233,23 +233,25 @@ stop_all()
 		kill_recorded "$DIR/run/ctl.init"
 		return
 	fi
-	on ctl timeout 5 scancel --full --state=RUNNING --me 2>/dev/null
 	for file in "$DIR"/run/*.daemon; do
 		[[ ! -e $file ]] || kill_recorded "$file"
 	done
 	kill_owned
 }
 
-# Without namespaces, job processes are found by the mark that the daemons
-# gave them in their environment.
+# Without namespaces, the processes of jobs are found by their environment:
+# the mark that the daemons hand down to slurmstepd, or the job's own variables.
 owned_pids()
 {
 	local dir pid
 
 	for dir in /proc/[0-9]*; do
 		pid=${dir#/proc/}
-		grep -qzxF "DEVCLUSTER_OWNED=$DIR" "$dir/environ" 2>/dev/null &&
+		if grep -qzxF "DEVCLUSTER_OWNED=$DIR" "$dir/environ" 2>/dev/null ||
+			{ grep -qzxF "SLURM_CONF=$DIR/etc/slurm.conf" "$dir/environ" &&
+				grep -qz '^SLURM_JOB_ID=' "$dir/environ"; } 2>/dev/null; then
 			echo "$pid"
+		fi
 	done
 }
 

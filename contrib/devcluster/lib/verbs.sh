@@ -231,6 +231,7 @@ verb_status()
 		printf '\n%-8s %-14s %-10s %s\n' HOST ADDRESS STATE PID
 	fi
 	for node in ctl login $(node_names); do
+		[[ $node != login || $NAMESPACES == yes ]] || continue
 		case $node in
 		ctl) pid=$(recorded_pid "$DIR/run/slurmctld.daemon") ;;
 		login) pid=$(init_pid login) ;;
