@@ -81,12 +81,19 @@ for point in "0.036 0.059" "0.036 0.063" "0.042 0.059" "0.042 0.063"; do
 	mpi 2 "$solver" -F "$feed" -k "$kill" -n 64 -s 300 -e 30 --samples --seed 7 \
 		-o "$out/data/$feed-$kill" >/dev/null || t_fail "simulate $point"
 done
+# As weft stages the members of a sweep: an index says which folders count.
+for run in "$out"/data/0*; do
+	printf '{"id": "%s", "params": {}, "path": "%s"}\n' "${run##*/}" "${run##*/}"
+done >"$out/data/index.jsonl"
+cp -r "$out/one" "$out/data/stray"
 train=("$example/train.py" --data "$out/data" --cells 2048 --batch 1024)
 t_run 0 "train with 2 workers" timeout 120 "$python" -m torch.distributed.run \
-	--standalone --nproc_per_node 2 "${train[@]}" --epochs 15 \
+	--standalone --nproc_per_node 2 "${train[@]}" --epochs 20 \
 	--out "$out/net" --metrics "$out/train.jsonl"
-t_has "rank 0 alone reports" "$(grep -c '^epoch 15/15' <<<"$T_OUT")" 1
+t_has "rank 0 alone reports" "$(grep -c '^epoch 20/20' <<<"$T_OUT")" 1
 t_has "metrics: rollout_error" "$(tail -1 "$out/train.jsonl")" '"rollout_error"'
+t_has "index.jsonl says which runs" "$T_OUT" "4 runs"
+rm -r "$out/data/index.jsonl" "$out/data/stray"
 for i in a b; do
 	"$python" "${train[@]}" --epochs 1 --out "$out/net.$i" >/dev/null ||
 		t_fail "train with 1 process"

@@ -46,24 +46,35 @@ def files(folder, kind):
     return dict(sorted(found.items()))
 
 
+def runs_below(folder):
+    """The folders with field files at or below one; links to folders count."""
+    if files(folder, "field"):
+        return [folder]
+    found = []
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.is_dir():
+            found += runs_below(entry.path)
+    return found
+
+
 def members(folder):
     """The folders of the sweep's members.
 
-    index.jsonl has a line a member with its path; without it (a run by hand),
-    the sub folders that hold field files count, or else the folder itself.
+    index.jsonl has a line a member with its path; without it (a run by hand), all
+    folders that hold field files count.
     """
     index = os.path.join(folder, "index.jsonl")
-    if os.path.exists(index):
-        with open(index, encoding="utf-8") as f:
-            paths = [json.loads(line)["path"] for line in f if line.strip()]
-        found = [os.path.join(folder, path) for path in paths]
-    elif os.path.isdir(folder):
-        found = sorted(entry.path for entry in os.scandir(folder) if entry.is_dir())
-    else:
-        raise Bad(f"{folder}: no such folder")
-    found = [path for path in found if files(path, "field")]
-    if not found and files(folder, "field"):
-        found = [folder]
+    paths = [folder]
+    try:
+        if os.path.exists(index):
+            with open(index, encoding="utf-8") as f:
+                lines = [json.loads(line) for line in f if line.strip()]
+            paths = [os.path.join(folder, line["path"]) for line in lines]
+        found = [run for path in paths for run in runs_below(path)]
+    except OSError as e:
+        raise Bad(f"{e.filename}: {e.strerror}") from e
+    except (ValueError, KeyError, TypeError) as e:
+        raise Bad(f"{index}: not a line a member with its path") from e
     if not found:
         raise Bad(f"{folder}: no field files in it or its sub folders; "
                   "run gray-scott --every N --samples first")
