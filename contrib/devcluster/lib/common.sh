@@ -135,13 +135,15 @@ wait_for()
 }
 
 # Starts a command in a session of its own that holds none of our files: a
-# daemon must keep neither our lock nor the pipe that our caller reads.
+# daemon must keep neither our lock nor the pipe that our caller reads, nor a
+# folder that someone wants to unmount.
 spawn()
 {
 	local log=$1 fd
 
 	shift
 	(
+		cd /
 		exec </dev/null >>"$log" 2>&1
 		for fd in /proc/"$BASHPID"/fd/*; do
 			fd=${fd##*/}

@@ -239,19 +239,27 @@ stop_all()
 	kill_owned
 }
 
-# Without namespaces, the processes of jobs are found by their environment:
-# the mark that the daemons hand down to slurmstepd, or the job's own variables.
+# Without namespaces, the daemons are known by the mark in their environment,
+# slurmstepd, which wipes that out, by its log, and tasks by the job's variables.
+is_owned()
+{
+	local env=$1/environ
+
+	if [[ $(readlink "$1/exe") == */slurmstepd* ]]; then
+		find "$1/fd" -lname "$DIR/log/*" 2>/dev/null | grep -q .
+	elif grep -qzxF "SLURM_CONF=$DIR/etc/slurm.conf" "$env" 2>/dev/null; then
+		grep -qz -e '^SLURM_JOB_ID=' -e '^DEVCLUSTER_OWNED=' "$env"
+	else
+		return 1
+	fi
+}
+
 owned_pids()
 {
-	local dir pid
+	local dir
 
 	for dir in /proc/[0-9]*; do
-		pid=${dir#/proc/}
-		if grep -qzxF "DEVCLUSTER_OWNED=$DIR" "$dir/environ" 2>/dev/null ||
-			{ grep -qzxF "SLURM_CONF=$DIR/etc/slurm.conf" "$dir/environ" &&
-				grep -qz '^SLURM_JOB_ID=' "$dir/environ"; } 2>/dev/null; then
-			echo "$pid"
-		fi
+		! is_owned "$dir" || echo "${dir#/proc/}"
 	done
 }
 
