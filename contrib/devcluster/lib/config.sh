@@ -180,18 +180,23 @@ write_slurm_conf()
 	node_lines >>"$DIR/etc/slurm.conf"
 }
 
+# A Prolog that fails drains its node, so a weft without that verb is not asked.
 write_prolog()
 {
-	local verb
+	local verb command="exit 0"
 
 	for verb in prolog epilog; do
+		if [[ -x $DIR/bin/weft ]] &&
+			"$DIR/bin/weft" node --help >/dev/null 2>&1 </dev/null; then
+			command="exec $DIR/bin/weft node $verb"
+			command+=" >>$DIR/log/$verb.log 2>&1"
+		fi
 		cat >"$DIR/etc/$verb.new" <<-END
 			#!/bin/sh
 			# Makes and removes the job's node-local scratch. Runs as
 			# root; Slurm gives it no PATH.
-			[ -x $DIR/bin/weft ] || exit 0
 			export WEFT_CONF=$DIR/etc/weft.conf
-			exec $DIR/bin/weft node $verb >>$DIR/log/$verb.log 2>&1
+			$command
 		END
 		chmod 0755 "$DIR/etc/$verb.new"
 		mv "$DIR/etc/$verb.new" "$DIR/etc/$verb"
@@ -228,6 +233,9 @@ install_weft()
 		echo "$MODE $DIR/lib/weft.so conf=$conf" \
 			>"$DIR/plugstack.conf.d/weft.conf"
 	fi
+	write_prolog
+	[[ -z $BOOT ]] || install_file "$BOOT" "$DIR/etc/boot" ||
+		die "$EX_FAIL" "cannot copy $BOOT"
 }
 
 write_config()
@@ -242,7 +250,6 @@ write_config()
 	write_hosts
 	write_gres
 	write_slurm_conf
-	write_prolog
 	write_options
 	[[ -s $DIR/etc/munge.key ]] ||
 		(umask 077 && head -c 1024 /dev/urandom >"$DIR/etc/munge.key")

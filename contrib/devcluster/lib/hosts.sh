@@ -136,6 +136,12 @@ slurmd_start()
 {
 	daemon_runs "slurmd.$1" && return
 	mkdir -p "$DIR/spool/$1"
+	if [[ -x $DIR/etc/boot ]] &&
+		! on "$1" "$DIR/etc/boot" "$1" >>"$DIR/log/boot.$1.log" 2>&1; then
+		warn "etc/boot failed on $1; the end of its log:"
+		tail -n 10 "$DIR/log/boot.$1.log" >&2
+		return 1
+	fi
 	daemon_start "slurmd.$1" "$1" /usr/sbin/slurmd -D -N "$1"
 }
 
