@@ -10,6 +10,7 @@ export OMP_NUM_THREADS=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM
 # What torchrun of torch 1.13 needs under Python 3.11, as in augmentation.yaml.
 export PET_REDIRECTS=9:1 PET_TEE=9:1
 export PYTHONDONTWRITEBYTECODE=1
+unset SLURM_STEP_NUM_TASKS
 
 if ! command -v mpicc mpirun >/dev/null; then
 	t_skip "augmentation" "no mpicc or mpirun (Debian: libopenmpi-dev openmpi-bin)"
@@ -42,6 +43,8 @@ t_run 2 "a size that is no number" "$solver" --size 12x -o "$out/x"
 t_run 2 "samples without --every" "$solver" --samples -o "$out/x"
 t_run 1 "a folder that can't be made" "$solver" --steps 1 -o /proc/none/x
 t_run 1 "a network that is missing" "$solver" --network "$out/none" -o "$out/x"
+t_run 1 "tasks of srun without MPI" env SLURM_STEP_NUM_TASKS=2 "$solver" -o "$out/x"
+t_has "tasks of srun without MPI: what to do" "$T_OUT" "srun --mpi=pmix"
 if [ -e "$out/x" ]; then t_fail "refused runs leave nothing"; else
 	t_ok "refused runs leave nothing"
 fi

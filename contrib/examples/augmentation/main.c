@@ -221,10 +221,31 @@ static int finish(struct run *r)
 	return share_outcome(r, rc);
 }
 
+/*
+ * srun without a type of MPI starts strangers: each would solve the whole domain and
+ * write the same files.
+ */
+static int check_launch(struct run *r)
+{
+	const char *tasks = getenv("SLURM_STEP_NUM_TASKS");
+	int ranks;
+
+	MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+	if (!tasks || atoi(tasks) < 2 || ranks > 1)
+		return 0;
+	snprintf(r->why, WHY,
+		"srun started %d tasks that do not see each other; give srun "
+		"--mpi=pmix",
+		atoi(tasks));
+	return -1;
+}
+
 static int run(struct run *r)
 {
 	int rc = -1;
 
+	if (check_launch(r) != 0)
+		return -1;
 	if (grid_init(&r->grid, MPI_COMM_WORLD, r->o.size) != 0) {
 		snprintf(r->why, WHY,
 			"--size %d: fewer cells than ranks along a side; start fewer "
