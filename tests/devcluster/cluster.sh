@@ -81,6 +81,13 @@ t_run 7 "the exit status is passed" as alice sh -c 'exit 7'
 t_is "the host is login" "$(as alice hostname)" login
 t_is "no leaked environment" "$(LEAK=1 as alice sh -c 'echo "$LEAK"')" ""
 
+t_is "environment that is given" "$(as alice X=1 sh -c 'echo "$X"')" 1
+t_is "a shell on a node" "$("$dc" sh --dir "$dir" --node g1 --user bob \
+	<<<'echo $(id -un)@$(hostname):$PWD')" "bob@g1:$dir/home/bob"
+timeout 1 "$dc" sh --dir "$dir" -- sleep 1000.5
+ended() { ! pgrep -f 'sleep 1000\.5' >/dev/null; }
+t_run 0 "a command ends with sh" t_until 5 ended
+
 # Jobs.
 t_run 0 "srun, cpu" as alice srun -N2 hostname
 t_is "srun, cpu: on both nodes" "$(sorted)" "c1 c2"

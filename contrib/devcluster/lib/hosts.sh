@@ -66,7 +66,7 @@ host_start()
 
 host_await()
 {
-	wait_for 10 has_record "$1" && return
+	wait_for 30 has_record "$1" && return
 	warn "host $1 did not start; the end of $DIR/log/init.$1.log:"
 	tail -n 10 "$DIR/log/init.$1.log" >&2
 	return 1
@@ -120,7 +120,7 @@ munged_start()
 		--socket="$sock" --key-file="$DIR/etc/munge.key" \
 		--pid-file="$DIR/run/munged.pid" --log-file="$DIR/log/munged.log" \
 		--seed-file="$DIR/state/munged.seed" --num-threads=4
-	wait_for 10 test -S "$sock" && return
+	wait_for 30 test -S "$sock" && return
 	warn "munged did not start; the end of $DIR/log/start.munged.log:"
 	tail -n 10 "$DIR/log/start.munged.log" >&2
 	return 1

@@ -208,7 +208,7 @@ verb_sh()
 		LANG="${LANG:-C.UTF-8}" TERM="${TERM:-dumb}" \
 		PS1="$LOGIN@$NODE:\\w\\\$ " SLURM_CONF="$DIR/etc/slurm.conf" \
 		WEFT_CONF="$DIR/etc/weft.conf" "${drop[@]}" \
-		"$LIB/enter" "${CHDIR:-$home}" "${shell[@]}"
+		env --chdir="${CHDIR:-$home}" "${shell[@]}"
 }
 
 verb_status()
