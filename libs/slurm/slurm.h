@@ -36,7 +36,7 @@ struct weft_job {
 	uint32_t id;	   /* array: of the whole array (SLURM_ARRAY_JOB_ID) */
 	uint32_t task;	   /* array task, or UINT32_MAX */
 	char *tasks;	   /* pending array tasks that stand for many: "3-9,12"; or NULL */
-	enum weft_job_state state;
+	enum weft_job_state state; /* one that is completing counts as running */
 	char *reason;	   /* "Dependency", "Resources" ... as squeue prints; NULL */
 	char *nodes;	   /* host list; NULL */
 	double submit, start, end; /* 0: unknown; start of a pending job: expected */
@@ -50,8 +50,9 @@ int weft_slurm_cancel(const uint32_t *job, size_t n, struct weft_err *err);
 /* The --mpi types that srun lists, space separated ("none pmi2 ..."). */
 int weft_slurm_mpi_types(char **types, struct weft_err *err);
 /* Removes from an environment what would leak from this job into another one
- * or into a step of its own: SLURM_* (but SLURM_CONF), SBATCH_*, SRUN_*,
- * SLURM_SPANK_*, _SLURM_SPANK_OPTION_*, PMI*, PMIX*. */
+ * or into a step of its own: SLURM_* (but SLURM_CONF, SLURM_JWT), SBATCH_* (but
+ * SBATCH_ACCOUNT, which only a user sets), SRUN_*, SLURMD_*, SLURM_SPANK_*,
+ * _SLURM_SPANK_OPTION_*, PMI*, PMIX*. */
 void weft_slurm_scrub(struct weft_env *env);
 
 #endif

@@ -15,73 +15,72 @@ static struct weft_cluster *good(const char *text)
 	return c;
 }
 
-static const char full[] =
-	"cluster: demo\n"
-	"slurm: 22.05.8\n"
-	"taken: 2026-11-21T12:00:00Z\n"
-	"max_array_size: 1001\n"
-	"select_by_memory: false\n"
-	"licenses:\n"
-	"  - name: ansys\n"
-	"    total: 10\n"
-	"    used: 3\n"
-	"partitions:\n"
-	"  - name: cpu\n"
-	"    default: true\n"
-	"    max_time: 1-00:00:00\n"
-	"    default_time: 01:00:00\n"
-	"    min_nodes: 1\n"
-	"    max_nodes: 4\n"
-	"    max_cpus_per_node: 16\n"
-	"    max_mem_per_node: 32G\n"
-	"    def_mem_per_cpu: 1000M\n"
-	"    allow_accounts: [phys, chem]\n"
-	"    deny_accounts: [\"a b\"]\n"
-	"    allow_groups: [users]\n"
-	"    allow_qos: [normal, \"null\"]\n"
-	"    nodes: c[1-3]\n"
-	"  - name: gpu\n"
-	"    up: false\n"
-	"    exclusive: true\n"
-	"    def_mem_per_node: 4G\n"
-	"    nodes: g[01-02],c3\n"
-	"  - name: empty\n"
-	"    nodes: \"\"\n"
-	"nodes:\n"
-	"  - nodes: c[1,3]\n"
-	"    state: mixed\n"
-	"    cpus: 16\n"
-	"    cpus_used: 4\n"
-	"    cores: 8\n"
-	"    sockets: 2\n"
-	"    threads_per_core: 2\n"
-	"    mem: 64000M\n"
-	"    mem_used: 1G\n"
-	"    tmp: 1T\n"
-	"    features: [avx512, ib]\n"
-	"  - nodes: c2\n"
-	"    state: down\n"
-	"    reason: \"disk: \\\"sda\\\" # dead\"\n"
-	"    cpus: 16\n"
-	"    cores: 16\n"
-	"    sockets: 1\n"
-	"    threads_per_core: 1\n"
-	"  - nodes: g01\n"
-	"    state: idle\n"
-	"    cpus: 64\n"
-	"    cores: 64\n"
-	"    sockets: 1\n"
-	"    threads_per_core: 1\n"
-	"    gpus: {a100: 4, t4: 1}\n"
-	"    gpus_used: {a100: 2}\n"
-	"  - nodes: g02\n"
-	"    state: idle\n"
-	"    cpus: 64\n"
-	"    cores: 64\n"
-	"    sockets: 1\n"
-	"    threads_per_core: 1\n"
-	"    gpus: 2\n"
-	"    gpus_used: 1\n";
+static const char full[] = "cluster: demo\n"
+			   "slurm: 22.05.8\n"
+			   "taken: 2026-11-21T12:00:00Z\n"
+			   "max_array_size: 1001\n"
+			   "select_by_memory: false\n"
+			   "licenses:\n"
+			   "  - name: ansys\n"
+			   "    total: 10\n"
+			   "    used: 3\n"
+			   "partitions:\n"
+			   "  - name: cpu\n"
+			   "    default: true\n"
+			   "    max_time: 1-00:00:00\n"
+			   "    default_time: 01:00:00\n"
+			   "    min_nodes: 1\n"
+			   "    max_nodes: 4\n"
+			   "    max_cpus_per_node: 16\n"
+			   "    max_mem_per_node: 32G\n"
+			   "    def_mem_per_cpu: 1000M\n"
+			   "    allow_accounts: [phys, chem]\n"
+			   "    deny_accounts: [\"a b\"]\n"
+			   "    allow_groups: [users]\n"
+			   "    allow_qos: [normal, \"null\"]\n"
+			   "    nodes: c[1-3]\n"
+			   "  - name: gpu\n"
+			   "    up: false\n"
+			   "    exclusive: true\n"
+			   "    def_mem_per_node: 4G\n"
+			   "    nodes: g[01-02],c3\n"
+			   "  - name: empty\n"
+			   "    nodes: \"\"\n"
+			   "nodes:\n"
+			   "  - nodes: c[1,3]\n"
+			   "    state: mixed\n"
+			   "    cpus: 16\n"
+			   "    cpus_used: 4\n"
+			   "    cores: 8\n"
+			   "    sockets: 2\n"
+			   "    threads_per_core: 2\n"
+			   "    mem: 64000M\n"
+			   "    mem_used: 1G\n"
+			   "    tmp: 1T\n"
+			   "    features: [avx512, ib]\n"
+			   "  - nodes: c2\n"
+			   "    state: down\n"
+			   "    reason: \"disk: \\\"sda\\\" # dead\"\n"
+			   "    cpus: 16\n"
+			   "    cores: 16\n"
+			   "    sockets: 1\n"
+			   "    threads_per_core: 1\n"
+			   "  - nodes: g01\n"
+			   "    state: idle\n"
+			   "    cpus: 64\n"
+			   "    cores: 64\n"
+			   "    sockets: 1\n"
+			   "    threads_per_core: 1\n"
+			   "    gpus: {a100: 4, t4: 1}\n"
+			   "    gpus_used: {a100: 2}\n"
+			   "  - nodes: g02\n"
+			   "    state: idle\n"
+			   "    cpus: 64\n"
+			   "    cores: 64\n"
+			   "    sockets: 1\n"
+			   "    threads_per_core: 1\n"
+			   "    gpus: 2\n"
+			   "    gpus_used: 1\n";
 
 START_TEST(every_key)
 {
@@ -234,8 +233,8 @@ static const struct {
 	{"nodes:\n- nodes: a\n  cpus: 1\n"
 	 "  gpus: {a: 1, b: 1, c: 1, d: 1, e: 1, f: 1, g: 1, h: 1, i: 1}\n",
 		4, "nodes[0].gpus", "more than 8 types"},
-	{"nodes:\n- nodes: a\n  cpus: 1\n  gpus: {a100: 1}\n  gpus_used: {a100: 2}\n", 5,
-		"nodes[0].gpus_used", "more GPUs in use"},
+	{"nodes:\n- nodes: a\n  cpus: 1\n  gpus: {a100: 1}\n  gpus_used: {a100: 2}\n",
+		5, "nodes[0].gpus_used", "more GPUs in use"},
 	{"nodes:\n- nodes: a\n  cpus: 1\n  gpus: {a100: 1}\n  gpus_used: 1\n", 5,
 		"nodes[0].gpus_used", "more GPUs in use"},
 	{NODE "partitions: x\n", 2, "partitions", "must be a list"},
@@ -261,8 +260,8 @@ START_TEST(errors)
 		struct weft_cluster *c = (void *)1;
 		const char *text = refused[i].text;
 
-		ck_assert_msg(
-			weft_cluster_parse("t.yaml", text, strlen(text), &c, &err) == -1,
+		ck_assert_msg(weft_cluster_parse(
+				      "t.yaml", text, strlen(text), &c, &err) == -1,
 			"not refused: %s", text);
 		ck_assert_ptr_null(c);
 		ck_assert_int_eq(err.code, WEFT_ESPEC);
@@ -272,7 +271,7 @@ START_TEST(errors)
 		ck_assert_msg(weft_streq(err.path, refused[i].path), "path %s: %s",
 			err.path, text);
 		ck_assert_msg(strstr(err.text, refused[i].part) ||
-				(err.hint && strstr(err.hint, refused[i].part)),
+				      (err.hint && strstr(err.hint, refused[i].part)),
 			"no '%s' in: %s (%s)", refused[i].part, err.text, err.hint);
 	}
 }
@@ -304,9 +303,10 @@ START_TEST(large)
 	weft_str_add(&s, "cluster: big\nslurm: 22.05.8\nselect_by_memory: true\n"
 			 "partitions:\n  - name: all\n    nodes: n[1-10000]\nnodes:\n");
 	for (int i = 1; i <= 10000; i++)
-		weft_str_printf(&s, "  - nodes: n%d\n    cpus: %d\n    mem: 64G\n"
-				    "    features: [a, b]\n    gpus: {a100: 4}\n", i,
-			16 + i % 100);
+		weft_str_printf(&s,
+			"  - nodes: n%d\n    cpus: %d\n    mem: 64G\n"
+			"    features: [a, b]\n    gpus: {a100: 4}\n",
+			i, 16 + i % 100);
 	start = weft_monotonic();
 	c = good(s.s);
 	ck_assert_uint_eq(c->n_nodes, 10000);

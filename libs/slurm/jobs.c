@@ -1,0 +1,155 @@
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api.h"
+#include "gres.h"
+
+static const char *const state_names[] = {
+	[WEFT_JOB_PENDING] = "PENDING",
+	[WEFT_JOB_RUNNING] = "RUNNING",
+	[WEFT_JOB_COMPLETED] = "COMPLETED",
+	[WEFT_JOB_FAILED] = "FAILED",
+	[WEFT_JOB_CANCELLED] = "CANCELLED",
+	[WEFT_JOB_TIMEOUT] = "TIMEOUT",
+	[WEFT_JOB_NODE_FAIL] = "NODE_FAIL",
+	[WEFT_JOB_OOM] = "OUT_OF_MEMORY",
+	[WEFT_JOB_PREEMPTED] = "PREEMPTED",
+};
+
+const char *weft_job_state_name(enum weft_job_state s)
+{
+	return state_names[s];
+}
+
+/* A job that is completing still has processes: it has not ended yet, and nothing
+ * may take its place.  One that was requeued waits again. */
+static enum weft_job_state job_state(uint32_t state)
+{
+	if (state & JOB_COMPLETING)
+		return WEFT_JOB_RUNNING;
+	if (state & (JOB_REQUEUE | JOB_REQUEUE_HOLD | JOB_SPECIAL_EXIT))
+		return WEFT_JOB_PENDING;
+	switch (state & JOB_STATE_BASE) {
+	case JOB_PENDING:
+		return WEFT_JOB_PENDING;
+	case JOB_RUNNING:
+	case JOB_SUSPENDED:
+		return WEFT_JOB_RUNNING;
+	case JOB_COMPLETE:
+		return WEFT_JOB_COMPLETED;
+	case JOB_CANCELLED:
+		return WEFT_JOB_CANCELLED;
+	case JOB_TIMEOUT:
+	case JOB_DEADLINE:
+		return WEFT_JOB_TIMEOUT;
+	case JOB_NODE_FAIL:
+	case JOB_BOOT_FAIL:
+		return WEFT_JOB_NODE_FAIL;
+	case JOB_PREEMPTED:
+		return WEFT_JOB_PREEMPTED;
+	case JOB_OOM:
+		return WEFT_JOB_OOM;
+	default:
+		return WEFT_JOB_FAILED;
+	}
+}
+
+static int fill(
+	const struct slurm_api *api, const slurm_job_info_t *from, struct weft_job *to)
+{
+	const char *reason = NULL;
+
+	to->id = from->array_job_id ? from->array_job_id : from->job_id;
+	to->task = UINT32_MAX;
+	if (from->array_job_id && from->array_task_id != NO_VAL)
+		to->task = from->array_task_id;
+	to->state = job_state(from->job_state);
+	to->submit = (double)from->submit_time;
+	to->start = (double)from->start_time;
+	to->end = (double)from->end_time;
+	if (from->array_task_str && *from->array_task_str) {
+		to->tasks = slurm_array_tasks(from->array_task_str);
+		if (!to->tasks)
+			return -1;
+	}
+	/* Slurm's name for "no reason" is one that nobody wants to read. */
+	if (from->state_reason != WAIT_NO_REASON && api->reason_string)
+		reason = api->reason_string(from->state_reason);
+	if (reason && !(to->reason = strdup(reason)))
+		return -1;
+	if (from->nodes && *from->nodes && !(to->nodes = strdup(from->nodes)))
+		return -1;
+	return 0;
+}
+
+int weft_slurm_jobs(struct weft_job **job, size_t *n, struct weft_err *err)
+{
+	const struct slurm_api *api = slurm_api(err);
+	job_info_msg_t *msg = NULL;
+	struct slurm_hush hush;
+	struct weft_job *v;
+	int status;
+
+	*job = NULL;
+	*n = 0;
+	if (!api)
+		return -1;
+	slurm_hush_begin(&hush);
+	status = api->slurm_load_job_user(&msg, getuid(), SHOW_ALL);
+	if (status)
+		slurm_error(api, err, "loading jobs");
+	slurm_hush_end(&hush, err);
+	if (status)
+		return -1;
+	v = calloc(msg->record_count + 1, sizeof(*v));
+	for (uint32_t i = 0; v && i < msg->record_count; i++) {
+		if (fill(api, &msg->job_array[i], &v[i])) {
+			weft_slurm_jobs_free(v, i + 1);
+			v = NULL;
+		}
+	}
+	*n = v ? msg->record_count : 0;
+	*job = v;
+	api->slurm_free_job_info_msg(msg);
+	return v ? 0 : weft_err_nomem(err);
+}
+
+void weft_slurm_jobs_free(struct weft_job *job, size_t n)
+{
+	for (size_t i = 0; job && i < n; i++) {
+		free(job[i].tasks);
+		free(job[i].reason);
+		free(job[i].nodes);
+	}
+	free(job);
+}
+
+int weft_slurm_cancel(const uint32_t *job, size_t n, struct weft_err *err)
+{
+	const struct slurm_api *api = slurm_api(err);
+	struct slurm_hush hush;
+	int status = 0;
+
+	if (!api)
+		return -1;
+	slurm_hush_begin(&hush);
+	for (size_t i = 0; i < n; i++) {
+		char id[16], what[48];
+		int code;
+
+		snprintf(id, sizeof(id), "%u", job[i]);
+		if (api->slurm_kill_job2(id, SIGKILL, 0, NULL) == 0)
+			continue;
+		code = api->slurm_get_errno();
+		if (code == ESLURM_ALREADY_DONE || code == ESLURM_INVALID_JOB_ID)
+			continue;
+		/* The others are cancelled all the same; the first error is told. */
+		snprintf(what, sizeof(what), "cancelling job %s", id);
+		if (status == 0)
+			status = slurm_error(api, err, what);
+	}
+	slurm_hush_end(&hush, err);
+	return status;
+}

@@ -1,0 +1,97 @@
+#!/bin/bash
+# The slurm room and `weft cluster` on a private cluster: the snapshot says what
+# there is, jobs are listed with their arrays, cancelled whole, refusals are told.
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+# shellcheck disable=SC2317 # called by t_until
+. "$(dirname "$0")/../lib.sh"
+
+dc=$TOP/contrib/devcluster/devcluster
+dir=/var/tmp/weft-clustertest.$$
+if [ "$(id -u)" -ne 0 ] || ! command -v slurmctld >/dev/null; then
+	t_skip cluster "needs root and Slurm"
+	t_done
+fi
+trap '"$dc" down -q --dir "$dir" >/dev/null; rm -rf "$T_TMP"' EXIT
+# Ordinary users may not look into the checkout.
+tools=$dir/tools
+t_run 0 "a cluster" "$dc" up -q --dir "$dir" --cpu-nodes 3 --gpu-nodes 1
+mkdir "$tools" && cp "$WEFT" "$BUILD/tests/slurm_room" "$tools"
+chmod 755 "$tools" "$tools"/*
+
+as() { # as USER COMMAND...
+	local user=$1
+	shift
+	timeout 60 "$dc" sh --dir "$dir" --user "$user" -- "$@"
+}
+room() { as alice "$tools/slurm_room" "$@"; }
+script() { printf '#!/bin/sh\n%s\n' "$1"; }
+
+t_run 0 "the table" as alice "$tools/weft" cluster
+t_has "the default partition" "$T_OUT" "cpu*"
+t_has "GPUs by type" "$T_OUT" "a100 2/2"
+t_has "CPUs" "$T_OUT" "48/48"
+
+t_run 0 "a snapshot is saved" as alice "$tools/weft" cluster --save snap.yaml
+snap=$(cat "$dir/home/alice/snap.yaml")
+t_has "alike nodes share an entry" "$snap" "  - nodes: c[1-3]"
+t_has "GRES" "$snap" "gpus: {a100: 2}"
+t_run 0 "it is read back" "$WEFT" cluster --cluster "$dir/home/alice/snap.yaml" --save -
+t_is "to the same bytes" "$T_OUT" "$snap"
+t_run 0 "JSON" as alice "$tools/weft" cluster --json
+t_is "is JSON" "$(python3 -c 'import json, sys
+d = json.load(sys.stdin)
+print([p["name"] for p in d["partitions"]], len(d["nodes"]))' <<<"$T_OUT")" "['cpu', 'gpu'] 4"
+
+# What runs is seen as used.
+job=$(script 'sleep 60' | room submit -p gpu -c 4 --mem=1000 --gpus=1)
+running() { room jobs | grep -q "^$1 .*RUNNING"; }
+t_until 20 running "$job" && t_ok "a job runs" || t_fail "a job runs" "$(room jobs)"
+t_run 0 "the table with a job" as alice "$tools/weft" cluster
+t_has "a GPU in use" "$T_OUT" "a100 1/2"
+t_has "CPUs in use" "$T_OUT" "12/16"
+t_run 0 "the snapshot with a job" as alice "$tools/weft" cluster --save -
+t_has "used GPU" "$T_OUT" "gpus_used: {a100: 1}"
+t_has "used memory" "$T_OUT" "mem_used: 1000M"
+t_has "mixed" "$T_OUT" "state: mixed"
+
+# Arrays: running tasks by themselves, the others as one expression, uncut.
+list=1,3,5,7,9,11,13,15,17,19,21,23,25,27,29,31,33,35,37,39,41,43,45,47,49,52,55
+array=$(script 'sleep 60' | room submit --array="1,2,$list%1" --exclusive -w c1)
+t_until 20 running "$array" || t_fail "an array runs" "$(room jobs)"
+pending=$(room jobs | awk -v id="$array" '$1 == id && $3 == "PENDING" { print $4 }')
+t_is "pending tasks" "$pending" "2-3,${list#1,3,}"
+t_is "a running task" "$(room jobs | awk -v id="$array" '$1 == id && $3 == "RUNNING" { print $2, $5 }')" "1 c1"
+t_is "bob sees no job of alice" "$(as bob "$tools/slurm_room" jobs)" ""
+
+waiting=$(script : | room submit --dependency=afterany:"$array")
+t_has "a reason" "$(room jobs | grep "^$waiting ")" "PENDING - - Dependency"
+
+t_run 0 "cancel, with one that is long gone" room cancel "$array" "$job" 999999 "$waiting"
+over() { ! room jobs | grep -qE 'RUNNING|PENDING'; }
+t_until 20 over && t_ok "all of it is over" || t_fail "all of it is over" "$(room jobs)"
+t_has "the state" "$(room jobs)" "CANCELLED"
+t_run 0 "cancel again" room cancel "$array"
+
+# Another user's job: Slurm refuses, and so do we.
+other=$(script 'sleep 60' | as bob "$tools/slurm_room" submit)
+t_run 6 "another user's job" room cancel "$other"
+t_has "Slurm's words" "$T_OUT" "Access/permission denied"
+as bob "$tools/slurm_room" cancel "$other"
+
+refused() { script : | room submit "$@"; }
+t_run 6 "no such partition" refused -p nowhere
+t_has "sbatch's words" "$T_OUT" "invalid partition specified: nowhere"
+t_run 6 "no such option" refused --no-such-option
+t_has "sbatch's words on an option" "$T_OUT" "unrecognized option"
+
+t_has "mpi types" "$(room mpi)" "pmi2"
+
+as root scontrol update nodename=c2 state=drain reason="disk is full"
+t_has "a drained node" "$(as alice "$tools/weft" cluster --save -)" 'reason: "drained: disk is full"'
+
+"$dc" kill-node --dir "$dir" ctl >/dev/null
+t_run 6 "slurmctld is gone" as alice "$tools/weft" cluster
+t_has "says so" "$T_OUT" "Unable to contact slurm controller"
+t_run 6 "no slurm.conf" env SLURM_CONF="$T_TMP/none" "$WEFT" cluster
+t_has "what to do" "$T_OUT" "set SLURM_CONF"
+t_done
