@@ -187,12 +187,20 @@ t_run 0 "down after a crash" "$dc" down --dir "$dir"
 check_nothing_left "down after a crash"
 t_run 0 "down twice" "$dc" down --dir "$dir"
 
-# An up that is killed half way.
-"$dc" up --no-weft --dir "$dir" >/dev/null 2>&1 &
-up=$!
-t_run 0 "half an up" t_until 10 test -e "$dir/run/ctl.init"
-kill -KILL "$up"
-wait "$up" 2>/dev/null
+# An up that is killed half way, early and late.
+half_an_up() {
+	"$dc" up --no-weft --dir "$dir" >/dev/null 2>&1 &
+	up=$!
+	t_run 0 "half an up, until $1" t_until 10 test -e "$dir/run/$1"
+	kill -KILL "$up" 2>/dev/null
+	wait "$up" 2>/dev/null
+}
+half_an_up ctl.init
 t_run 0 "down after half an up" "$dc" down --dir "$dir"
 check_nothing_left "down after half an up"
+for at in ctl.ready login.ready c1.ready slurmd.c2.daemon; do
+	half_an_up "$at"
+	t_run 0 "up after half an up" "$dc" up --no-weft --dir "$dir"
+	t_run 0 "down again" "$dc" down --dir "$dir"
+done
 t_done

@@ -54,7 +54,7 @@ host_start()
 {
 	local host=$1 pid within=()
 
-	rm -f "$DIR/run/$host."{init,ready}
+	rm -f "$DIR/run/$host."{init,ready,linked}
 	if [[ $host != ctl ]]; then
 		pid=$(init_pid ctl) || return 1
 		within=(nsenter -t "$pid" --pid --)
@@ -85,7 +85,14 @@ host_connect()
 		ip link set $host master br0 up" || return 1
 	nsenter -t "$pid" --net -- sh -c \
 		"ip addr add $(host_address "$host")/16 dev eth0 &&
-		ip link set eth0 up"
+		ip link set eth0 up" || return 1
+	: >"$DIR/run/$host.linked"
+}
+
+# Started and connected; an `up` that was killed may have left one that is not.
+host_whole()
+{
+	has_record "$1" && [[ $1 == ctl || -e $DIR/run/$1.linked ]]
 }
 
 daemon_runs()
@@ -164,7 +171,7 @@ not_recorded()
 # Starts what of the cluster does not run yet.
 start_missing()
 {
-	local host started=()
+	local host new=()
 
 	if [[ $NAMESPACES == yes ]]; then
 		if ! has_record ctl; then
@@ -172,12 +179,12 @@ start_missing()
 			host_await ctl || return 1
 		fi
 		for host in login $(node_names); do
-			has_record "$host" && continue
-			host_start "$host"
-			started+=("$host")
+			host_whole "$host" && continue
+			has_record "$host" || host_start "$host"
+			new+=("$host")
 		done
 		munged_start && slurmctld_start || return 1
-		for host in "${started[@]}"; do
+		for host in "${new[@]}"; do
 			if ! host_await "$host" || ! host_connect "$host"; then
 				warn "cannot connect host $host"
 				return 1
@@ -224,8 +231,7 @@ await_nodes()
 	while read -r node state; do
 		case $state in idle | mixed | allocated | completing) continue ;; esac
 		warn "node $node is $state; the end of its log:"
-		tail -n 15 "$DIR/log/start.slurmd.$node.log" \
-			"$DIR/log/slurmd.$node.log" >&2
+		tail -n 5 "$DIR/log/start.slurmd.$node.log" >&2
 	done <<<"$states"
 	return 1
 }

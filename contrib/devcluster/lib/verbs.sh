@@ -133,7 +133,7 @@ has_all()
 	for host in $(node_names); do
 		daemon_runs "slurmd.$host" || return 1
 	done
-	[[ $NAMESPACES != yes ]] || has_record login
+	[[ $NAMESPACES != yes ]] || host_whole login
 }
 
 # Finds the build to copy: --plugin, --build, --prefix, or the checkout's own.
@@ -285,8 +285,8 @@ verb_start_node()
 	need_cluster
 	need_host "$NODE"
 	lock_cluster
-	if [[ $NAMESPACES == yes ]] && ! has_record "$NODE"; then
-		host_start "$NODE"
+	if [[ $NAMESPACES == yes ]] && ! host_whole "$NODE"; then
+		has_record "$NODE" || host_start "$NODE"
 		if ! host_await "$NODE" || ! host_connect "$NODE"; then
 			die "$EX_FAIL" "cannot start host $NODE"
 		fi
