@@ -100,16 +100,19 @@ struct weft_axis {
 	struct weft_pos pos;
 	bool range; /* first, last, step inclusive; else values */
 	double first, last, step;
+	int decimals; /* of a range's values; -1: as many as it takes */
 	struct weft_value *value;
-	size_t n; /* values, of a range too */
+	size_t n;      /* values, of a range too */
+	bool shared;   /* of `params`: members match by it */
+	bool distinct; /* no value comes twice */
 };
 enum weft_sweep_kind { WEFT_SWEEP_NONE, WEFT_SWEEP_AXES, WEFT_SWEEP_EACH, WEFT_SWEEP_REPLICAS };
 struct weft_sweep {
 	enum weft_sweep_kind kind;
 	bool zip; /* sweep_mode */
-	struct weft_axis *axis;
+	struct weft_axis *axis; /* of replicas: one, named replica */
 	size_t n_axes;
-	unsigned each; /* step index of {each: STEP} */
+	unsigned each; /* step index of {each: STEP}, whose axes these are */
 	size_t count;  /* members, of every kind; 1 without a sweep */
 };
 
@@ -206,6 +209,7 @@ struct weft_workflow {
 	size_t n_steps;
 	unsigned *order; /* step indices, dependencies first; ties in file order */
 	struct weft_map by_name; /* step name -> index */
+	struct weft_map var_by_name; /* name of a var -> index */
 };
 
 struct weft_spec_options {
@@ -268,6 +272,7 @@ struct weft_scope {
 	/* inputs.X, outputs.X, steps.NAME.*: asked of the run; NULL before one. */
 	weft_lookup runtime;
 	void *ctx;
+	unsigned env_level; /* 0; the room's own while it reads values of env */
 };
 int weft_scope_lookup(void *scope, const struct weft_name *name, struct weft_value *out,
 	struct weft_err *err);
