@@ -1,0 +1,284 @@
+/* member.c - the members of a sweep: computed, never stored. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "spec/parse.h"
+
+int spec_axis_value(const struct weft_axis *axis, size_t i, struct weft_value *out)
+{
+	if (!axis->range)
+		return weft_value_copy(out, &axis->value[i]);
+	double v = axis->first + (double)i * axis->step;
+	if (axis->decimals >= 0) { /* 0.1 + 2 * 0.1 is 0.3 here */
+		char text[400];
+		snprintf(text, sizeof(text), "%.*f", axis->decimals, v);
+		v = strtod(text, NULL);
+	}
+	return weft_value_set_number(out, v == 0 ? 0 : v);
+}
+
+static int canonical_number(struct weft_str *out, const struct weft_value *v)
+{
+	/* Integers beyond the 53 bits of a double keep the digits they have. */
+	const char *s = v->str;
+	if (s && strspn(s, "-0123456789") == strlen(s) && strlen(s) > 15) {
+		weft_str_add(out, s);
+		return 0;
+	}
+	struct weft_value plain = { 0 };
+	int rc = weft_value_set_number(&plain, v->num == 0 ? 0 : v->num);
+	if (rc == 0)
+		rc = weft_value_json(out, &plain);
+	weft_value_clear(&plain);
+	return rc;
+}
+
+static int by_name(const void *a, const void *b, void *names)
+{
+	char **name = names;
+	return strcmp(name[*(const size_t *)a], name[*(const size_t *)b]);
+}
+
+int spec_canonical(struct weft_str *out, const struct weft_value *v)
+{
+	if (v->kind == WEFT_V_NUMBER)
+		return canonical_number(out, v);
+	if (v->kind != WEFT_V_LIST && v->kind != WEFT_V_MAP)
+		return weft_value_json(out, v);
+	bool map = v->kind == WEFT_V_MAP;
+	weft_autofree size_t *order = calloc(v->n ? v->n : 1, sizeof(*order));
+	int rc = order ? 0 : -1;
+	for (size_t i = 0; order && i < v->n; i++)
+		order[i] = i;
+	if (order && map)
+		qsort_r(order, v->n, sizeof(*order), by_name, v->name);
+	weft_str_addc(out, map ? '{' : '[');
+	for (size_t i = 0; rc == 0 && i < v->n; i++) {
+		if (i)
+			weft_str_addc(out, ',');
+		if (map) {
+			struct weft_value key = { .kind = WEFT_V_STRING,
+				.str = v->name[order[i]] };
+			rc = weft_value_json(out, &key);
+			weft_str_addc(out, ':');
+		}
+		if (rc == 0)
+			rc = spec_canonical(out, &v->item[order[i]]);
+	}
+	weft_str_addc(out, map ? '}' : ']');
+	return out->failed ? -1 : rc;
+}
+
+bool spec_value_equal(const struct weft_value *a, const struct weft_value *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind == WEFT_V_STRING)
+		return weft_streq(a->str, b->str);
+	struct weft_str x = { 0 }, y = { 0 };
+	bool same = spec_canonical(&x, a) == 0 && spec_canonical(&y, b) == 0 &&
+		    weft_streq(x.s, y.s);
+	weft_str_free(&x);
+	weft_str_free(&y);
+	return same;
+}
+
+/* Which value of axis `a` has member `index`?  The last axis runs fastest. */
+static size_t coordinate(const struct weft_sweep *s, size_t a, size_t index)
+{
+	if (s->zip)
+		return index;
+	for (size_t i = s->n_axes - 1; i > a; i--)
+		index /= s->axis[i].n;
+	return index % s->axis[a].n;
+}
+
+int weft_sweep_member(const struct weft_workflow *wf, const struct weft_step *step,
+	size_t index, struct weft_member *m, struct weft_err *err)
+{
+	const struct weft_sweep *s = &step->sweep;
+	struct weft_str json = { 0 };
+	char hex[WEFT_DIGEST_HEX];
+	(void)wf;
+	*m = (struct weft_member){ .index = index, .count = s->count };
+	m->params.kind = WEFT_V_MAP;
+	if (index >= s->count)
+		return weft_err_set(err, WEFT_ESPEC, "step `%s` has %zu members, no %zu",
+			step->name, s->count, index);
+	if (s->n_axes) {
+		m->params.item = calloc(s->n_axes, sizeof(*m->params.item));
+		m->params.name = calloc(s->n_axes, sizeof(*m->params.name));
+		if (!m->params.item || !m->params.name)
+			goto nomem;
+	}
+	for (size_t a = 0; a < s->n_axes; a++) {
+		m->params.name[a] = strdup(s->axis[a].name);
+		m->params.n = a + 1;
+		if (!m->params.name[a] ||
+			spec_axis_value(&s->axis[a], coordinate(s, a, index),
+				&m->params.item[a]) < 0)
+			goto nomem;
+	}
+	if (spec_canonical(&json, &m->params) < 0)
+		goto nomem;
+	weft_digest(json.s, json.len, hex);
+	memcpy(m->id, hex, WEFT_MEMBER_ID - 1);
+	m->id[WEFT_MEMBER_ID - 1] = '\0';
+	weft_str_free(&json);
+	return 0;
+nomem:
+	weft_str_free(&json);
+	weft_member_clear(m);
+	return weft_err_nomem(err);
+}
+
+void weft_member_clear(struct weft_member *m)
+{
+	if (!m->params.n) { /* arrays without entries: an error came between */
+		free(m->params.item);
+		free(m->params.name);
+		m->params.item = NULL;
+		m->params.name = NULL;
+	}
+	weft_value_clear(&m->params);
+}
+
+/* ---- which members need which ---- */
+
+/* The axis of `dep` that axis `a` of `s` matches, or -1. */
+static int matching(const struct weft_sweep *s, size_t a, const struct weft_sweep *dep)
+{
+	for (size_t b = 0; b < dep->n_axes; b++)
+		if (&s->axis[a] == &dep->axis[b] ||
+			(s->axis[a].shared && dep->axis[b].shared &&
+				!strcmp(s->axis[a].name, dep->axis[b].name)))
+			return (int)b;
+	return -1;
+}
+
+static bool same_values(const struct weft_axis *a, const struct weft_axis *b)
+{
+	if (a->range != b->range || a->n != b->n)
+		return false;
+	return a->range ? a->first == b->first && a->step == b->step :
+			  a->value == b->value;
+}
+
+bool weft_spec_matches(const struct weft_workflow *wf, const struct weft_step *step,
+	const struct weft_edge *edge)
+{
+	const struct weft_sweep *dep = &wf->step[edge->step].sweep;
+	if (edge->all || !step->sweep.n_axes || !dep->n_axes)
+		return false;
+	for (size_t a = 0; a < step->sweep.n_axes; a++)
+		if (matching(&step->sweep, a, dep) >= 0)
+			return true;
+	return false;
+}
+
+bool weft_spec_one_to_one(const struct weft_workflow *wf, const struct weft_step *step,
+	const struct weft_edge *edge)
+{
+	const struct weft_sweep *s = &step->sweep, *dep = &wf->step[edge->step].sweep;
+	if (!weft_spec_matches(wf, step, edge) || s->n_axes != dep->n_axes ||
+		s->count != dep->count || (s->zip != dep->zip && s->n_axes > 1))
+		return false;
+	for (size_t a = 0; a < s->n_axes; a++)
+		if (matching(s, a, dep) != (int)a ||
+			!same_values(&s->axis[a], &dep->axis[a]))
+			return false;
+	return true;
+}
+
+static int equal_at(const struct weft_axis *a, size_t i, const struct weft_axis *b,
+	size_t k, bool *equal)
+{
+	struct weft_value x = { 0 }, y = { 0 };
+	int rc = spec_axis_value(a, i, &x);
+	if (rc == 0)
+		rc = spec_axis_value(b, k, &y);
+	*equal = rc == 0 && spec_value_equal(&x, &y);
+	weft_value_clear(&x);
+	weft_value_clear(&y);
+	return rc;
+}
+
+/* A grid: the matched coordinates are fixed, the others run. */
+static int each_of_grid(const struct weft_sweep *s, size_t index,
+	const struct weft_sweep *dep, int (*f)(void *, size_t), void *ctx)
+{
+	weft_autofree size_t *first = calloc(dep->n_axes, sizeof(*first));
+	weft_autofree size_t *count = calloc(dep->n_axes, sizeof(*count));
+	if (!first || !count)
+		return -1;
+	size_t total = 1;
+	for (size_t b = 0; b < dep->n_axes; b++)
+		count[b] = dep->axis[b].n;
+	for (size_t a = 0; a < s->n_axes; a++) {
+		int b = matching(s, a, dep);
+		if (b < 0)
+			continue;
+		size_t want = coordinate(s, a, index);
+		size_t at = want;
+		bool equal = same_values(&s->axis[a], &dep->axis[b]) &&
+			     dep->axis[b].distinct;
+		for (at = equal ? want : 0; !equal && at < dep->axis[b].n;) {
+			if (equal_at(&s->axis[a], want, &dep->axis[b], at, &equal) < 0)
+				return -1;
+			at += !equal;
+		}
+		if (!equal)
+			return 0;
+		first[b] = at;
+		count[b] = 1;
+	}
+	for (size_t b = 0; b < dep->n_axes; b++)
+		total *= count[b];
+	for (size_t i = 0; i < total; i++) {
+		size_t rest = i, member = 0, stride = 1;
+		for (size_t b = dep->n_axes; b-- > 0;) {
+			member += (first[b] + rest % count[b]) * stride;
+			rest /= count[b];
+			stride *= dep->axis[b].n;
+		}
+		int rc = f(ctx, member);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int each_of_zip(const struct weft_sweep *s, size_t index,
+	const struct weft_sweep *dep, int (*f)(void *, size_t), void *ctx)
+{
+	for (size_t i = 0; i < dep->count; i++) {
+		bool equal = true;
+		for (size_t a = 0; equal && a < s->n_axes; a++) {
+			int b = matching(s, a, dep);
+			if (b >= 0 && equal_at(&s->axis[a], coordinate(s, a, index),
+					      &dep->axis[b], i, &equal) < 0)
+				return -1;
+		}
+		int rc = equal ? f(ctx, i) : 0;
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+int weft_spec_each_match(const struct weft_workflow *wf, const struct weft_step *step,
+	size_t index, const struct weft_edge *edge, int (*f)(void *ctx, size_t index),
+	void *ctx)
+{
+	const struct weft_sweep *s = &step->sweep, *dep = &wf->step[edge->step].sweep;
+	if (!weft_spec_matches(wf, step, edge)) {
+		int rc = 0;
+		for (size_t i = 0; rc == 0 && i < dep->count; i++)
+			rc = f(ctx, i);
+		return rc;
+	}
+	if (weft_spec_one_to_one(wf, step, edge) && s->axis[0].distinct)
+		return f(ctx, index);
+	return dep->zip ? each_of_zip(s, index, dep, f, ctx) :
+			  each_of_grid(s, index, dep, f, ctx);
+}
