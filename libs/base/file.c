@@ -214,9 +214,14 @@ int weft_remove_tree(const char *path, struct weft_err *err)
 	return remove_at(AT_FDCWD, path, st.st_dev, 0, err);
 }
 
-/* Only root could have made this what it is: owner root, no write permission for
- * group or others (a sticky folder is no exception: others may create in it). */
-static int check_trusted(int fd, const char *what, struct weft_err *err)
+/*
+ * Only root could have made this what it is: owner root, no write permission for
+ * group or others.  A sticky folder (/var/tmp) passes where a folder of root's is
+ * what stands in it: others may create there, but not remove or rename what is
+ * root's, and what they create is theirs.  For a file it doesn't: a hard link to
+ * another file of root's can be made.
+ */
+static int check_trusted(int fd, const char *what, bool sticky, struct weft_err *err)
 {
 	struct stat st;
 
@@ -224,7 +229,7 @@ static int check_trusted(int fd, const char *what, struct weft_err *err)
 		return weft_err_sys(err, WEFT_ECONF, "%s", what);
 	if (st.st_uid != 0)
 		return weft_err_set(err, WEFT_ECONF, "%s is not owned by root", what);
-	if (st.st_mode & 022)
+	if (st.st_mode & 022 && !(sticky && st.st_mode & S_ISVTX))
 		return weft_err_set(err, WEFT_ECONF, "%s is writable by others than root", what);
 	return 0;
 }
@@ -242,13 +247,14 @@ int weft_open_trusted(const char *path, struct weft_err *err)
 	char *save = NULL, *part = strtok_r(copy, "/", &save);
 	while (part) {
 		char *next = strtok_r(NULL, "/", &save);
+		bool folder_below = next && save && save[strspn(save, "/")];
 		int flags = next ? O_PATH | O_DIRECTORY : O_RDONLY | O_NONBLOCK | O_NOCTTY;
 		int fd = openat(dir, part, flags | O_NOFOLLOW | O_CLOEXEC);
 		struct stat st;
 
 		if (fd < 0)
 			return weft_err_sys(err, WEFT_ECONF, "%s", path);
-		if (check_trusted(fd, next ? part : path, err)) {
+		if (check_trusted(fd, next ? part : path, folder_below, err)) {
 			close(fd);
 			return weft_err_hint(err, "every folder above %s, too, must belong to "
 				"root and be writable by root only", path);

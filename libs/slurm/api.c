@@ -154,10 +154,16 @@ static void *open_library(void)
  */
 static int try_init(struct weft_err *err)
 {
+	const char *conf = getenv("SLURM_CONF");
 	struct slurm_hush hush;
 	int status = 0, r = 0;
 	pid_t pid;
 
+	/* It would wait a minute for a file that isn't there. */
+	if (conf && access(conf, R_OK)) {
+		weft_err_sys(err, WEFT_ESLURM, "%s", conf);
+		return weft_err_hint(err, "SLURM_CONF names it");
+	}
 	slurm_hush_begin(&hush);
 	pid = fork();
 	if (pid == 0) {

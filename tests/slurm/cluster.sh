@@ -93,5 +93,9 @@ t_has "a drained node" "$(as alice "$tools/weft" cluster --save -)" 'reason: "dr
 t_run 6 "slurmctld is gone" as alice "$tools/weft" cluster
 t_has "says so" "$T_OUT" "Unable to contact slurm controller"
 t_run 6 "no slurm.conf" env SLURM_CONF="$T_TMP/none" "$WEFT" cluster
-t_has "what to do" "$T_OUT" "set SLURM_CONF"
+t_has "which one" "$T_OUT" "SLURM_CONF names it"
+if [ ! -e /etc/slurm/slurm.conf ]; then
+	t_run 6 "no slurm.conf anywhere" env -u SLURM_CONF "$WEFT" cluster
+	t_has "what to do" "$T_OUT" "set SLURM_CONF"
+fi
 t_done

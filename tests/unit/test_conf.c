@@ -262,8 +262,6 @@ static void load_is(const char *path, bool trusted, bool good_)
 
 START_TEST(files)
 {
-	/* Below the build folder, whose parents are root's where root builds; /tmp
-	 * is everybody's, so nothing below it is trusted. */
 	char dir[] = "/tmp/weft-conf.XXXXXX";
 	weft_autofree char *path = NULL, *none = NULL;
 
@@ -272,7 +270,6 @@ START_TEST(files)
 	none = weft_path_join(dir, "none");
 	put(path, "mpi = pmi2\n", 0644);
 	load_is(path, false, true);
-	load_is(path, true, false);
 	load_is(none, false, false);
 	load_is(dir, false, false);
 	load_is("/dev/null", true, false);
@@ -295,7 +292,7 @@ START_TEST(files)
 }
 END_TEST
 
-/* Needs root, and a folder whose parents are all root's: /run or /etc. */
+/* Needs root, and a folder whose parents are all root's. */
 START_TEST(trusted)
 {
 	char dir[] = "/run/weft-conf.XXXXXX";
@@ -336,6 +333,45 @@ START_TEST(trusted)
 }
 END_TEST
 
+/* A folder of root's below a sticky one is root's; a file there, or a folder of
+ * somebody else's, is not. */
+START_TEST(sticky)
+{
+	char dir[] = "/tmp/weft-conf.XXXXXX", file[] = "/tmp/weft-conff.XXXXXX";
+	weft_autofree char *path = NULL, *deep = NULL, *sub = NULL;
+	struct stat st;
+	int fd;
+
+	if (geteuid() != 0 || stat("/tmp", &st) || st.st_uid != 0 ||
+		!(st.st_mode & S_ISVTX))
+		return;
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	fd = mkstemp(file);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	load_is(file, true, false);
+	path = weft_path_join(dir, "weft.conf");
+	put(path, "mpi = pmi2\n", 0644);
+	load_is(path, true, true);
+	/* The mode of a folder without the bit counts as ever. */
+	sub = weft_path_join(dir, "sub");
+	deep = weft_path_join(sub, "weft.conf");
+	ck_assert_int_eq(mkdir(sub, 0755), 0);
+	put(deep, "mpi = pmi2\n", 0644);
+	load_is(deep, true, true);
+	chmod(dir, 0777);
+	load_is(path, true, false);
+	load_is(deep, true, false);
+	chmod(dir, 01777);
+	load_is(path, true, false);
+	load_is(deep, true, true);
+	ck_assert_int_eq(chown(sub, 1, 0), 0);
+	load_is(deep, true, false);
+	weft_remove_tree(dir, NULL);
+	unlink(file);
+}
+END_TEST
+
 /* The man page tells every key that the example has. */
 START_TEST(man_page)
 {
@@ -358,4 +394,4 @@ START_TEST(man_page)
 END_TEST
 
 SUITE("conf", defaults, every_key, unknown, repeated, bad_values, bytes, many_env,
-	example, files, trusted, man_page)
+	example, files, trusted, sticky, man_page)
