@@ -59,8 +59,10 @@ typedef int (*weft_lookup)(void *ctx, const struct weft_name *name,
 	struct weft_value *out, struct weft_err *err);
 
 struct weft_expr;
+/* The text between the braces; it may stand in ${{ }}. */
 int weft_expr_parse(struct weft_arena *a, const char *text, size_t n,
 	struct weft_expr **expr, struct weft_err *err);
+/* What *out held is overwritten; it is WEFT_V_NULL on error. */
 int weft_expr_eval(const struct weft_expr *e, weft_lookup lookup, void *ctx,
 	struct weft_value *out, struct weft_err *err);
 /* Calls f for each name that the expression uses, in order, until it returns
@@ -71,8 +73,9 @@ int weft_expr_names(const struct weft_expr *e,
 /* A text with ${{ }} in it. */
 enum weft_quoting {
 	WEFT_QUOTE_NONE,  /* values are inserted as they are */
-	WEFT_QUOTE_SHELL, /* POSIX shell: a value is one word, or escaped inside quotes;
-			     refused where that can't be had */
+	WEFT_QUOTE_SHELL, /* POSIX shell or bash: a value is one word, or escaped inside
+			     quotes; refused (at parse time) where that can't be had;
+			     what stands in a comment stays as it is written */
 };
 struct weft_template;
 /* *t is NULL when the text holds no ${{. */
