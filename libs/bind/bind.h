@@ -37,6 +37,9 @@ struct weft_binding {
 size_t weft_bind_usable_gpus(const struct weft_machine *m, const char *slurm_gpus,
 	const char *visible, unsigned *gpus);
 
+/* The variable in which a launcher lists the visible GPUs of this machine's vendor. */
+const char *weft_bind_visible_name(const struct weft_machine *m);
+
 /* gpus, n_gpus: the list that weft_place() got (NULL: all of m).  visible: what the
  * launcher already put in CUDA_VISIBLE_DEVICES and the like (NULL: nothing); entry
  * i of it is GPU gpus[i].  A device outside visible is never named: where the list
@@ -45,8 +48,9 @@ int weft_bind_prepare(const struct weft_machine *m, const struct weft_placed_tas
 	const struct weft_place_step *step, const unsigned *gpus, size_t n_gpus,
 	const char *visible, bool borrowed, struct weft_binding *out,
 	struct weft_err *err);
-/* sched_setaffinity, set_mempolicy. NULL, or a static text of what failed with
- * errno set. Doesn't touch the environment. */
+/* sched_setaffinity, set_mempolicy (the CPUs are set when only that fails).  NULL, or
+ * a static text of what failed with errno set.  Doesn't touch the environment; does
+ * nothing with a borrowed model. */
 const char *weft_bind_apply(const struct weft_binding *b);
 
 #endif
