@@ -177,26 +177,13 @@ static const char *code_name(enum weft_code code)
 	return (size_t)code < WEFT_COUNT(names) ? names[code] : "system";
 }
 
-/* A JSON string of any bytes: what is not UTF-8 becomes '?'. */
-static json_t *text_or_null(const char *s)
-{
-	weft_autostr struct weft_str clean = { 0 };
-
-	if (!s)
-		return json_null();
-	if (weft_utf8_valid(s, strlen(s)))
-		return json_string(s);
-	paint_add(&clean, s);
-	return json_string(clean.s ? clean.s : "");
-}
-
 static json_t *error_json(const struct weft_err *e)
 {
 	return json_pack("{s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:s}", "file",
-		text_or_null(e->file), "line", (json_int_t)e->pos.line, "column",
+		paint_json(e->file), "line", (json_int_t)e->pos.line, "column",
 		(json_int_t)e->pos.col, "width", (json_int_t)e->width, "path",
-		text_or_null(e->path), "text", text_or_null(e->text), "hint",
-		text_or_null(e->hint), "code", code_name(e->code));
+		paint_json(e->path), "text", paint_json(e->text), "hint",
+		paint_json(e->hint), "code", code_name(e->code));
 }
 
 int weft_report_errors_json(const struct weft_errs *errs, struct weft_str *out)

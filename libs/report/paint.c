@@ -1,6 +1,7 @@
 /* paint.c - colours and safe text. */
 #include "report/paint.h"
 
+#include <jansson.h>
 #include <string.h>
 
 static const char *const codes[] = {
@@ -96,3 +97,16 @@ void paint_pad(struct weft_str *out, size_t n, char c)
 	while (n-- > 0)
 		weft_str_addc(out, c);
 }
+
+struct json_t *paint_json(const char *s)
+{
+	weft_autostr struct weft_str clean = { 0 };
+
+	if (!s)
+		return json_null();
+	if (weft_utf8_valid(s, strlen(s)))
+		return json_string(s);
+	paint_add(&clean, s);
+	return json_string(clean.s ? clean.s : "");
+}
+
