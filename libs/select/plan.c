@@ -1,0 +1,397 @@
+/* plan.c - weft_select_plan: each step in turn, then groups and the budget. */
+#include "select/work.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void give(struct work *w, struct weft_err *err)
+{
+	weft_errs_add(w->errs, err);
+}
+
+/* account, qos, reservation: the step's, else the workflow's, else the role's. */
+static int text_of(struct work *w, const struct weft_step *step,
+	const struct weft_text *own, const struct weft_text *top, const char *role,
+	const char **out, struct weft_err *err)
+{
+	struct weft_scope scope = { .wf = w->wf, .step = step, .variant = -1 };
+	const struct weft_text *t = own->s ? own : top;
+	weft_autofree char *value = NULL;
+
+	*out = role ? role : "";
+	if (t->s && weft_scope_text(&scope, t, &value, err) < 0)
+		return -1;
+	if (value)
+		*out = value;
+	*out = **out ? weft_arena_strdup(&w->plan->arena, *out) : "";
+	return *out ? 0 : weft_err_nomem(err);
+}
+
+static int fill_ask(struct work *w, const struct weft_step *step, struct ask *a,
+	const struct weft_resources *r, enum ask_key *key, struct weft_err *err)
+{
+	const struct weft_conf_role *role = w->conf ? &w->conf->role[step->role] : NULL;
+	const struct weft_workflow *wf = w->wf;
+
+	if (ask_make(a, r, step->launch, &w->plan->arena, key, err) < 0)
+		return -1;
+	if (role && role->partition) {
+		a->role_partition = weft_arena_strdup(&w->plan->arena, role->partition);
+		if (!a->role_partition)
+			return weft_err_nomem(err);
+	}
+	if (!a->time && role)
+		a->time = role->time;
+	if (!a->time && w->conf)
+		a->time = w->conf->time;
+	a->time_of_conf = !r->time && a->time;
+	if (text_of(w, step, &step->account, &wf->account, role ? role->account : NULL,
+		    &a->account, err) < 0 ||
+		text_of(w, step, &step->qos, &wf->qos, role ? role->qos : NULL, &a->qos,
+			err) < 0)
+		return -1;
+	return text_of(w, step, &step->reservation, &wf->reservation, NULL, &a->reservation,
+		err);
+}
+
+static void add_key(struct weft_str *key, const struct weft_resources *r)
+{
+	const char *const texts[] = { r->partition, r->gpu_type, r->constraint, r->exclude,
+		r->nodelist, r->licenses, r->gres };
+
+	weft_str_printf(key, "%u-%u %u %u %u %u %u %u %u %u %g %ju %ju %ju %ju %jd %d",
+		r->min_nodes, r->max_nodes, r->ntasks, r->ntasks_per_node, r->cpus_per_task,
+		r->cpus_per_gpu, r->ntasks_per_gpu, r->gpus_given, r->gpus,
+		r->gpus_per_node, r->gpus_per_task, (uintmax_t)r->mem,
+		(uintmax_t)r->mem_per_cpu, (uintmax_t)r->mem_per_gpu, (uintmax_t)r->tmp,
+		(intmax_t)r->time, r->exclusive);
+	for (size_t i = 0; i < WEFT_COUNT(texts); i++)
+		weft_str_printf(key, "\x1f%s", texts[i] ? texts[i] : "");
+	weft_str_addc(key, '\x1e');
+}
+
+static bool same_texts(const struct ask *a, const struct ask *b)
+{
+	return weft_streq(a->partition, b->partition) &&
+		weft_streq(a->gpu_type, b->gpu_type) &&
+		weft_streq(a->constraint, b->constraint) &&
+		weft_streq(a->exclude, b->exclude) && weft_streq(a->nodelist, b->nodelist) &&
+		weft_streq(a->licenses, b->licenses) && weft_streq(a->gres, b->gres);
+}
+
+/* Adds the ask of one member unless an equal one is there. */
+static int add_ask(struct work *w, const struct weft_step *step, size_t alternative,
+	const struct weft_member *m, struct weft_map *seen, struct asks *asks)
+{
+	weft_autostr struct weft_str text = { 0 };
+	struct weft_err err = { 0 };
+	struct weft_resources r;
+	enum ask_key key = KEY_NONE;
+	int rc = -1;
+
+	if (evaluate(w->wf, w->conf, step, alternative, m, &r, &err) < 0) {
+		if (!err.file)
+			blame(w->wf, step, alternative, KEY_NONE, &err);
+		give(w, &err);
+		return -1;
+	}
+	add_key(&text, &r);
+	const char *own = weft_arena_strdup(&w->scratch, text.s ? text.s : "");
+	int added = own ? weft_map_add(seen, own, asks->n, NULL) : -1;
+
+	if (added == 0) {
+		weft_resources_clear(&r);
+		return 0;
+	}
+	if (added < 0 || weft_grow(asks->v, asks->n, asks->cap) < 0) {
+		weft_err_nomem(&err);
+		goto out;
+	}
+	if (fill_ask(w, step, &asks->v[asks->n], &r, &key, &err) < 0) {
+		if (!err.file)
+			blame(w->wf, step, alternative, key, &err);
+		goto out;
+	}
+	if (asks->n && !same_texts(&asks->v[0], &asks->v[asks->n])) {
+		weft_err_set(&err, WEFT_EPLACE,
+			"only numbers may differ between members: partition, gpu_type, "
+			"constraint, exclude, nodelist, licenses and gres are the job's");
+		weft_err_hint(&err, "make a step for each of them");
+		blame(w->wf, step, alternative, KEY_NONE, &err);
+		goto out;
+	}
+	asks->n++;
+	rc = 0;
+out:
+	weft_resources_clear(&r);
+	if (rc < 0)
+		give(w, &err);
+	return rc;
+}
+
+static int collect_asks(struct work *w, const struct weft_step *step, size_t alternative,
+	bool vary, struct asks *asks)
+{
+	struct weft_map seen = { 0 };
+	size_t n = vary ? step->sweep.count : 1;
+	int rc = 0;
+
+	asks->n = 0;
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		struct weft_member m = { 0 };
+		struct weft_err err = { 0 };
+
+		if (vary && weft_sweep_member(w->wf, step, i, &m, &err) < 0) {
+			if (!err.file)
+				blame(w->wf, step, alternative, KEY_NONE, &err);
+			give(w, &err);
+			rc = -1;
+			break;
+		}
+		rc = add_ask(w, step, alternative, vary ? &m : NULL, &seen, asks);
+		weft_member_clear(&m);
+	}
+	weft_map_free(&seen);
+	return rc;
+}
+
+/* licenses: "matlab:2,ansys" against what the cluster has. */
+static int check_licenses(struct work *w, const struct weft_step *step,
+	size_t alternative, const char *list, struct weft_err *err)
+{
+	for (const char *p = list; *p && w->cluster->n_licenses;) {
+		size_t n = strcspn(p, ",|");
+		weft_autofree char *item = strndup(p, n);
+		const struct weft_license *have = NULL;
+		int64_t count = 1;
+
+		if (!item)
+			return weft_err_nomem(err);
+		char *colon = strpbrk(item, ":=");
+
+		if (colon)
+			*colon = '\0';
+		if (colon && !weft_parse_int(colon + 1, 1, INT32_MAX, &count))
+			count = 1;
+		for (size_t i = 0; i < w->cluster->n_licenses; i++)
+			if (weft_streq(w->cluster->license[i].name, item))
+				have = &w->cluster->license[i];
+		if (!have || have->total < count) {
+			if (have)
+				weft_err_set(err, WEFT_EPLACE,
+					"the cluster has %u licences of %s, not %jd",
+					have->total, item, (intmax_t)count);
+			else
+				weft_err_set(err, WEFT_EPLACE,
+					"the cluster has no licence %s", item);
+			weft_err_hint(err, "`scontrol show licenses` lists what there is");
+			blame(w->wf, step, alternative, KEY_LICENSES, err);
+			return -1;
+		}
+		p += n + (p[n] != 0);
+	}
+	return 0;
+}
+
+static int write_choice(struct work *w, const struct weft_step *step, size_t alternative,
+	const struct asks *asks, const struct choice *c, struct weft_plan_step *out)
+{
+	write_step(out, &asks->v[0], c, step->sweep.count);
+	for (size_t i = 1; i < asks->n; i++) {
+		out->exclusive |= asks->v[i].exclusive;
+		out->tmp = asks->v[i].tmp > out->tmp ? asks->v[i].tmp : out->tmp;
+	}
+	add_hours(out, c, out->exclusive || (c->pool && c->pool->part->exclusive));
+	out->variant = (int)alternative;
+	out->partition = weft_arena_strdup(&w->plan->arena, out->partition);
+	out->why = weft_arena_strdup(&w->plan->arena, c->why);
+	return out->partition && out->why ? 0 : -1;
+}
+
+/* The first alternative that something holds.  On a machine without GPUs it is
+ * the first that asks for none, if there is one: it runs as it was meant. */
+static int place_step(struct work *w, const struct weft_step *step, struct asks *asks,
+	struct weft_plan_step *out)
+{
+	bool vary = step->sweep.kind != WEFT_SWEEP_NONE && resources_vary(step);
+	struct weft_errs refused = { 0 };
+	bool placed = false;
+
+	for (size_t alt = 0; alt < step->n_resources; alt++) {
+		struct weft_err err = { 0 };
+		enum ask_key key = KEY_NONE;
+		struct choice c;
+
+		if (collect_asks(w, step, alt, vary, asks) < 0)
+			break;
+		if (!w->local &&
+			check_licenses(w, step, alt, asks->v[0].licenses, &err) < 0) {
+			weft_errs_add(&refused, &err);
+			continue;
+		}
+		if (choose(&w->pools, asks, w->local, &c, &key, &err) != 0) {
+			if (!err.file)
+				blame(w->wf, step, alt, key, &err);
+			weft_errs_add(&refused, &err);
+			continue;
+		}
+		if (c.fit.lacking && placed) {
+			free(c.why);
+			continue;
+		}
+		placed = true;
+		if (write_choice(w, step, alt, asks, &c, out) < 0) {
+			weft_err_nomem(&err);
+			weft_errs_add(&refused, &err);
+			placed = false;
+		} else if (!c.fit.lacking) {
+			alt = step->n_resources;
+		}
+		free(c.why);
+	}
+	for (size_t i = 0; !placed && i < refused.n; i++)
+		give(w, &refused.v[i]);
+	weft_errs_clear(&refused);
+	return placed ? 0 : -1;
+}
+
+/* Steps that ask for the same get the same: key of all that is asked. */
+static int request_key(struct work *w, const struct weft_step *step, struct weft_str *key)
+{
+	const struct weft_text *const texts[] = { &step->account, &step->qos,
+		&step->reservation };
+
+	key->len = 0;
+	weft_str_printf(key, "%d %d %zu ", step->launch, step->role, step->sweep.count);
+	for (size_t i = 0; i < WEFT_COUNT(texts); i++) {
+		if (texts[i]->tpl)
+			return 1;
+		weft_str_printf(key, "%s\x1f", texts[i]->s ? texts[i]->s : "");
+	}
+	for (size_t i = 0; i < step->n_resources; i++) {
+		weft_autoerr struct weft_err err = { 0 };
+		struct weft_resources r;
+
+		if (evaluate(w->wf, w->conf, step, i, NULL, &r, &err) < 0)
+			return 1;
+		add_key(key, &r);
+		weft_resources_clear(&r);
+	}
+	return key->failed ? 1 : 0;
+}
+
+static void place_all(struct work *w, struct asks *asks)
+{
+	weft_autostr struct weft_str key = { 0 };
+
+	for (size_t i = 0; i < w->wf->n_steps; i++) {
+		const struct weft_step *step = &w->wf->step[i];
+		struct weft_plan_step *out = &w->plan->step[i];
+		bool one = (step->sweep.kind == WEFT_SWEEP_NONE || !resources_vary(step)) &&
+			request_key(w, step, &key) == 0;
+		size_t like;
+
+		out->group = WEFT_NO_GROUP;
+		if (one && weft_map_get(&w->cache, key.s, &like)) {
+			*out = w->plan->step[like];
+		} else if (place_step(w, step, asks, out) < 0) {
+			continue;
+		} else if (one) {
+			const char *own = weft_arena_strdup(&w->scratch, key.s);
+
+			/* Without memory for it the next one is computed again. */
+			if (own)
+				weft_map_add(&w->cache, own, i, NULL);
+		}
+		out->name = weft_arena_strdup(&w->plan->arena, step->name);
+		out->max_parallel = step->max_parallel;
+		if (!w->local && step->sweep.kind != WEFT_SWEEP_NONE &&
+			w->cluster->max_array_size &&
+			step->sweep.count > w->cluster->max_array_size) {
+			struct weft_err err = { 0 };
+
+			weft_err_set(&err, WEFT_EPLACE,
+				"%zu members are more than an array job of this cluster "
+				"holds: %u",
+				step->sweep.count, w->cluster->max_array_size);
+			weft_err_hint(&err,
+				"split the sweep into steps of at most %u members "
+				"(MaxArraySize of slurm.conf)",
+				w->cluster->max_array_size);
+			blame(w->wf, step, 0, KEY_NONE, &err);
+			give(w, &err);
+		}
+	}
+}
+
+static void sum_up(struct weft_plan *plan)
+{
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		plan->node_hours += plan->step[i].node_hours;
+		plan->core_hours += plan->step[i].core_hours;
+		plan->gpu_hours += plan->step[i].gpu_hours;
+	}
+}
+
+static int make_plan(struct work *w, struct asks *asks, struct weft_err *err)
+{
+	const struct weft_workflow *wf = w->wf;
+	struct weft_plan *plan = w->plan;
+
+	plan->workflow = weft_arena_strdup(&plan->arena, wf->name);
+	plan->n_steps = wf->n_steps;
+	plan->step = weft_arena_alloc(&plan->arena, (wf->n_steps + 1) * sizeof(*plan->step));
+	if (!plan->workflow || !plan->step ||
+		pools_make(&w->pools, w->cluster, w->conf, err) < 0)
+		return weft_err_nomem(err);
+	place_all(w, asks);
+	if (w->errs->total)
+		return 1;
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (!plan->step[i].name)
+			return weft_err_nomem(err);
+	sum_up(plan);
+	if (!w->local)
+		check_budget(w);
+	if (w->errs->total)
+		return 1;
+	return make_groups(w, err);
+}
+
+int weft_select_plan(const struct weft_workflow *wf, const struct weft_cluster *cluster,
+	const struct weft_conf *conf, const struct weft_select_options *opt,
+	struct weft_plan **plan, struct weft_errs *errs)
+{
+	struct work w = { .wf = wf, .conf = conf, .cluster = cluster, .errs = errs };
+	struct weft_err err = { 0 };
+	struct asks asks = { 0 };
+	int rc = -1;
+
+	w.local = opt && opt->local;
+	*plan = NULL;
+	w.plan = calloc(1, sizeof(*w.plan));
+	if (w.plan)
+		rc = make_plan(&w, &asks, &err);
+	else
+		weft_err_nomem(&err);
+	if (rc < 0)
+		weft_errs_add(errs, &err);
+	free(asks.v);
+	pools_free(&w.pools);
+	weft_map_free(&w.cache);
+	weft_arena_free(&w.scratch);
+	if (rc) {
+		weft_plan_free(w.plan);
+		return -1;
+	}
+	*plan = w.plan;
+	return 0;
+}
+
+void weft_plan_free(struct weft_plan *plan)
+{
+	if (!plan)
+		return;
+	weft_arena_free(&plan->arena);
+	free(plan);
+}

@@ -1,0 +1,192 @@
+/* pool.c - partitions summed up, once a plan. */
+#include "select/pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void shape_key(const struct weft_node *n, struct weft_str *key)
+{
+	weft_str_printf(key, "%u %u %u %u %ju %ju", n->cpus, n->cores, n->sockets,
+		n->threads_per_core, (uintmax_t)n->mem, (uintmax_t)n->tmp);
+	for (size_t i = 0; i < n->n_gpu_types; i++)
+		weft_str_printf(key, "|%s:%u", n->gpus[i].type, n->gpus[i].count);
+	for (size_t i = 0; i < n->n_features; i++)
+		weft_str_printf(key, "&%s", n->feature[i]);
+}
+
+/* Numbers the shapes: neighbours are mostly alike, so the last one is tried first. */
+static int number_shapes(struct pools *ps, struct weft_err *err)
+{
+	const struct weft_cluster *c = ps->cluster;
+	struct weft_map map = { 0 };
+	weft_autostr struct weft_str key = { 0 };
+	int rc = -1;
+
+	ps->shape_of = weft_arena_alloc(&ps->arena, c->n_nodes * sizeof(*ps->shape_of) + 1);
+	if (!ps->shape_of)
+		return weft_err_nomem(err);
+	for (size_t i = 0; i < c->n_nodes; i++) {
+		size_t found;
+
+		key.len = 0;
+		shape_key(&c->node[i], &key);
+		if (key.failed)
+			goto out;
+		if (weft_map_get(&map, key.s, &found)) {
+			ps->shape_of[i] = (unsigned)found;
+			continue;
+		}
+		const char *own = weft_arena_strdup(&ps->arena, key.s);
+
+		if (!own || weft_map_add(&map, own, ps->n_shapes, NULL) < 0)
+			goto out;
+		ps->shape_of[i] = (unsigned)ps->n_shapes++;
+	}
+	rc = 0;
+out:
+	weft_map_free(&map);
+	return rc < 0 ? weft_err_nomem(err) : 0;
+}
+
+static int more_shapes(struct pools *ps, struct pool *pool, size_t *cap)
+{
+	size_t more = *cap ? *cap * 2 : 4;
+	struct shape *v = weft_arena_alloc(&ps->arena, more * sizeof(*v));
+
+	if (!v)
+		return -1;
+	if (*cap)
+		memcpy(v, pool->shape, *cap * sizeof(*v));
+	pool->shape = v;
+	*cap = more;
+	return 0;
+}
+
+int pool_fill(struct pools *ps, const struct weft_partition *part, const bool *skip,
+	struct pool *out, struct weft_err *err)
+{
+	const struct weft_cluster *c = ps->cluster;
+	size_t cap = 0;
+
+	*out = (struct pool){ .part = part, .reason = "" };
+	for (size_t i = 0; i < part->n_nodes; i++) {
+		const struct weft_node *n = &c->node[part->node[i]];
+		unsigned id = ps->shape_of[part->node[i]];
+
+		if (skip && skip[part->node[i]])
+			continue;
+		if (n->state == WEFT_NODE_DOWN) {
+			if (out->down++ == 0)
+				out->reason = n->reason ? n->reason : "";
+			continue;
+		}
+		unsigned at = ps->slot[id];
+
+		/* The slot may be another pool's. */
+		if (at >= out->n_shapes ||
+			ps->shape_of[out->shape[at].node - c->node] != id) {
+			if (out->n_shapes == cap && more_shapes(ps, out, &cap) < 0)
+				return weft_err_nomem(err);
+			at = (unsigned)out->n_shapes++;
+			ps->slot[id] = at;
+			out->shape[at] = (struct shape){ .node = n };
+		}
+		out->shape[at].count++;
+		out->shape[at].idle += n->state == WEFT_NODE_IDLE;
+		out->up++;
+		out->idle += n->state == WEFT_NODE_IDLE;
+		if (n->n_gpus > out->max_gpus)
+			out->max_gpus = n->n_gpus;
+	}
+	return 0;
+}
+
+static bool avoided(const struct weft_conf *conf, const char *name)
+{
+	for (size_t i = 0; conf && i < conf->n_avoid; i++)
+		if (weft_streq(conf->avoid[i], name))
+			return true;
+	return false;
+}
+
+int pools_make(struct pools *ps, const struct weft_cluster *c,
+	const struct weft_conf *conf, struct weft_err *err)
+{
+	memset(ps, 0, sizeof(*ps));
+	ps->cluster = c;
+	if (number_shapes(ps, err) < 0)
+		goto fail;
+	ps->n = c->n_partitions;
+	ps->pool = weft_arena_alloc(&ps->arena, ps->n * sizeof(*ps->pool) + 1);
+	ps->slot = weft_arena_alloc(&ps->arena, ps->n_shapes * sizeof(*ps->slot) + 1);
+	if (!ps->pool || !ps->slot) {
+		weft_err_nomem(err);
+		goto fail;
+	}
+	for (size_t i = 0; i < ps->n; i++) {
+		if (pool_fill(ps, &c->partition[i], NULL, &ps->pool[i], err) < 0)
+			goto fail;
+		ps->pool[i].avoid = avoided(conf, c->partition[i].name);
+	}
+	return 0;
+fail:
+	pools_free(ps);
+	return -1;
+}
+
+void pools_free(struct pools *ps)
+{
+	weft_map_free(&ps->node);
+	weft_arena_free(&ps->arena);
+	memset(ps, 0, sizeof(*ps));
+}
+
+long pools_node(struct pools *ps, const char *name)
+{
+	size_t at;
+
+	if (!ps->node.n)
+		for (size_t i = 0; i < ps->cluster->n_nodes; i++)
+			if (weft_map_add(&ps->node, ps->cluster->node[i].name, i, NULL) < 0)
+				return -1;
+	return weft_map_get(&ps->node, name, &at) ? (long)at : -1;
+}
+
+unsigned node_gpus(const struct weft_node *n, const char *type)
+{
+	unsigned sum = 0;
+
+	if (!*type)
+		return n->n_gpus;
+	for (size_t i = 0; i < n->n_gpu_types; i++)
+		if (strcasecmp(n->gpus[i].type, type) == 0)
+			sum += n->gpus[i].count;
+	return sum;
+}
+
+static bool has_feature(const struct weft_node *n, const char *name, size_t len)
+{
+	for (size_t i = 0; i < n->n_features; i++)
+		if (strlen(n->feature[i]) == len && memcmp(n->feature[i], name, len) == 0)
+			return true;
+	return false;
+}
+
+bool node_has(const struct weft_node *n, const char *constraint)
+{
+	bool all = strchr(constraint, '&'), any = strchr(constraint, '|');
+
+	if (strpbrk(constraint, "[](){}*!, ") || (all && any))
+		return true;
+	for (const char *p = constraint; *p;) {
+		size_t len = strcspn(p, "&|");
+		bool has = has_feature(n, p, len);
+
+		if (any && has)
+			return true;
+		if (!any && !has)
+			return false;
+		p += len + (p[len] != 0);
+	}
+	return !any;
+}

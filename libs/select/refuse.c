@@ -1,0 +1,346 @@
+/* refuse.c - why not, and what the cluster has instead. */
+#include "select/refuse.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LISTED 10
+
+void list_partitions(const struct pools *ps, struct weft_str *out)
+{
+	for (size_t i = 0; i < ps->n && i < LISTED; i++)
+		weft_str_printf(out, "%s%s", i ? ", " : "", ps->pool[i].part->name);
+	if (ps->n > LISTED)
+		weft_str_add(out, ", ...");
+}
+
+int refuse_partition(const struct pools *ps, const char *name, struct weft_err *err)
+{
+	weft_autofree const char **names = calloc(ps->n + 1, sizeof(*names));
+	weft_autostr struct weft_str list = { 0 };
+	const char *near;
+
+	if (!names)
+		return weft_err_nomem(err);
+	for (size_t i = 0; i < ps->n; i++)
+		names[i] = ps->pool[i].part->name;
+	near = weft_nearest(name, names, ps->n);
+	list_partitions(ps, &list);
+	weft_err_set(err, WEFT_EPLACE, "the cluster has no partition %s", name);
+	if (near)
+		return weft_err_hint(err, "did you mean %s? There are: %s", near, list.s);
+	return weft_err_hint(err, "there are: %s", list.s ? list.s : "none");
+}
+
+/* "4 (a100)", "2 (v100), 4 (a100)": GPUs on a node, of each kind of node. */
+static void list_gpus(const struct pool *pool, struct weft_str *out)
+{
+	for (size_t i = 0; i < pool->n_shapes; i++) {
+		const struct weft_node *n = pool->shape[i].node;
+
+		for (size_t k = 0; k < n->n_gpu_types; k++) {
+			weft_autostr struct weft_str one = { 0 };
+
+			weft_str_printf(&one, "%u", n->gpus[k].count);
+			if (*n->gpus[k].type)
+				weft_str_printf(&one, " (%s)", n->gpus[k].type);
+			if (one.failed || (out->s && strstr(out->s, one.s)))
+				continue;
+			weft_str_printf(out, "%s%s", out->len ? ", " : "", one.s);
+		}
+	}
+}
+
+/* Where GPUs are, for a step that can't have any here: "gpu: 4 (a100)". */
+static void list_gpu_partitions(const struct pools *ps, struct weft_str *out)
+{
+	size_t shown = 0;
+
+	for (size_t i = 0; i < ps->n && shown < LISTED; i++) {
+		weft_autostr struct weft_str gpus = { 0 };
+
+		list_gpus(&ps->pool[i], &gpus);
+		if (gpus.len && shown++ < LISTED)
+			weft_str_printf(out, "%s%s has nodes with %s",
+				out->len ? "; " : "", ps->pool[i].part->name, gpus.s);
+	}
+}
+
+static void list_features(const struct pool *pool, struct weft_str *out)
+{
+	struct weft_map seen = { 0 };
+
+	for (size_t i = 0; i < pool->n_shapes; i++)
+		for (size_t k = 0; k < pool->shape[i].node->n_features; k++) {
+			const char *f = pool->shape[i].node->feature[k];
+
+			if (seen.n < LISTED && weft_map_add(&seen, f, 0, NULL) == 1)
+				weft_str_printf(out, "%s%s", out->len ? ", " : "", f);
+		}
+	weft_map_free(&seen);
+}
+
+static int why_down(const struct pools *ps, const struct pool *pool, struct weft_err *err)
+{
+	weft_autostr struct weft_str list = { 0 };
+
+	if (!pool->part->up)
+		weft_err_set(err, WEFT_EPLACE, "it is down");
+	else if (!pool->down)
+		weft_err_set(err, WEFT_EPLACE, "it has no nodes");
+	else
+		weft_err_set(err, WEFT_EPLACE, "all its nodes are down or drained%s%s",
+			*pool->reason ? ": " : "", pool->reason);
+	for (size_t i = 0; i < ps->n; i++)
+		if (ps->pool[i].part->up && ps->pool[i].up)
+			weft_str_printf(&list, "%s%s", list.len ? ", " : "",
+				ps->pool[i].part->name);
+	return weft_err_hint(err, "partitions with nodes that are up: %s",
+		list.len ? list.s : "none");
+}
+
+static int why_access(const struct pool *pool, const struct ask *a, const struct fit *f,
+	struct weft_err *err)
+{
+	const struct weft_partition *p = pool->part;
+	bool qos = weft_streq(f->detail, "qos");
+	const char *const *v = qos ? p->allow_qos : p->allow_accounts;
+	size_t n = qos ? p->n_allow_qos : p->n_allow_accounts;
+	weft_autostr struct weft_str list = { 0 };
+
+	for (size_t i = 0; i < n && i < LISTED; i++)
+		weft_str_printf(&list, "%s%s", i ? ", " : "", v[i]);
+	weft_err_set(err, WEFT_EPLACE, "%s %s may not use it", qos ? "QOS" : "account",
+		qos ? a->qos : a->account);
+	return list.len ? weft_err_hint(err, "it is open to: %s", list.s) :
+			  weft_err_hint(err, "use another account or partition");
+}
+
+static int why_nodelist(const struct pool *pool, const struct ask *a, const struct fit *f,
+	enum ask_key *key, struct weft_err *err)
+{
+	*key = *a->nodelist ? KEY_NODELIST : KEY_EXCLUDE;
+	if (!*a->nodelist) {
+		weft_err_set(err, WEFT_EPLACE, "exclude leaves no node of it");
+		return weft_err_hint(err, "exclude fewer of its %u nodes", pool->up);
+	}
+	if (!*f->detail) {
+		weft_err_set(err, WEFT_EPLACE,
+			"nodelist names %ju nodes, more than the step can use",
+			(uintmax_t)f->best);
+		return weft_err_hint(err, "shorten nodelist, or raise nodes or ntasks");
+	}
+	weft_err_set(err, WEFT_EPLACE, "node %s of nodelist is not in it, or down",
+		f->detail);
+	return weft_err_hint(err, "`weft cluster` shows the nodes and their state");
+}
+
+static int why_gpu_type(const struct pools *ps, const struct ask *a, enum ask_key *key,
+	struct weft_err *err)
+{
+	weft_autostr struct weft_str list = { 0 };
+
+	list_gpu_partitions(ps, &list);
+	*key = *a->gpu_type ? KEY_GPU_TYPE : a->gpus_key;
+	if (*a->gpu_type && list.len)
+		weft_err_set(err, WEFT_EPLACE, "no node has GPUs of type %s", a->gpu_type);
+	else
+		weft_err_set(err, WEFT_EPLACE, "no node has GPUs");
+	if (list.len)
+		return weft_err_hint(err, "partition %s", list.s);
+	return weft_err_hint(err, "the cluster has no GPUs: leave out %s, or use any_of",
+		ask_key_names[a->gpus_key]);
+}
+
+static int why_gpus(const struct pool *pool, const struct ask *a, const struct fit *f,
+	enum ask_key *key, struct weft_err *err)
+{
+	weft_autostr struct weft_str list = { 0 };
+	unsigned want = f->size.gpus_node, have = (unsigned)f->best, n;
+
+	list_gpus(pool, &list);
+	*key = a->gpus_key;
+	weft_err_set(err, WEFT_EPLACE, "no node has %u GPUs: its nodes have %s", want,
+		list.len ? list.s : "none");
+	if (a->gpu_mode == GPUS_TASK)
+		return weft_err_hint(err, "ask for at most %u GPUs a task", have);
+	n = f->size.gpus ? (f->size.gpus + have - 1) / have : 1;
+	if (f->size.gpus % n)
+		return weft_err_hint(err, "use at most %u GPUs a node", have);
+	return weft_err_hint(err, "use nodes: %u, gpus_per_node: %u", n, f->size.gpus / n);
+}
+
+static int why_cpus(const struct ask *a, const struct fit *f, enum ask_key *key,
+	struct weft_err *err)
+{
+	unsigned have = (unsigned)f->best, each = f->size.cpus_task;
+
+	if (each > have) {
+		*key = a->cpus_gpu ? KEY_CPUS_PER_GPU : KEY_CPUS_PER_TASK;
+		weft_err_set(err, WEFT_EPLACE,
+			"no node has %u CPUs for a task: its nodes have %u", each, have);
+		return weft_err_hint(err, "use cpus_per_task: %u at most, and more tasks",
+			have);
+	}
+	*key = a->tasks && !a->task_node ? KEY_NODES : KEY_NTASKS_PER_NODE;
+	if (a->gpu_mode == GPUS_NODE)
+		*key = a->gpus_key;
+	weft_err_set(err, WEFT_EPLACE,
+		"no node has %ju CPUs (%u tasks of %u): its nodes have %u",
+		(uintmax_t)f->size.cpus_node, f->size.tasks_node, each, have);
+	return weft_err_hint(err, "use %u tasks of %u CPUs a node at most, and nodes: %u",
+		have / each, each,
+		(f->size.tasks + have / each - 1) / (have / each));
+}
+
+static int why_mem(const struct pool *pool, const struct ask *a, const struct fit *f,
+	enum ask_key *key, struct weft_err *err)
+{
+	char want[WEFT_UNIT_MAX], have[WEFT_UNIT_MAX];
+	uint64_t mem = f->size.mem;
+
+	*key = a->mem_key;
+	if (!mem) {
+		mem = pool->part->def_mem_per_cpu * f->size.cpus_node;
+		if (!mem)
+			mem = pool->part->def_mem_per_node;
+		*key = KEY_CPUS_PER_TASK;
+	}
+	weft_err_set(err, WEFT_EPLACE, "no node has %s of memory%s: its nodes give %s",
+		weft_format_size(want, mem),
+		f->size.mem ? "" : ", the partition's default for these CPUs",
+		weft_format_size(have, f->best));
+	return weft_err_hint(err, "use %s: at most %s a node, or spread it over more nodes",
+		ask_key_names[a->mem_key == KEY_MEM ? KEY_MEM : a->mem_key], have);
+}
+
+static int why_nodes(const struct pool *pool, const struct ask *a, const struct fit *f,
+	enum ask_key *key, struct weft_err *err)
+{
+	bool gpus = f->size.gpus_node > 0;
+
+	*key = a->lo > 1 && a->hi ? KEY_NODES : gpus ? a->gpus_key : a->tasks_key;
+	weft_err_set(err, WEFT_EPLACE,
+		"it takes %u nodes (%u %s of %u CPUs%s%.0u%s a node), and %u can do that"
+		"%s%.0u%s",
+		f->size.nodes, f->size.tasks_node,
+		f->size.tasks_node == 1 ? "task" : "tasks", f->size.cpus_task,
+		gpus ? ", " : "", f->size.gpus_node,
+		!gpus			   ? "" :
+			f->size.gpus_node == 1 ? " GPU" :
+						 " GPUs",
+		(unsigned)f->best, pool->down ? ", " : "", pool->down,
+		pool->down ? " are down" : "");
+	return weft_err_hint(err, "use at most %u such nodes", (unsigned)f->best);
+}
+
+static int why_limit(const struct pool *pool, const struct fit *f, enum ask_key *key,
+	struct weft_err *err)
+{
+	const struct weft_partition *p = pool->part;
+
+	*key = KEY_NODES;
+	if (f->size.nodes < p->min_nodes) {
+		weft_err_set(err, WEFT_EPLACE, "it gives a job at least %u nodes, not %u",
+			p->min_nodes, f->size.nodes);
+		return weft_err_hint(err, "use nodes: %u, or another partition",
+			p->min_nodes);
+	}
+	weft_err_set(err, WEFT_EPLACE, "it gives a job at most %u nodes, not %u",
+		p->max_nodes, f->size.nodes);
+	return weft_err_hint(err, "use nodes: %u at most", p->max_nodes);
+}
+
+static int why_time(const struct pools *ps, const struct ask *a, const struct fit *f,
+	enum ask_key *key, struct weft_err *err)
+{
+	char want[WEFT_UNIT_MAX], have[WEFT_UNIT_MAX];
+	const struct pool *longest = NULL;
+
+	*key = KEY_TIME;
+	weft_err_set(err, WEFT_EPLACE, "%s is over its time limit of %s%s",
+		weft_format_duration(want, f->time),
+		weft_format_duration(have, (int64_t)f->best),
+		a->time_of_conf ? " (the time is weft.conf's default)" : "");
+	for (size_t i = 0; i < ps->n; i++) {
+		const struct weft_partition *p = ps->pool[i].part;
+
+		if (!p->up || !ps->pool[i].up)
+			continue;
+		if (!longest || !p->max_time ||
+			(longest->part->max_time && p->max_time > longest->part->max_time))
+			longest = &ps->pool[i];
+	}
+	if (longest && longest->part->max_time && longest->part->max_time < f->time)
+		return weft_err_hint(err, "the longest is %s, of partition %s",
+			weft_format_duration(have, longest->part->max_time),
+			longest->part->name);
+	return weft_err_hint(err, "use time: %s at most", have);
+}
+
+int refuse(const struct pools *ps, const struct pool *pool, const struct ask *a,
+	const struct fit *f, bool given, enum ask_key *key, struct weft_err *err)
+{
+	weft_autostr struct weft_str list = { 0 };
+	char buf[WEFT_UNIT_MAX];
+
+	*key = KEY_NONE;
+	if (!pool) {
+		list_partitions(ps, &list);
+		weft_err_set(err, WEFT_EPLACE, "no partition may be chosen for this step");
+		return weft_err_hint(err, "name one with partition: %s",
+			list.s ? list.s : "the cluster has none");
+	}
+	switch (f->stage) {
+	case STAGE_DOWN:
+		*key = given ? KEY_PARTITION : KEY_NONE;
+		why_down(ps, pool, err);
+		break;
+	case STAGE_ACCESS:
+		*key = given ? KEY_PARTITION : KEY_NONE;
+		why_access(pool, a, f, err);
+		break;
+	case STAGE_NODELIST:
+		why_nodelist(pool, a, f, key, err);
+		break;
+	case STAGE_GPU_TYPE:
+		why_gpu_type(ps, a, key, err);
+		break;
+	case STAGE_GPUS:
+		why_gpus(pool, a, f, key, err);
+		break;
+	case STAGE_CONSTRAINT:
+		*key = KEY_CONSTRAINT;
+		list_features(pool, &list);
+		weft_err_set(err, WEFT_EPLACE, "no such node has the features %s",
+			a->constraint);
+		weft_err_hint(err, "features there: %s", list.len ? list.s : "none");
+		break;
+	case STAGE_CPUS:
+		why_cpus(a, f, key, err);
+		break;
+	case STAGE_MEM:
+		why_mem(pool, a, f, key, err);
+		break;
+	case STAGE_TMP:
+		*key = KEY_TMP;
+		weft_err_set(err, WEFT_EPLACE, "no such node has %s of local disk",
+			weft_format_size(buf, a->tmp));
+		weft_err_hint(err, "its nodes have %s", weft_format_size(buf, f->best));
+		break;
+	case STAGE_NODES:
+		why_nodes(pool, a, f, key, err);
+		break;
+	case STAGE_LIMIT:
+		why_limit(pool, f, key, err);
+		break;
+	case STAGE_TIME:
+		why_time(ps, a, f, key, err);
+		break;
+	case STAGE_FITS:
+		break;
+	}
+	return given ? weft_err_prefix(err, "partition %s", pool->part->name) :
+		       weft_err_prefix(err, "no partition can hold it; the nearest is %s",
+			       pool->part->name);
+}

@@ -1,0 +1,123 @@
+/* resources.c - resources of a step: evaluated, with the defaults, and where they
+ * stand in the file. */
+#include "select/work.h"
+
+#include <string.h>
+
+void blame(const struct weft_workflow *wf, const struct weft_step *step,
+	size_t alternative, enum ask_key key, struct weft_err *err)
+{
+	const struct weft_text *t =
+		key == KEY_NONE ? NULL : ask_key_text(&step->resources[alternative], key);
+	char path[128];
+
+	if (!t || !t->s)
+		snprintf(path, sizeof(path), "steps[%u].resources", step->index);
+	else if (step->n_resources > 1)
+		snprintf(path, sizeof(path), "steps[%u].resources.any_of[%zu].%s",
+			step->index, alternative, ask_key_names[key]);
+	else
+		snprintf(path, sizeof(path), "steps[%u].resources.%s", step->index,
+			ask_key_names[key]);
+	weft_err_at(err, wf->file, t && t->s ? t->pos : step->pos, path);
+	if (t && t->s && !strchr(t->s, '\n'))
+		err->width = (unsigned)strlen(t->s);
+}
+
+static int differs(void *ctx, const struct weft_name *name)
+{
+	(void)ctx;
+	return name->n > 0 &&
+		(weft_streq(name->part[0], "params") || weft_streq(name->part[0], "member"));
+}
+
+bool resources_vary(const struct weft_step *step)
+{
+	for (size_t i = 0; i < step->n_resources; i++) {
+		const struct weft_resource_texts *r = &step->resources[i];
+
+		for (enum ask_key k = KEY_NONE + 1; k < N_KEYS; k++) {
+			const struct weft_text *t = ask_key_text(r, k);
+
+			if (t->tpl && weft_template_names(t->tpl, differs, NULL))
+				return true;
+		}
+		if (r->exclusive.tpl &&
+			weft_template_names(r->exclusive.tpl, differs, NULL))
+			return true;
+	}
+	return false;
+}
+
+int evaluate(const struct weft_workflow *wf, const struct weft_conf *conf,
+	const struct weft_step *step, size_t alternative,
+	const struct weft_member *member, struct weft_resources *r, struct weft_err *err)
+{
+	struct weft_scope scope = {
+		.wf = wf, .step = step, .member = member, .variant = (int)alternative
+	};
+	const struct weft_conf_role *role = conf ? &conf->role[step->role] : NULL;
+
+	memset(r, 0, sizeof(*r));
+	if (weft_scope_resources(&scope, step, alternative, r, err) < 0)
+		return -1;
+	if (role && role->mem_per_cpu && !r->mem && !r->mem_per_cpu && !r->mem_per_gpu)
+		r->mem_per_cpu = role->mem_per_cpu;
+	if (role && role->constraint && !r->constraint) {
+		r->constraint = strdup(role->constraint);
+		if (!r->constraint) {
+			weft_resources_clear(r);
+			return weft_err_nomem(err);
+		}
+	}
+	return 0;
+}
+
+void write_step(struct weft_plan_step *out, const struct ask *a, const struct choice *c,
+	size_t members)
+{
+	const struct sized *s = &c->fit.size;
+
+	out->partition = c->pool ? c->pool->part->name : "";
+	out->account = a->account;
+	out->qos = a->qos;
+	out->reservation = a->reservation;
+	out->nodes = s->nodes;
+	out->ntasks = s->tasks;
+	out->ntasks_per_node = s->tasks_node;
+	out->cpus_per_task = s->cpus_task;
+	out->gpus = s->gpus;
+	out->gpus_per_node = s->gpus_node;
+	out->gpu_type = s->gpus ? a->gpu_type : "";
+	out->mem = s->mem;
+	out->tmp = a->tmp;
+	out->time = c->fit.time;
+	out->constraint = a->constraint;
+	out->exclude = a->exclude;
+	out->nodelist = a->nodelist;
+	out->licenses = a->licenses;
+	out->gres = a->gres;
+	out->exclusive = a->exclusive;
+	out->launch = c->launch;
+	out->members = members;
+}
+
+/* Four digits: a third of a second. */
+static double hours(double v)
+{
+	return (double)(int64_t)(v * 1e4 + 0.5) / 1e4;
+}
+
+void add_hours(struct weft_plan_step *out, const struct choice *c, bool whole_nodes)
+{
+	const struct weft_node *n = c->fit.node;
+	double h = (double)out->time / 3600 * (double)out->members;
+	unsigned threads = n && n->threads_per_core ? n->threads_per_core : 1;
+	uint64_t cores = (c->fit.size.cpus_node + threads - 1) / threads;
+
+	if (whole_nodes && n)
+		cores = n->cores ? n->cores : n->cpus / threads;
+	out->node_hours = hours(out->nodes * h);
+	out->core_hours = hours((double)out->nodes * (double)cores * h);
+	out->gpu_hours = hours(out->gpus * h);
+}

@@ -1,0 +1,38 @@
+/* work.h - what making one plan holds; shared by the files that make it. */
+#ifndef WEFT_SELECT_WORK_H
+#define WEFT_SELECT_WORK_H
+
+#include "select/choose.h"
+
+struct work {
+	const struct weft_workflow *wf;
+	const struct weft_conf *conf;
+	const struct weft_cluster *cluster;
+	bool local;
+	struct pools pools;
+	struct weft_plan *plan;
+	struct weft_errs *errs;
+	struct weft_arena scratch;
+	struct weft_map cache; /* request -> step that asked the same */
+};
+
+/* An error at a key of a step's resources; takes over *err. */
+void blame(const struct weft_workflow *wf, const struct weft_step *step,
+	size_t alternative, enum ask_key key, struct weft_err *err);
+/* Do resources differ between members? */
+bool resources_vary(const struct weft_step *step);
+/* The resources of an alternative with the role's and the site's defaults. */
+int evaluate(const struct weft_workflow *wf, const struct weft_conf *conf,
+	const struct weft_step *step, size_t alternative,
+	const struct weft_member *member, struct weft_resources *r, struct weft_err *err);
+/* Fills the plan's step from the choice. */
+void write_step(struct weft_plan_step *out, const struct ask *a, const struct choice *c,
+	size_t members);
+void add_hours(struct weft_plan_step *out, const struct choice *c, bool whole_nodes);
+
+/* budget.c: errors into w->errs. */
+void check_budget(struct work *w);
+/* graph.c: groups, what they wait for. */
+int make_groups(struct work *w, struct weft_err *err);
+
+#endif
