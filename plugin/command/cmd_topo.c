@@ -1,0 +1,197 @@
+/* cmd_topo.c - `weft topo`: the machine as placement sees it, and its cache */
+#include "command.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "topo/discover.h"
+#include "topology.h"
+
+struct options {
+	const char *xml, *from, *dir;
+};
+
+static const char *const kinds[] = {"DRAM", "HBM", "GPU", "CXL"};
+
+static void add_count(struct weft_str *out, size_t n, const char *what)
+{
+	weft_str_printf(out, "%zu %s%s", n, what, n == 1 ? "" : "s");
+}
+
+/* "0000:07:00.0 mlx5_0" of each device near these CPUs. */
+static char *near(struct weft_arena *a, const struct weft_device *d, size_t n,
+	const struct weft_cpuset *cpus)
+{
+	weft_autostr struct weft_str s = {0};
+
+	for (size_t i = 0; i < n; i++)
+		if (weft_cpuset_meets(&d[i].cpus, cpus))
+			weft_str_printf(&s, "%s%s%s%s", s.len ? ", " : "", d[i].pci,
+				*d[i].name ? " " : "", d[i].name);
+	return s.failed ? NULL : weft_arena_strdup(a, s.len ? s.s : "-");
+}
+
+static int add_rows(struct weft_table *t, struct weft_arena *a,
+	const struct weft_machine *m)
+{
+	char *cpus = weft_arena_alloc(a, WEFT_MAX_CPUS * 5);
+
+	if (!cpus)
+		return -1;
+	for (size_t i = 0; i < m->n_numa; i++) {
+		const struct weft_numa *n = &m->numa[i];
+		char size[WEFT_UNIT_MAX];
+
+		weft_cpuset_print(&n->cpus, cpus, WEFT_MAX_CPUS * 5);
+		const char *cell[] = {weft_arena_printf(a, "%u", n->os_index), kinds[n->kind],
+			weft_arena_strdup(a, weft_format_size(size, n->bytes)),
+			weft_arena_strdup(a, *cpus ? cpus : "-"),
+			near(a, m->gpu, m->n_gpus, &n->cpus),
+			near(a, m->nic, m->n_nics, &n->cpus)};
+		for (size_t k = 0; k < WEFT_COUNT(cell); k++)
+			if (!cell[k])
+				return -1;
+		if (weft_table_row(t, cell))
+			return -1;
+	}
+	return 0;
+}
+
+static int show(const struct weft_machine *m, const char *source)
+{
+	static const char *const head[] = {"NUMA", "MEMORY", "SIZE", "CPUS", "GPUS", "NICS"};
+	struct weft_style style = cmd_style(stdout);
+	struct weft_table *t = weft_table_new(WEFT_COUNT(head), head);
+	struct weft_arena a = {0};
+	struct weft_str out = {0};
+
+	weft_str_printf(&out, "%s: ", *m->host ? m->host : "unnamed");
+	add_count(&out, m->n_packages, "package");
+	weft_str_add(&out, ", ");
+	add_count(&out, m->n_cores, "core");
+	weft_str_add(&out, ", ");
+	add_count(&out, m->n_pus, "hardware thread");
+	weft_str_add(&out, ", ");
+	add_count(&out, m->n_gpus, "GPU");
+	weft_str_printf(&out, " (%s)\n", source);
+	if (!t || add_rows(t, &a, m))
+		out.failed = true;
+	else
+		weft_table_print(t, &style, &out);
+	weft_table_free(t);
+	weft_arena_free(&a);
+	return cmd_print(&out);
+}
+
+static int load(const struct options *o, bool fresh, struct weft_machine **m,
+	const char **source, struct weft_err *err)
+{
+	bool cached = false;
+	int rc;
+
+	*source = o->xml ? o->xml : o->from;
+	if (*source)
+		return cmd_topology_file(*source, m, err);
+	rc = fresh ? weft_topo_discover(NULL, m, err) : cmd_topology_here(m, &cached, err);
+	*source = "as found now";
+	if (!rc && cached)
+		*source = (*m)->borrowed ? "cached, another machine's" : "cached";
+	return rc;
+}
+
+static int dump(const struct weft_machine *m)
+{
+	struct weft_str out = {0};
+
+	weft_machine_print(m, &out);
+	return cmd_print(&out);
+}
+
+static int cache(const struct options *o, const struct weft_machine *m,
+	struct weft_err *err)
+{
+	struct weft_conf *conf = NULL;
+	bool borrowed = (o->xml || o->from) && !cmd_topology_is_mine(m);
+	int rc;
+
+	if (geteuid() != 0)
+		return weft_err_set(err, WEFT_EUSAGE,
+			"only root writes the cache: slurmstepd trusts nobody else's");
+	if (!o->dir && weft_conf_load(NULL, true, &conf, err))
+		return -1;
+	const char *dir = o->dir ? o->dir : conf->cache;
+	rc = weft_machine_save_cache(dir, m, borrowed, err);
+	/* What was written must be what slurmstepd takes. */
+	struct weft_machine *again = NULL;
+	if (!rc && weft_machine_load_cache(dir, &again, err))
+		rc = err->text ? -1 : weft_err_set(err, WEFT_EPLACE, "%s: gone again", dir);
+	weft_machine_free(again);
+	if (!rc)
+		printf("%s/topology: %zu cores, %zu GPUs%s\n", dir, (size_t)m->n_cores,
+			m->n_gpus, borrowed ? ", another machine's" : "");
+	weft_conf_free(conf);
+	return rc;
+}
+
+static int topo_run(int argc, char **argv);
+
+WEFT_VERB(topo, .name = "topo", .synopsis = "[show|dump|cache] [OPTION...]",
+	.summary = "Shows and caches the machine's topology",
+	.help = "  show        a table of NUMA nodes and what is near them (default)\n"
+		"  dump        the model as text, always found anew\n"
+		"  cache       keep it for the plug-in, once a boot (root)\n"
+		"\n"
+		"  --xml FILE  an hwloc XML file (lstopo) instead of this machine\n"
+		"  --from FILE the model of another `weft topo dump`\n"
+		"  --dir DIR   cache: the folder, instead of weft.conf's\n",
+	.order = 70, .run = topo_run);
+
+static int topo_run(int argc, char **argv)
+{
+	static const struct option longopts[] = {{"xml", required_argument, NULL, 'x'},
+		{"from", required_argument, NULL, 'f'}, {"dir", required_argument, NULL, 'd'},
+		{0}};
+	struct options o = {0};
+	struct weft_machine *m = NULL;
+	struct weft_err err = {0};
+	const char *source;
+	int c, status = 0;
+
+	cmd_getopt_start();
+	while ((c = cmd_getopt(&verb_topo, argc, argv, "", longopts, &status)) != -1) {
+		switch (c) {
+		case 'x':
+			o.xml = optarg;
+			break;
+		case 'f':
+			o.from = optarg;
+			break;
+		case 'd':
+			o.dir = optarg;
+			break;
+		default:
+			return status;
+		}
+	}
+	const char *what = optind < argc ? argv[optind] : "show";
+	if (argc - optind > 1)
+		return cmd_usage(&verb_topo, "one of show, dump, cache");
+	if (o.xml && o.from)
+		return cmd_usage(&verb_topo, "--xml and --from exclude each other");
+	if (!weft_streq(what, "show") && !weft_streq(what, "dump") &&
+		!weft_streq(what, "cache"))
+		return cmd_usage(&verb_topo, "no '%s': show, dump or cache", what);
+	if (o.dir && !weft_streq(what, "cache"))
+		return cmd_usage(&verb_topo, "--dir belongs to cache");
+	if (load(&o, !weft_streq(what, "show"), &m, &source, &err))
+		return cmd_fail(&err);
+	if (weft_streq(what, "show"))
+		status = show(m, source);
+	else if (weft_streq(what, "dump"))
+		status = dump(m);
+	else if (cache(&o, m, &err))
+		status = cmd_fail(&err);
+	weft_machine_free(m);
+	return status;
+}

@@ -1,0 +1,56 @@
+/* common_topology.c - the machine model: a file's, the cache's, or discovered */
+#include "topology.h"
+
+#include <unistd.h>
+
+#include "command.h"
+#include "topo/discover.h"
+
+#define MODEL_MAX (4u << 20)
+
+int cmd_topology_file(const char *path, struct weft_machine **m, struct weft_err *err)
+{
+	weft_autofree char *text = NULL;
+	size_t n;
+
+	*m = NULL;
+	if (weft_read_file(path, 64u << 20, &text, &n, err))
+		return -1;
+	if (!weft_starts_with(text, "weft-topology "))
+		return weft_topo_discover(path, m, err);
+	if (n > MODEL_MAX)
+		return weft_err_set(err, WEFT_EPLACE, "%s: too large for a model", path);
+	if (weft_machine_parse(text, n, m, err))
+		return weft_err_prefix(err, "%s", path);
+	return 0;
+}
+
+int cmd_topology_here(struct weft_machine **m, bool *cached, struct weft_err *err)
+{
+	weft_autoerr struct weft_err bad = {0};
+	struct weft_conf *conf = NULL;
+	int rc;
+
+	if (cached)
+		*cached = false;
+	rc = weft_conf_load(NULL, false, &conf, &bad);
+	if (rc == 0)
+		rc = weft_machine_load_cache(conf->cache, m, &bad);
+	weft_conf_free(conf);
+	if (rc == 0) {
+		if (cached)
+			*cached = true;
+		return 0;
+	}
+	if (rc < 0)
+		weft_log(WEFT_WARN, "%s; looking at the machine instead",
+			bad.text ? bad.text : "the topology cache cannot be read");
+	return weft_topo_discover(NULL, m, err);
+}
+
+bool cmd_topology_is_mine(const struct weft_machine *m)
+{
+	char host[64] = "";
+
+	return gethostname(host, sizeof(host) - 1) == 0 && weft_streq(m->host, host);
+}

@@ -1,0 +1,15 @@
+/* topology - the machine model that a verb works with. */
+#ifndef WEFT_COMMAND_TOPOLOGY_H
+#define WEFT_COMMAND_TOPOLOGY_H
+
+#include "topo/topo.h"
+
+/* A file in the model's own format or hwloc's XML. */
+int cmd_topology_file(const char *path, struct weft_machine **m, struct weft_err *err);
+/* This machine: the site's cache, or else discovered.  A cache that is refused is a
+ * warning. *cached: where it came from; may be NULL. */
+int cmd_topology_here(struct weft_machine **m, bool *cached, struct weft_err *err);
+/* Is the model of the machine that we run on? */
+bool cmd_topology_is_mine(const struct weft_machine *m);
+
+#endif
