@@ -24,7 +24,7 @@ static void unknown_key(struct spec_parser *p, const struct weft_yaml_node *key,
 			words[count++] = spec_fields[first + i].key;
 	const char *hint = spec_did_you_mean(p, key->text, words, count);
 	if (!hint && in == IN_STEP && field_of(p, IN_RESOURCES, key->text))
-		hint = spec_hint(p, "`%s` belongs into `resources`", key->text);
+		hint = spec_hint(p, "`%s` belongs in `resources`", key->text);
 	spec_bad(p, key, hint, "unknown key");
 }
 

@@ -189,12 +189,13 @@ static void check_outputs(struct where *w, const struct weft_name *name,
 		if (!strcmp(words[i], name->part[part]))
 			return;
 	}
-	char what[128];
-	snprintf(what, sizeof(what), part == 1 ? "output" : "output of step `%s`",
-		of->name);
-	if (words)
-		unknown(w, name, part, what, words, of->n_outputs,
-			"add it to the step's `outputs`");
+	const char *hint = words ? spec_did_you_mean(w->p, name->part[part], words,
+					   of->n_outputs) :
+				   NULL;
+	bad(w, name, hint ? hint : "add it to the step's `outputs`",
+		of == w->step ? "the step has no output `%s`" :
+				"step `%2$s` has no output `%1$s`",
+		name->part[part], of->name);
 }
 
 static void check_steps(struct where *w, const struct weft_name *name)
@@ -273,7 +274,7 @@ static int check_name(void *ctx, const struct weft_name *name)
 	}
 	if (!(allowed(names) & 1u << r)) {
 		bad(w, name,
-			spec_hint(w->p, "here are known: %s", spec_names_text(names)),
+			spec_hint(w->p, "known here: %s", spec_names_text(names)),
 			"`%s` can't be used here", name->part[0]);
 		return 0;
 	}

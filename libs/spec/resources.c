@@ -188,6 +188,8 @@ void spec_try_resources(struct spec_parser *p)
 			if (weft_sweep_member(wf, s, 0, &m, &err) < 0 ||
 				weft_scope_resources(&sc, s, a, &r, &err) < 0) {
 				p->failed = true;
+				if (err.file) /* as the user named it */
+					weft_err_at(&err, p->doc->file, err.pos, NULL);
 				if (!err.path)
 					err.path = weft_printf("steps[%zu].resources", i);
 				weft_errs_add(p->errs, &err);

@@ -126,6 +126,10 @@ static const char *wrong_number(const struct spec_field *f, const char *s, bool 
 			whole ? "a whole number" : "a number");
 		return text;
 	}
+	if (!any && f->min == f->max && v != f->min) {
+		snprintf(text, sizeof(text), "must be %.15g", f->min);
+		return text;
+	}
 	if (!any && (v < f->min || v > f->max)) {
 		snprintf(text, sizeof(text), "must be between %.15g and %.15g", f->min,
 			f->max);

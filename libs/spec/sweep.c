@@ -46,7 +46,7 @@ static void read_range(struct spec_parser *p, struct weft_axis *axis,
 	else if (count < 1)
 		spec_bad(p, n, n->n == 3 ? "turn the sign of the step" :
 					   "give a step below 0 to count down",
-			"is empty");
+			"the range is empty");
 	else if (!(count <= SPEC_MAX_MEMBERS))
 		too_many(p, n, count);
 	else {

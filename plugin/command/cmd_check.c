@@ -1,0 +1,141 @@
+/* cmd_check.c - weft check: is the workflow right? */
+#include "command.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+	"      --json         print what was found as JSON\n"
+	"  -q, --quiet        print only errors\n"
+	"      --set KEY=VALUE  change a value: vars.mesh=512, steps.train.resources.time=2h\n"
+	"      --overlay FILE   merge FILE over the workflow, steps by name\n";
+
+static int check_run(int argc, char **argv);
+WEFT_VERB(check, .name = "check",
+	.synopsis = "[--json] [--quiet] [--set KEY=VALUE] [--overlay FILE] FILE...",
+	.summary = "Checks workflow files and prints every error", .help = help, .order = 10,
+	.run = check_run);
+
+struct counts {
+	size_t steps, members;
+};
+
+static int check_file(const char *file, const struct weft_spec_options *opt,
+	struct counts *counts, struct weft_errs *errs)
+{
+	struct weft_workflow *wf;
+
+	if (weft_spec_load(file, opt, &wf, errs) < 0)
+		return -1;
+	counts->steps = wf->n_steps;
+	counts->members = 0;
+	for (size_t i = 0; i < wf->n_steps; i++)
+		counts->members += wf->step[i].sweep.count;
+	weft_spec_free(wf);
+	return 0;
+}
+
+/* One object a file; the errors as weft_report_errors_json() has them. */
+static json_t *file_json(const char *file, int rc, const struct counts *counts,
+	const struct weft_errs *errs)
+{
+	weft_autostr struct weft_str text = { 0 };
+	const char *name = weft_utf8_valid(file, strlen(file)) ? file : "?";
+
+	if (rc == 0)
+		return json_pack("{s:s, s:b, s:I, s:I, s:[], s:i}", "file", name, "ok", 1,
+			"steps", (json_int_t)counts->steps, "members",
+			(json_int_t)counts->members, "errors", "total", 0);
+	json_t *o = NULL;
+	if (weft_report_errors_json(errs, &text) == 0 && text.s)
+		o = json_loadb(text.s, text.len, 0, NULL);
+	if (o && (json_object_set_new(o, "file", json_string(name)) < 0 ||
+			 json_object_set_new(o, "ok", json_false()) < 0)) {
+		json_decref(o);
+		o = NULL;
+	}
+	return o;
+}
+
+static int print_json(json_t *files)
+{
+	struct weft_str out = { 0 };
+	json_t *root = json_pack("{s:O}", "files", files);
+	weft_autofree char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
+
+	json_decref(root);
+	if (!text)
+		out.failed = true;
+	else
+		weft_str_printf(&out, "%s\n", text);
+	return cmd_print(&out);
+}
+
+static void print_ok(const char *file, const struct counts *c)
+{
+	printf("%s: ok, %zu %s, %zu %s\n", file, c->steps, c->steps == 1 ? "step" : "steps",
+		c->members, c->members == 1 ? "member" : "members");
+}
+
+static int check_files(char **file, int n, const struct weft_spec_options *opt, bool json,
+	bool quiet)
+{
+	json_t *files = json ? json_array() : NULL;
+	int status = 0;
+
+	for (int i = 0; i < n; i++) {
+		struct weft_errs errs = { 0 };
+		struct counts counts = { 0 };
+		int rc = check_file(file[i], opt, &counts, &errs);
+
+		if (json && json_array_append_new(files, file_json(file[i], rc, &counts, &errs)))
+			status = WEFT_ESPEC;
+		if (rc == 0 && !json && !quiet)
+			print_ok(file[i], &counts);
+		fflush(stdout);
+		if (rc < 0 && !json)
+			cmd_fail_errs(&errs, false);
+		if (rc < 0)
+			status = WEFT_ESPEC;
+		weft_errs_clear(&errs);
+	}
+	if (json) {
+		int rc = print_json(files);
+		status = rc ? rc : status;
+		json_decref(files);
+	}
+	return status;
+}
+
+static int check_run(int argc, char **argv)
+{
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "set", required_argument, NULL, 's' },
+		{ "overlay", required_argument, NULL, 'o' }, { 0 } };
+	struct cmd_workflow_args w = { 0 };
+	bool json = false, quiet = false;
+	int c, status = 0;
+
+	cmd_getopt_start();
+	while ((c = cmd_getopt(&verb_check, argc, argv, "q", options, &status)) != -1) {
+		if (c == -2)
+			return status;
+		if (c == 'j')
+			json = true;
+		else if (c == 'q')
+			quiet = true;
+		else if (c == 's' && w.n_set < WEFT_COUNT(w.set))
+			w.set[w.n_set++] = optarg;
+		else if (c == 'o' && w.n_overlay < WEFT_COUNT(w.overlay))
+			w.overlay[w.n_overlay++] = optarg;
+		else
+			return cmd_usage(&verb_check, "too many options");
+	}
+	if (optind >= argc)
+		return cmd_usage(&verb_check, "name at least one workflow file");
+	struct weft_spec_options opt = { .set = w.set, .n_set = w.n_set,
+		.overlay = w.overlay, .n_overlay = w.n_overlay };
+	return check_files(argv + optind, argc - optind, &opt, json, quiet);
+}
