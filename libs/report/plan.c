@@ -6,8 +6,8 @@
 #define COLUMNS 12
 #define NEEDS_SHOWN 4
 
-static const char *const head[COLUMNS] = { "step", "partition", "nodes", "tasks", "cpus",
-	"GPUs", "memory", "time", "members", "launch", "after", "why" };
+static const char *const head[COLUMNS] = { "step", "partition", "nodes", "tasks", "cpus/task",
+	"GPUs", "mem/node", "time", "members", "launch", "after", "why" };
 
 /* "4 a100" a node and in all: "2x4 a100". */
 static const char *gpus(struct weft_arena *a, const struct weft_plan_step *s)
@@ -80,6 +80,7 @@ void weft_report_plan(const struct weft_plan *plan, const struct weft_style *s,
 	struct weft_table *t = weft_table_new(COLUMNS, head);
 	struct weft_arena a = { 0 };
 	size_t jobs = 0;
+	bool endless = false;
 
 	for (size_t i = 0; i < WEFT_COUNT(right); i++)
 		weft_table_right(t, right[i]);
@@ -92,12 +93,15 @@ void weft_report_plan(const struct weft_plan *plan, const struct weft_style *s,
 	weft_arena_free(&a);
 	for (size_t i = 0; i < plan->n_groups; i++)
 		jobs += plan->group[i].tasks ? plan->group[i].tasks : 1;
+	for (size_t i = 0; i < plan->n_steps; i++)
+		endless |= !plan->step[i].time;
 	weft_str_printf(out, "\n%s: %zu %s in %zu %s (%zu %s)\n", plan->workflow,
 		plan->n_steps, plan->n_steps == 1 ? "step" : "steps", plan->n_groups,
 		plan->n_groups == 1 ? "submission" : "submissions", jobs,
 		jobs == 1 ? "job" : "jobs");
 	weft_str_printf(out,
 		"at most %.4g node-hours, %.4g core-hours, %.4g GPU-hours (all members, "
-		"to their time limits)\n",
-		plan->node_hours, plan->core_hours, plan->gpu_hours);
+		"to their time limits%s)\n",
+		plan->node_hours, plan->core_hours, plan->gpu_hours,
+		endless ? "; steps without one are not counted" : "");
 }

@@ -62,6 +62,7 @@ static enum stage share_on(const struct pools *ps, const struct weft_partition *
 	*have = node_gpus(n, a->gpu_type);
 	if (s->gpus_node > *have)
 		return STAGE_GPUS;
+	*have = 0; /* so that no kind of node is nearer than another */
 	if (!node_has(n, a->constraint))
 		return STAGE_CONSTRAINT;
 	*have = cpu_limit(p, n);

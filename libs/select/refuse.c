@@ -66,18 +66,36 @@ static void list_gpu_partitions(const struct pools *ps, struct weft_str *out)
 	}
 }
 
-static void list_features(const struct pool *pool, struct weft_str *out)
+/* Features of the nodes that would do but for them. */
+static void list_features(const struct pool *pool, const struct ask *a,
+	const struct fit *f, struct weft_map *seen, struct weft_str *out)
 {
+	for (size_t i = 0; i < pool->n_shapes; i++) {
+		const struct weft_node *n = pool->shape[i].node;
+
+		if (node_gpus(n, a->gpu_type) < f->size.gpus_node)
+			continue;
+		for (size_t k = 0; k < n->n_features; k++)
+			if (seen->n < LISTED &&
+				weft_map_add(seen, n->feature[k], 0, NULL) == 1)
+				weft_str_printf(out, "%s%s", out->len ? ", " : "",
+					n->feature[k]);
+	}
+}
+
+static int why_constraint(const struct pools *ps, const struct pool *pool,
+	const struct ask *a, const struct fit *f, bool given, struct weft_err *err)
+{
+	weft_autostr struct weft_str list = { 0 };
 	struct weft_map seen = { 0 };
 
-	for (size_t i = 0; i < pool->n_shapes; i++)
-		for (size_t k = 0; k < pool->shape[i].node->n_features; k++) {
-			const char *f = pool->shape[i].node->feature[k];
-
-			if (seen.n < LISTED && weft_map_add(&seen, f, 0, NULL) == 1)
-				weft_str_printf(out, "%s%s", out->len ? ", " : "", f);
-		}
+	for (size_t i = 0; i < ps->n; i++)
+		if (given ? &ps->pool[i] == pool : ps->pool[i].part->up)
+			list_features(&ps->pool[i], a, f, &seen, &list);
 	weft_map_free(&seen);
+	weft_err_set(err, WEFT_EPLACE, "no node %shas the features %s",
+		f->size.gpus_node ? "with these GPUs " : "", a->constraint);
+	return weft_err_hint(err, "features there: %s", list.len ? list.s : "none");
 }
 
 static int why_down(const struct pools *ps, const struct pool *pool, struct weft_err *err)
@@ -188,16 +206,26 @@ static int why_cpus(const struct ask *a, const struct fit *f, enum ask_key *key,
 	weft_err_set(err, WEFT_EPLACE,
 		"no node has %ju CPUs (%u tasks of %u): its nodes have %u",
 		(uintmax_t)f->size.cpus_node, f->size.tasks_node, each, have);
-	return weft_err_hint(err, "use %u tasks of %u CPUs a node at most, and nodes: %u",
-		have / each, each,
+	return weft_err_hint(err, "use ntasks_per_node: %u at most, and nodes: %u",
+		have / each,
 		(f->size.tasks + have / each - 1) / (have / each));
+}
+
+/* A size that can be written in the file: never more than there is. */
+static const char *exact(char *buf, uint64_t bytes)
+{
+	uint64_t m = bytes >> 20;
+
+	snprintf(buf, WEFT_UNIT_MAX, "%ju%c", (uintmax_t)(m % 1024 ? m : m / 1024),
+		m % 1024 ? 'M' : 'G');
+	return buf;
 }
 
 static int why_mem(const struct pool *pool, const struct ask *a, const struct fit *f,
 	enum ask_key *key, struct weft_err *err)
 {
 	char want[WEFT_UNIT_MAX], have[WEFT_UNIT_MAX];
-	uint64_t mem = f->size.mem;
+	uint64_t mem = f->size.mem, units = 1;
 
 	*key = a->mem_key;
 	if (!mem) {
@@ -210,28 +238,42 @@ static int why_mem(const struct pool *pool, const struct ask *a, const struct fi
 		weft_format_size(want, mem),
 		f->size.mem ? "" : ", the partition's default for these CPUs",
 		weft_format_size(have, f->best));
-	return weft_err_hint(err, "use %s: at most %s a node, or spread it over more nodes",
-		ask_key_names[a->mem_key == KEY_MEM ? KEY_MEM : a->mem_key], have);
+	if (!f->size.mem)
+		return weft_err_hint(err, "use mem: %s at most", exact(have, f->best));
+	if (a->mem_key == KEY_MEM_PER_CPU)
+		units = f->size.cpus_node;
+	else if (a->mem_key == KEY_MEM_PER_GPU)
+		units = f->size.gpus_node;
+	return weft_err_hint(err, "use %s: %s at most%s", ask_key_names[a->mem_key],
+		exact(have, f->best / units),
+		units > 1 ? ", or fewer of them a node" : "");
 }
 
 static int why_nodes(const struct pool *pool, const struct ask *a, const struct fit *f,
 	enum ask_key *key, struct weft_err *err)
 {
+	weft_autostr struct weft_str share = { 0 };
 	bool gpus = f->size.gpus_node > 0;
+	unsigned have = (unsigned)f->best;
 
 	*key = a->lo > 1 && a->hi ? KEY_NODES : gpus ? a->gpus_key : a->tasks_key;
-	weft_err_set(err, WEFT_EPLACE,
-		"it takes %u nodes (%u %s of %u CPUs%s%.0u%s a node), and %u can do that"
-		"%s%.0u%s",
-		f->size.nodes, f->size.tasks_node,
+	weft_str_printf(&share, "%u %s of %u %s", f->size.tasks_node,
 		f->size.tasks_node == 1 ? "task" : "tasks", f->size.cpus_task,
-		gpus ? ", " : "", f->size.gpus_node,
-		!gpus			   ? "" :
-			f->size.gpus_node == 1 ? " GPU" :
-						 " GPUs",
-		(unsigned)f->best, pool->down ? ", " : "", pool->down,
-		pool->down ? " are down" : "");
-	return weft_err_hint(err, "use at most %u such nodes", (unsigned)f->best);
+		f->size.cpus_task == 1 ? "CPU" : "CPUs");
+	if (gpus)
+		weft_str_printf(&share, " and %u %s", f->size.gpus_node,
+			f->size.gpus_node == 1 ? "GPU" : "GPUs");
+	weft_err_set(err, WEFT_EPLACE, "it takes %u nodes (%s on each), and has %u for it",
+		f->size.nodes, share.s ? share.s : "", have);
+	if (pool->part->max_nodes && pool->part->max_nodes < have)
+		have = pool->part->max_nodes;
+	if (a->gpu_mode == GPUS_TOTAL)
+		weft_err_hint(err, "use gpus: %u at most", have * f->size.gpus_node);
+	else if (a->tasks && !(a->lo > 1 && a->hi))
+		weft_err_hint(err, "use ntasks: %u at most", have * f->size.tasks_node);
+	else
+		weft_err_hint(err, "use nodes: %u at most", have);
+	return 0;
 }
 
 static int why_limit(const struct pool *pool, const struct fit *f, enum ask_key *key,
@@ -311,10 +353,7 @@ int refuse(const struct pools *ps, const struct pool *pool, const struct ask *a,
 		break;
 	case STAGE_CONSTRAINT:
 		*key = KEY_CONSTRAINT;
-		list_features(pool, &list);
-		weft_err_set(err, WEFT_EPLACE, "no such node has the features %s",
-			a->constraint);
-		weft_err_hint(err, "features there: %s", list.len ? list.s : "none");
+		why_constraint(ps, pool, a, f, given, err);
 		break;
 	case STAGE_CPUS:
 		why_cpus(a, f, key, err);
@@ -340,6 +379,9 @@ int refuse(const struct pools *ps, const struct pool *pool, const struct ask *a,
 	case STAGE_FITS:
 		break;
 	}
+	/* True of every partition: none is nearer. */
+	if (!given && (f->stage == STAGE_GPU_TYPE || f->stage == STAGE_CONSTRAINT))
+		return -1;
 	return given ? weft_err_prefix(err, "partition %s", pool->part->name) :
 		       weft_err_prefix(err, "no partition can hold it; the nearest is %s",
 			       pool->part->name);
