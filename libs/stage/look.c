@@ -1,0 +1,231 @@
+/* look.c - what is there: sizes, space, names that match. */
+#include "stage/copy.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define MAX_LEVELS 200
+
+struct sum {
+	uint64_t bytes, files;
+	struct weft_str path;
+	struct weft_err *err;
+};
+
+static int measure_at(
+	struct sum *s, int dir, const char *name, int flags, unsigned level)
+{
+	struct stat st;
+	struct dirent *e;
+	size_t len = s->path.len;
+	int rc = 0, fd;
+	DIR *d;
+
+	if (fstatat(dir, name, &st, flags) != 0)
+		return weft_err_sys(s->err, WEFT_ESTAGE, "%s", s->path.s);
+	if (!S_ISDIR(st.st_mode)) {
+		s->files++;
+		s->bytes += S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+		return 0;
+	}
+	if (level > MAX_LEVELS)
+		return weft_err_set(s->err, WEFT_ESTAGE,
+			"%s: more than %d folders deep", s->path.s, MAX_LEVELS);
+	fd = openat(dir, name,
+		O_RDONLY | O_DIRECTORY | O_CLOEXEC |
+			(flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0));
+	d = fd >= 0 ? fdopendir(fd) : NULL;
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return weft_err_sys(s->err, WEFT_ESTAGE, "%s", s->path.s);
+	}
+	while (rc == 0 && (errno = 0, e = readdir(d)) != NULL) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		weft_str_addc(&s->path, '/');
+		weft_str_add(&s->path, e->d_name);
+		rc = s->path.failed ? weft_err_nomem(s->err)
+				    : measure_at(s, fd, e->d_name, AT_SYMLINK_NOFOLLOW,
+					      level + 1);
+		s->path.len = len;
+		s->path.s[len] = '\0';
+	}
+	if (rc == 0 && errno != 0)
+		rc = weft_err_sys(s->err, WEFT_ESTAGE, "%s", s->path.s);
+	closedir(d);
+	return rc;
+}
+
+int weft_stage_measure(
+	const char *path, uint64_t *bytes, uint64_t *files, struct weft_err *err)
+{
+	struct sum s = {.err = err};
+	int rc;
+
+	*bytes = *files = 0;
+	weft_str_add(&s.path, path);
+	rc = s.path.failed ? weft_err_nomem(err) : measure_at(&s, AT_FDCWD, path, 0, 0);
+	weft_str_free(&s.path);
+	if (rc != 0)
+		return -1;
+	*bytes = s.bytes;
+	*files = s.files;
+	return 0;
+}
+
+int weft_stage_space(
+	const char *dst, uint64_t *bytes, uint64_t *inodes, struct weft_err *err)
+{
+	weft_autofree char *path = strdup(dst);
+	struct statvfs v;
+	char *slash;
+
+	*bytes = *inodes = 0;
+	if (!path)
+		return weft_err_nomem(err);
+	/* The nearest folder above that exists. */
+	while (statvfs(path, &v) != 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno != ENOENT || strcmp(path, "/") == 0 || strcmp(path, ".") == 0)
+			return weft_err_sys(err, WEFT_ESTAGE, "%s", path);
+		slash = strrchr(path, '/');
+		if (!slash)
+			strcpy(path, ".");
+		else if (slash == path)
+			path[1] = '\0';
+		else
+			*slash = '\0';
+	}
+	*bytes = (uint64_t)v.f_bavail * v.f_frsize;
+	*inodes = (uint64_t)v.f_favail;
+	return 0;
+}
+
+struct matches {
+	char **v;
+	size_t n, cap;
+	struct weft_err *err;
+};
+
+static int keep(struct matches *m, const char *path)
+{
+	char *copy = strdup(path);
+
+	if (!copy || weft_grow(m->v, m->n, m->cap) != 0) {
+		free(copy);
+		return weft_err_nomem(m->err);
+	}
+	m->v[m->n++] = copy;
+	return 0;
+}
+
+static int match(struct matches *m, int dir, const char *prefix, const char *pattern);
+
+/* The entry `name` of dir fits the pattern's first part: go on with the rest. */
+static int matched(struct matches *m, int dir, const char *prefix, const char *name,
+	const char *rest)
+{
+	weft_autofree char *path =
+		*prefix ? weft_path_join(prefix, name) : strdup(name);
+	struct stat st;
+	int fd, rc;
+
+	if (!path)
+		return weft_err_nomem(m->err);
+	if (!rest)
+		return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? keep(m, path)
+									 : 0;
+	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	rc = match(m, fd, path, rest);
+	close(fd);
+	return rc;
+}
+
+static int match(struct matches *m, int dir, const char *prefix, const char *pattern)
+{
+	size_t len = strcspn(pattern, "/");
+	const char *rest = pattern[len] ? pattern + len + 1 : NULL;
+	weft_autofree char *part = strndup(pattern, len);
+	struct dirent *e;
+	int rc = 0, fd;
+	DIR *d;
+
+	if (!part)
+		return weft_err_nomem(m->err);
+	if (!strpbrk(part, "*?[\\"))
+		return matched(m, dir, prefix, part, rest);
+	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd >= 0 ? fdopendir(fd) : NULL;
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return weft_err_sys(
+			m->err, WEFT_ESTAGE, "reading %s", *prefix ? prefix : ".");
+	}
+	while (rc == 0 && (e = readdir(d)) != NULL)
+		/* What is being put there isn't there yet. */
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+			!weft_starts_with(e->d_name, ".weft-part.") &&
+			fnmatch(part, e->d_name, FNM_PERIOD) == 0)
+			rc = matched(m, dir, prefix, e->d_name, rest);
+	closedir(d);
+	return rc;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int weft_stage_glob(const char *dir, const char *pattern, char ***path, size_t *n,
+	struct weft_err *err)
+{
+	struct matches m = {.err = err};
+	weft_autofree char *plain = strdup(pattern);
+	weft_autoclose int fd = -1;
+	size_t len;
+
+	*path = NULL;
+	*n = 0;
+	if (!plain)
+		return weft_err_nomem(err);
+	for (len = strlen(plain); len > 1 && plain[len - 1] == '/'; len--)
+		plain[len - 1] = '\0';
+	while (weft_starts_with(plain, "./"))
+		memmove(plain, plain + 2, strlen(plain) - 1);
+	if (!weft_path_is_inside(plain)) {
+		weft_err_set(
+			err, WEFT_ESTAGE, "the pattern '%s' leads outside", pattern);
+		return weft_err_hint(err, "it is relative to the working directory, "
+					  "without '..'");
+	}
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return weft_err_sys(err, WEFT_ESTAGE, "%s", dir);
+	if (match(&m, fd, "", plain) != 0) {
+		weft_stage_glob_free(m.v, m.n);
+		return -1;
+	}
+	if (m.n)
+		qsort(m.v, m.n, sizeof(*m.v), by_bytes);
+	*path = m.v;
+	*n = m.n;
+	return 0;
+}
+
+void weft_stage_glob_free(char **path, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(path[i]);
+	free(path);
+}
