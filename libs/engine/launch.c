@@ -1,0 +1,63 @@
+#include "engine/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+int launch_words(const struct unit *u, struct weft_argv *argv, struct weft_err *err)
+{
+	return u->e->slurm ? launch_srun_words(u, argv, err) : launch_local_words(u, argv, err);
+}
+
+static void add_staging(const struct unit *u, const char *verb, struct weft_argv *a)
+{
+	weft_argv_add(a, u->e->weft);
+	weft_argv_add(a, "member");
+	weft_argv_add(a, verb);
+	weft_argv_addf(a, "--run=%s", u->e->run->dir);
+	weft_argv_addf(a, "--step=%s", u->step->name);
+	weft_argv_addf(a, "--member=%zu", u->index);
+	if (u->node_root)
+		weft_argv_addf(a, "--node-root=%s", u->node_root);
+	if (u->memory_root)
+		weft_argv_addf(a, "--memory-root=%s", u->memory_root);
+}
+
+int launch_on_nodes(const struct unit *u, const char *verb, struct weft_err *err)
+{
+	weft_autoargv struct weft_argv a = { 0 };
+	struct weft_spawn s = WEFT_SPAWN_INIT;
+	weft_autofree char *out = NULL, *said = NULL;
+	int status = 0;
+
+	if (u->e->slurm) {
+		/* Beside whatever the job runs: shares its CPUs, takes no memory and no
+		 * GPUs of its own (without --gres=none it waits for the job's GPUs). */
+		weft_argv_add(&a, "srun");
+		weft_argv_add(&a, "--overlap");
+		weft_argv_add(&a, "--mem=0");
+		weft_argv_add(&a, "--gres=none");
+		weft_argv_add(&a, "--mpi=none");
+		weft_argv_add(&a, "--quiet");
+		weft_argv_add(&a, "--input=none");
+		weft_argv_addf(&a, "--nodes=%u", u->n_nodes);
+		weft_argv_addf(&a, "--ntasks=%u", u->n_nodes);
+		weft_argv_add(&a, "--ntasks-per-node=1");
+		weft_argv_add(&a, "--cpus-per-task=1");
+		weft_argv_addf(&a, "--job-name=%s", verb);
+		if (u->nodes)
+			weft_argv_addf(&a, "--nodelist=%s", u->nodes);
+	}
+	add_staging(u, verb, &a);
+	if (a.failed)
+		return weft_err_nomem(err);
+	s.argv = a.v;
+	if (weft_capture(&s, 0, (size_t)1 << 20, &out, &said, &status, err))
+		return -1;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	/* The first line is the reason; what follows is srun's echo of it. */
+	said[strcspn(said, "\n")] = '\0';
+	const char *text = strncmp(said, "weft: ", 6) ? said : said + 6;
+	return weft_err_set(err, WEFT_ESTAGE, "%s", *text ? text : "staging on the node failed");
+}

@@ -1,0 +1,377 @@
+/* member.c - one member from its inputs to its completion record.  Runs in a
+ * process of its own, one thing after the other. */
+#include "engine/unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define GRACE 5.0 /* seconds between SIGTERM and SIGKILL */
+
+static int journal(struct unit *u, enum weft_state state, const char *text)
+{
+	struct weft_event e = { .time = weft_now(),
+		.step = (char *)u->step->name,
+		.member = u->step->sweep.kind == WEFT_SWEEP_NONE ? (char *)"" : u->member.id,
+		.job = (char *)u->e->job,
+		.state = state,
+		.text = (char *)text };
+	weft_autoerr struct weft_err err = { 0 };
+
+	if (weft_journal_add(u->journal, &e, &err)) {
+		weft_log(WEFT_WARN, "journal: %s", err.text);
+		return -1;
+	}
+	return 0;
+}
+
+static int record(struct unit *u, struct weft_err *err)
+{
+	u->record.step = (char *)u->step->name;
+	u->record.member = u->step->sweep.kind == WEFT_SWEEP_NONE ? (char *)"" : u->member.id;
+	u->record.job = (char *)u->e->job;
+	u->record.attempt = u->scope.attempt;
+	u->record.ended = weft_now();
+	if (weft_record_write(u->dir, &u->record, err))
+		return -1;
+	journal(u, u->record.state, u->record.reason);
+	return 0;
+}
+
+int member_end(const struct weft_engine *e, const struct weft_step *step, size_t member,
+	enum weft_state state, enum weft_code code, const char *reason)
+{
+	weft_autoerr struct weft_err err = { 0 };
+	struct unit u;
+	int r = -1;
+
+	if (unit_open(&u, e, step, member, &err) == 0 && unit_journal(&u, &err) == 0 &&
+		weft_mkdirs(u.dir, 0777, &err) == 0) {
+		u.record.state = state;
+		u.record.code = code;
+		u.record.exit_status = -1;
+		u.record.reason = (char *)(reason ? reason : "");
+		r = record(&u, &err);
+	}
+	if (r)
+		weft_log(WEFT_ERROR, "%s: %s", step->name, err.text ? err.text : "no record");
+	unit_close(&u);
+	return r;
+}
+
+/* What an earlier try left goes away: a run starts in an empty directory. */
+static int prepare(struct unit *u, struct weft_err *err)
+{
+	static const char *const leftover[] = { "done.json", "work", "out", "in", "parts",
+		"metrics.jsonl", "rendezvous" };
+
+	if (weft_mkdirs(u->dir, 0777, err))
+		return -1;
+	for (size_t i = 0; i < WEFT_COUNT(leftover); i++) {
+		weft_autofree char *path = weft_path_join(u->dir, leftover[i]);
+
+		if (!path)
+			return weft_err_nomem(err);
+		if (weft_remove_tree(path, err))
+			return -1;
+	}
+	if (u->step->scratch == WEFT_SCRATCH_SHARED && weft_mkdirs(u->work, 0777, err))
+		return -1;
+	return 0;
+}
+
+static int digest(struct unit *u, struct weft_err *err)
+{
+	char *hex = weft_arena_alloc(&u->arena, WEFT_DIGEST_HEX);
+
+	u->record.digest = hex;
+	return hex ? weft_record_digest(u->e->wf, u->step, &u->member, hex, err)
+		   : weft_err_nomem(err);
+}
+
+static int stage_in(struct unit *u, struct weft_err *err)
+{
+	if (unit_node_roots(u, err) || inputs_resolve(u, err) || inputs_stage(u, false, err))
+		return -1;
+	if (unit_on_nodes(u)) {
+		double start = weft_monotonic();
+
+		if (launch_on_nodes(u, "stage-in", err))
+			return -1;
+		u->record.stage_seconds += weft_monotonic() - start;
+		for (size_t i = 0; i < u->n_inputs; i++) {
+			uint64_t bytes = 0, files = 0;
+
+			if (u->input[i].def->to == WEFT_SCRATCH_SHARED)
+				continue;
+			for (size_t k = 0; k < u->input[i].n_sources; k++)
+				if (weft_stage_measure(u->input[i].source[k].path, &bytes, &files,
+					    NULL) == 0)
+					u->record.staged_in += bytes;
+		}
+	}
+	return u->step->scratch == WEFT_SCRATCH_SHARED ? files_place(u, err) : 0;
+}
+
+static int open_log(struct unit *u, const struct weft_text *text, const char *name,
+	struct weft_err *err)
+{
+	weft_autofree char *path = NULL, *given = NULL;
+
+	if (text->s) {
+		if (weft_scope_text(&u->scope, text, &given, err))
+			return -1;
+		path = weft_path_absolute(u->dir, given);
+	} else {
+		path = weft_path_join(u->dir, name);
+	}
+	if (!path)
+		return weft_err_nomem(err);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+	return fd < 0 ? weft_err_sys(err, WEFT_ESYS, "%s", path) : fd;
+}
+
+static int start(struct unit *u, pid_t *pid, struct weft_err *err)
+{
+	weft_autofree char *script = NULL;
+	struct weft_env env = { 0 };
+	struct weft_spawn s = WEFT_SPAWN_INIT;
+	/* Until the program's own working directory exists here: it may be on
+	 * another node. */
+	bool here = u->step->scratch == WEFT_SCRATCH_SHARED || !u->e->slurm;
+	int r = -1, out = -1, errfd = -1;
+
+	if (unit_env(u, &env, err) || script_write(u, &script, err))
+		goto out;
+	out = open_log(u, &u->step->stdout_path, "stdout", err);
+	errfd = out < 0 ? -1 : open_log(u, &u->step->stderr_path, "stderr", err);
+	if (errfd < 0)
+		goto out;
+	char *argv[] = { (char *)"/bin/bash", script, NULL };
+	s.argv = argv;
+	s.envp = env.vars.v;
+	s.cwd = here ? u->work : u->dir;
+	s.out = out;
+	s.err = errfd;
+	s.group = true;
+	s.die_with_parent = true;
+	r = weft_spawn(&s, pid, err);
+out:
+	if (out >= 0)
+		close(out);
+	if (errfd >= 0)
+		close(errfd);
+	weft_env_free(&env);
+	return r;
+}
+
+struct end {
+	int status;	   /* wait()'s */
+	bool cancelled;	   /* we were told to stop */
+	bool over_time;
+};
+
+/* Signals wait in line (they are blocked) until sigtimedwait takes them. */
+static void watched(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGCHLD);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+}
+
+static void wait_for(pid_t pid, double deadline, struct end *end)
+{
+	double kill_at = 0;
+	sigset_t set;
+
+	watched(&set);
+	for (;;) {
+		pid_t got = waitpid(pid, &end->status, WNOHANG);
+
+		if (got == pid || (got < 0 && errno != EINTR))
+			break;
+		double now = weft_monotonic(), next = now + 60;
+		if (deadline && !kill_at && now >= deadline) {
+			end->over_time = true;
+			kill(-pid, SIGTERM);
+			kill_at = now + GRACE;
+		}
+		if (kill_at && now >= kill_at) {
+			kill(-pid, SIGKILL);
+			kill_at = now + 3600;
+		}
+		if (kill_at && kill_at < next)
+			next = kill_at;
+		if (!kill_at && deadline && deadline < next)
+			next = deadline;
+		double left = next - now > 0 ? next - now : 0;
+		struct timespec t = { (time_t)left, (long)(fmod(left, 1) * 1e9) };
+		int sig = sigtimedwait(&set, NULL, &t);
+		if ((sig == SIGTERM || sig == SIGINT || sig == SIGHUP) && !kill_at) {
+			end->cancelled = true;
+			kill(-pid, SIGTERM);
+			kill_at = weft_monotonic() + GRACE;
+		}
+	}
+	/* What the program left behind in its group doesn't outlive it. */
+	kill(-pid, SIGKILL);
+}
+
+/* Was this end the allocation's limit rather than a person's? */
+static bool at_limit(const struct unit *u)
+{
+	return u->e->end > 0 && weft_now() >= u->e->end - 5;
+}
+
+static void judge(struct unit *u, const struct end *end)
+{
+	struct weft_record *r = &u->record;
+	char limit[WEFT_UNIT_MAX];
+
+	r->state = WEFT_STATE_FAILED;
+	r->code = WEFT_EFAILED;
+	r->exit_status = WIFEXITED(end->status) ? WEXITSTATUS(end->status) : -1;
+	r->signal = WIFSIGNALED(end->status) ? WTERMSIG(end->status) : 0;
+	/* A shell and srun say 128 + N when their program died of signal N. */
+	if (r->exit_status > 128 && r->exit_status < 128 + 65)
+		r->signal = r->exit_status - 128;
+	if (end->over_time || (end->cancelled && at_limit(u))) {
+		r->reason = weft_arena_printf(&u->arena, "ran into its time limit of %s",
+			weft_format_duration(limit, u->plan->time));
+	} else if (end->cancelled) {
+		r->state = WEFT_STATE_CANCELLED;
+		r->code = WEFT_EINTR;
+		r->reason = (char *)"cancelled while it ran";
+	} else if (r->signal) {
+		r->reason = weft_arena_printf(&u->arena, "killed by signal %d (SIG%s)%s", r->signal,
+			sigabbrev_np(r->signal) ? sigabbrev_np(r->signal) : "?",
+			r->signal == SIGKILL ? ": out of memory, perhaps" : "");
+	} else if (r->exit_status) {
+		r->reason = weft_arena_printf(&u->arena, "exited with status %d", r->exit_status);
+	} else {
+		r->state = WEFT_STATE_DONE;
+		r->code = WEFT_OK;
+		r->reason = (char *)"";
+	}
+}
+
+static int stage_out(struct unit *u, struct weft_err *err)
+{
+	weft_autofree char *out = weft_path_join(u->dir, "out");
+	weft_autofree char *parts = weft_path_join(u->dir, "parts");
+
+	if (!out || !parts)
+		return weft_err_nomem(err);
+	if (u->step->scratch == WEFT_SCRATCH_SHARED) {
+		if (outputs_publish(u, out, err))
+			return -1;
+	} else {
+		double begin = weft_monotonic();
+
+		if (weft_mkdirs(parts, 0777, err) || launch_on_nodes(u, "stage-out", err) ||
+			outputs_merge(u, parts, u->n_nodes, out, err))
+			return -1;
+		u->record.stage_seconds += weft_monotonic() - begin;
+	}
+	if (outputs_record(u, out, err))
+		return -1;
+	if (u->step->scratch != WEFT_SCRATCH_SHARED)
+		for (size_t i = 0; i < u->record.n_outputs; i++)
+			u->record.staged_out += u->record.output[i].bytes;
+	return 0;
+}
+
+/* The working directory of what went well is of no more use; of what failed it is
+ * the first thing to look at. */
+static void clean_up(struct unit *u)
+{
+	weft_autoerr struct weft_err err = { 0 };
+	weft_autofree char *in = weft_path_join(u->dir, "in");
+
+	if (unit_on_nodes(u) && launch_on_nodes(u, "stage-clean", &err)) {
+		weft_log(WEFT_WARN, "%s: cleaning up: %s", u->step->name, err.text);
+		weft_err_clear(&err);
+	}
+	if (u->record.state != WEFT_STATE_DONE)
+		return;
+	if (u->step->scratch == WEFT_SCRATCH_SHARED && weft_remove_tree(u->work, &err))
+		weft_log(WEFT_WARN, "%s: %s", u->step->name, err.text);
+	weft_err_clear(&err);
+	if (in && weft_remove_tree(in, &err))
+		weft_log(WEFT_WARN, "%s: %s", u->step->name, err.text);
+}
+
+/* An error of ours becomes the member's end. */
+static void fail_with(struct unit *u, struct weft_err *err)
+{
+	weft_autofree char *line = weft_err_line(err);
+
+	u->record.state = WEFT_STATE_FAILED;
+	u->record.code = err->code && err->code <= WEFT_EINTR ? err->code : WEFT_ESTAGE;
+	u->record.reason = weft_arena_strdup(&u->arena, line ? line : "out of memory");
+	weft_err_clear(err);
+}
+
+static int run(struct unit *u, struct weft_err *err)
+{
+	struct end end = { 0 };
+	pid_t pid;
+
+	if (digest(u, err) || prepare(u, err))
+		return -1;
+	journal(u, WEFT_STATE_STAGING, "");
+	if (stage_in(u, err))
+		return -1;
+	u->record.started = weft_now();
+	if (start(u, &pid, err))
+		return -1;
+	journal(u, WEFT_STATE_RUNNING, "");
+	/* In a job of its own Slurm keeps the time; here we do. */
+	double deadline = !u->e->slurm && u->plan->time ? weft_monotonic() + (double)u->plan->time
+							: 0;
+	wait_for(pid, deadline, &end);
+	judge(u, &end);
+	if (u->record.state == WEFT_STATE_DONE && stage_out(u, err))
+		return -1;
+	return 0;
+}
+
+enum weft_code member_run(const struct weft_engine *e, const struct weft_step *step,
+	size_t member, const char *nodes, unsigned n_nodes)
+{
+	weft_autoerr struct weft_err err = { 0 };
+	enum weft_code code;
+	struct unit u;
+	char host[256] = "";
+
+	if (unit_open(&u, e, step, member, &err) || unit_journal(&u, &err)) {
+		weft_log(WEFT_ERROR, "%s: %s", step->name, err.text);
+		unit_close(&u);
+		return WEFT_EFAILED;
+	}
+	gethostname(host, sizeof(host) - 1);
+	u.nodes = nodes ? strdup(nodes) : NULL;
+	u.n_nodes = n_nodes ? n_nodes : 1;
+	u.record.exit_status = -1;
+	u.record.hosts = u.nodes ? u.nodes : host;
+	if (run(&u, &err))
+		fail_with(&u, &err);
+	if (!u.record.reason)
+		u.record.reason = (char *)"";
+	clean_up(&u);
+	code = u.record.code;
+	if (record(&u, &err)) {
+		weft_log(WEFT_ERROR, "%s: %s", step->name, err.text);
+		code = WEFT_EFAILED;
+	}
+	unit_close(&u);
+	return code;
+}

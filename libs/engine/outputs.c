@@ -1,0 +1,197 @@
+/* outputs.c - from the working directory to the run directory, whole or not at all */
+#include "engine/unit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Where an output is published below `into`: a file or folder under its own path,
+ * a glob as a folder of the output's name. */
+static char *published(const struct weft_output *out, const char *path, const char *into)
+{
+	return weft_path_absolute(into, output_is_glob(path) ? out->name : path);
+}
+
+static int make_parent(const char *path, struct weft_err *err)
+{
+	weft_autofree char *dir = strndup(path, (size_t)(strrchr(path, '/') - path));
+
+	return dir ? weft_mkdirs(dir, 0777, err) : weft_err_nomem(err);
+}
+
+static int put(struct unit *u, const char *src, const char *dst, struct weft_err *err)
+{
+	struct weft_stage_report report = { 0 };
+
+	if (access(dst, F_OK) == 0)
+		return 0; /* two outputs may name the same file */
+	/* A hard link publishes without moving a byte; the working directory, which
+	 * alone could change the file afterwards, goes away. */
+	if (make_parent(dst, err) || weft_stage_put(src, dst, WEFT_STAGE_HARD, &report, err))
+		return -1;
+	u->record.staged_out += report.bytes;
+	return 0;
+}
+
+static int publish_glob(struct unit *u, const char *pattern, const char *dst,
+	struct weft_err *err)
+{
+	char **match;
+	size_t n;
+	int r = 0;
+
+	if (weft_stage_glob(u->work, pattern, &match, &n, err))
+		return -1;
+	/* Relative to the folder of the glob: NAME/1.bin, not NAME/frames/1.bin. */
+	size_t skip = strcspn(pattern, "*?[");
+	while (skip > 0 && pattern[skip - 1] != '/')
+		skip--;
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		weft_autofree char *src = weft_path_join(u->work, match[i]);
+		weft_autofree char *to = weft_path_join(dst, match[i] + skip);
+
+		r = src && to ? put(u, src, to, err) : weft_err_nomem(err);
+	}
+	weft_stage_glob_free(match, n);
+	return r;
+}
+
+static int publish_one(struct unit *u, const struct weft_output *out, const char *into,
+	struct weft_err *err)
+{
+	weft_autofree char *path = NULL;
+	struct stat st;
+
+	if (weft_scope_text(&u->scope, &out->path, &path, err))
+		return -1;
+	weft_autofree char *dst = published(out, path, into);
+	weft_autofree char *src = weft_path_absolute(u->work, path);
+	if (!dst || !src)
+		return weft_err_nomem(err);
+	if (output_is_glob(path))
+		return publish_glob(u, path, dst, err);
+	if (lstat(src, &st))
+		return errno == ENOENT || errno == ENOTDIR
+			? 0
+			: weft_err_sys(err, WEFT_ESTAGE, "%s", src);
+	return put(u, src, dst, err);
+}
+
+int outputs_publish(struct unit *u, const char *into, struct weft_err *err)
+{
+	double start = weft_monotonic();
+
+	if (weft_remove_tree(into, err) || weft_mkdirs(into, 0777, err))
+		return -1;
+	for (size_t i = 0; i < u->step->n_outputs; i++)
+		if (publish_one(u, &u->step->output[i], into, err)) {
+			weft_err_prefix(err, "output '%s'", u->step->output[i].name);
+			return -1;
+		}
+	weft_autofree char *metrics = weft_path_absolute(u->work, u->step->metrics);
+	weft_autofree char *dst = weft_path_join(into, ".metrics.jsonl");
+	if (!metrics || !dst)
+		return weft_err_nomem(err);
+	if (access(metrics, F_OK) == 0 && put(u, metrics, dst, err))
+		return weft_err_prefix(err, "metrics");
+	u->record.stage_seconds += weft_monotonic() - start;
+	return 0;
+}
+
+/* Moves what is below `from` into `to`; folders are joined, a file that is there
+ * already (the same output of an earlier node) stays. */
+static int join(const char *from, const char *to, struct weft_err *err)
+{
+	DIR *d = opendir(from);
+	int r = 0;
+
+	if (!d)
+		return weft_err_sys(err, WEFT_ESTAGE, "%s", from);
+	for (struct dirent *e; r == 0 && (e = readdir(d));) {
+		if (weft_streq(e->d_name, ".") || weft_streq(e->d_name, ".."))
+			continue;
+		weft_autofree char *src = weft_path_join(from, e->d_name);
+		weft_autofree char *dst = weft_path_join(to, e->d_name);
+		struct stat a, b;
+
+		if (!src || !dst)
+			r = weft_err_nomem(err);
+		else if (lstat(src, &a))
+			r = weft_err_sys(err, WEFT_ESTAGE, "%s", src);
+		else if (lstat(dst, &b))
+			r = rename(src, dst) ? weft_err_sys(err, WEFT_ESTAGE, "%s", dst) : 0;
+		else if (S_ISDIR(a.st_mode) && S_ISDIR(b.st_mode))
+			r = join(src, dst, err);
+	}
+	closedir(d);
+	return r;
+}
+
+int outputs_merge(struct unit *u, const char *parts, unsigned n, const char *into,
+	struct weft_err *err)
+{
+	(void)u;
+	if (weft_remove_tree(into, err) || weft_mkdirs(into, 0777, err))
+		return -1;
+	for (unsigned i = 0; i < n; i++) {
+		weft_autofree char *part = weft_printf("%s/%u", parts, i);
+
+		if (!part)
+			return weft_err_nomem(err);
+		if (access(part, F_OK) == 0 && join(part, into, err))
+			return -1;
+	}
+	return weft_remove_tree(parts, err);
+}
+
+static int record_one(struct unit *u, const struct weft_output *out, const char *dir,
+	struct weft_err *err)
+{
+	weft_autofree char *path = NULL;
+	uint64_t bytes = 0, files = 0;
+
+	if (weft_scope_text(&u->scope, &out->path, &path, err))
+		return -1;
+	weft_autofree char *dst = published(out, path, dir);
+	if (!dst)
+		return weft_err_nomem(err);
+	bool there = access(dst, F_OK) == 0;
+	if (there && weft_stage_measure(dst, &bytes, &files, err))
+		return -1;
+	if (!there) {
+		if (out->optional)
+			return 0;
+		weft_err_set(err, WEFT_ESTAGE, "output '%s' (%s) isn't there", out->name, path);
+		weft_err_hint(err, "the program must write it in its working directory; "
+				   "`optional: true` lets it be missing");
+		return weft_err_at(err, u->e->wf->file, out->pos, NULL);
+	}
+	struct weft_record_output *o = &u->record.output[u->record.n_outputs];
+	o->name = weft_arena_strdup(&u->arena, out->name);
+	o->path = weft_arena_strdup(&u->arena, dst);
+	o->bytes = bytes;
+	o->files = files;
+	if (!o->name || !o->path)
+		return weft_err_nomem(err);
+	u->record.n_outputs++;
+	return 0;
+}
+
+int outputs_record(struct unit *u, const char *dir, struct weft_err *err)
+{
+	weft_autofree char *from = weft_path_join(dir, ".metrics.jsonl");
+	weft_autofree char *to = weft_path_join(u->dir, "metrics.jsonl");
+
+	u->record.output = calloc(u->step->n_outputs + 1, sizeof(*u->record.output));
+	if (!u->record.output || !from || !to)
+		return weft_err_nomem(err);
+	if (rename(from, to) && errno != ENOENT)
+		return weft_err_sys(err, WEFT_ESTAGE, "%s", to);
+	for (size_t i = 0; i < u->step->n_outputs; i++)
+		if (record_one(u, &u->step->output[i], dir, err))
+			return -1;
+	return 0;
+}

@@ -1,0 +1,534 @@
+/* run.c - which member starts when: records say what may, nodes say where */
+#include "engine/unit.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct member_slot {
+	enum weft_state state;
+	enum weft_code code;
+};
+
+struct running {
+	pid_t pid;
+	unsigned step;
+	size_t member;
+	unsigned *node; /* indices of the nodes that it holds */
+	size_t n_nodes;
+	unsigned cpus, gpus; /* on each */
+};
+
+struct engine {
+	const struct weft_engine *e;
+	struct member_slot **slot; /* [step][member] */
+	bool *ours;		   /* steps that this engine runs */
+	size_t *next;		   /* first member that may be unfinished */
+	struct running *run;
+	size_t n_running, cap;
+	unsigned *cpus_free, *gpus_free; /* of each node */
+	unsigned *active; /* running members of each step */
+	bool stopping;	  /* told to end */
+	enum weft_code code;
+};
+
+static enum weft_state state_of(void *ctx, unsigned step, size_t member)
+{
+	struct engine *g = ctx;
+
+	return g->slot[step][member].state;
+}
+
+/* What is known from records of other groups, or of an earlier try. */
+static int read_records(struct engine *g, bool others_only, struct weft_err *err)
+{
+	const struct weft_workflow *wf = g->e->wf;
+
+	for (size_t s = 0; s < wf->n_steps; s++) {
+		const struct weft_step *step = &wf->step[s];
+
+		if (others_only && g->ours[s])
+			continue;
+		for (size_t i = 0; i < step->sweep.count; i++) {
+			struct weft_record *r = NULL;
+			struct weft_member m;
+
+			if (weft_state_ended(g->slot[s][i].state))
+				continue;
+			if (weft_sweep_member(wf, step, i, &m, err))
+				return -1;
+			weft_autofree char *dir = weft_run_step_dir(g->e->run, step, &m);
+			weft_member_clear(&m);
+			if (!dir)
+				return weft_err_nomem(err);
+			int got = weft_record_read(dir, &r, err);
+			if (got < 0) {
+				weft_log(WEFT_WARN, "%s", err->text);
+				weft_err_clear(err);
+			}
+			if (got == 0) {
+				g->slot[s][i].state = r->state;
+				g->slot[s][i].code = r->code;
+				weft_record_free(r);
+			}
+		}
+	}
+	return 0;
+}
+
+/* In a job, the groups that we waited for have ended: what has no record by now
+ * never will. */
+static void settle_others(struct engine *g)
+{
+	for (size_t s = 0; s < g->e->wf->n_steps; s++) {
+		if (g->ours[s])
+			continue;
+		for (size_t i = 0; i < g->e->wf->step[s].sweep.count; i++)
+			if (!weft_state_ended(g->slot[s][i].state))
+				g->slot[s][i].state = WEFT_STATE_LOST;
+	}
+}
+
+/* ---- room -------------------------------------------------------------- */
+
+static unsigned per_node(unsigned total, unsigned nodes)
+{
+	return nodes ? (total + nodes - 1) / nodes : total;
+}
+
+/* Takes the first nodes with room; false if there are too few of them now. */
+static bool take_room(struct engine *g, const struct weft_plan_step *p, struct running *r)
+{
+	unsigned want = g->e->slurm && p->nodes ? p->nodes : 1;
+	size_t n = 0;
+
+	if (!g->e->n_nodes)
+		return true;
+	r->node = calloc(want, sizeof(*r->node));
+	if (!r->node)
+		return false;
+	r->cpus = per_node(p->ntasks * p->cpus_per_task, want);
+	r->gpus = p->gpus_per_node ? p->gpus_per_node : per_node(p->gpus, want);
+	for (size_t i = 0; i < g->e->n_nodes && n < want; i++) {
+		const struct weft_engine_node *node = &g->e->node[i];
+		/* More than a node has counts as the whole of it: here, a laptop may
+		 * run what a big machine is meant for. */
+		unsigned cpus = r->cpus < node->cpus ? r->cpus : node->cpus;
+		unsigned gpus = r->gpus < node->gpus ? r->gpus : node->gpus;
+
+		if (g->cpus_free[i] >= cpus && g->gpus_free[i] >= gpus)
+			r->node[n++] = (unsigned)i;
+	}
+	if (n < want) {
+		free(r->node);
+		r->node = NULL;
+		return false;
+	}
+	r->n_nodes = n;
+	for (size_t k = 0; k < n; k++) {
+		const struct weft_engine_node *node = &g->e->node[r->node[k]];
+
+		g->cpus_free[r->node[k]] -= r->cpus < node->cpus ? r->cpus : node->cpus;
+		g->gpus_free[r->node[k]] -= r->gpus < node->gpus ? r->gpus : node->gpus;
+	}
+	return true;
+}
+
+static void give_room(struct engine *g, struct running *r)
+{
+	for (size_t k = 0; k < r->n_nodes; k++) {
+		const struct weft_engine_node *node = &g->e->node[r->node[k]];
+
+		g->cpus_free[r->node[k]] += r->cpus < node->cpus ? r->cpus : node->cpus;
+		g->gpus_free[r->node[k]] += r->gpus < node->gpus ? r->gpus : node->gpus;
+	}
+	free(r->node);
+	r->node = NULL;
+}
+
+static char *node_names(const struct engine *g, const struct running *r)
+{
+	weft_autostr struct weft_str s = { 0 };
+
+	for (size_t k = 0; k < r->n_nodes; k++)
+		weft_str_printf(&s, "%s%s", k ? "," : "", g->e->node[r->node[k]].name);
+	return weft_str_take(&s);
+}
+
+/* ---- starting ---------------------------------------------------------- */
+
+static int start(struct engine *g, unsigned s, size_t i, struct running *r,
+	struct weft_err *err)
+{
+	weft_autofree char *names = r->n_nodes ? node_names(g, r) : NULL;
+
+	if (weft_grow(g->run, g->n_running, g->cap))
+		return weft_err_nomem(err);
+	fflush(NULL);
+	r->pid = fork();
+	if (r->pid < 0)
+		return weft_err_sys(err, WEFT_ESYS, "fork");
+	if (r->pid == 0) {
+		/* An engine that dies takes its members along, in good order. */
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		_exit(member_run(g->e, &g->e->wf->step[s], i, g->e->slurm ? names : NULL,
+			g->e->slurm ? (unsigned)r->n_nodes : 1));
+	}
+	r->step = s;
+	r->member = i;
+	g->run[g->n_running++] = *r;
+	g->slot[s][i].state = WEFT_STATE_RUNNING;
+	g->active[s]++;
+	return 0;
+}
+
+static void end(struct engine *g, unsigned s, size_t i, enum weft_state state,
+	enum weft_code code, const char *reason)
+{
+	member_end(g->e, &g->e->wf->step[s], i, state, code, reason);
+	g->slot[s][i].state = state;
+	g->slot[s][i].code = code;
+}
+
+static size_t failed_members(const struct engine *g, unsigned s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->e->wf->step[s].sweep.count; i++) {
+		enum weft_state st = g->slot[s][i].state;
+
+		n += st == WEFT_STATE_FAILED || st == WEFT_STATE_LOST || st == WEFT_STATE_CANCELLED;
+	}
+	return n;
+}
+
+/* A member failed: has the step, and what then? */
+static void on_failure(struct engine *g, unsigned s, size_t i)
+{
+	const struct weft_step *step = &g->e->wf->step[s];
+	weft_autoerr struct weft_err err = { 0 };
+
+	if (step->optional)
+		return;
+	/* Members of an array run in other jobs: count theirs too. */
+	if (step->max_failed > 0 && g->e->member >= 0)
+		read_records(g, false, NULL);
+	if (!weft_sweep_failed(step, failed_members(g, s)))
+		return;
+	if (!g->code)
+		g->code = g->slot[s][i].code ? g->slot[s][i].code : WEFT_EFAILED;
+	if (g->e->wf->on_failure == WEFT_ON_FAILURE_CONTINUE)
+		return;
+	weft_autofree char *why = weft_printf("the run was stopped: %s failed", step->name);
+	if (!why || weft_run_stop(g->e->run, why, &err))
+		weft_log(WEFT_WARN, "stop marker: %s", err.text ? err.text : "no memory");
+	if (g->e->wf->on_failure == WEFT_ON_FAILURE_CANCEL) {
+		for (size_t k = 0; k < g->n_running; k++)
+			kill(g->run[k].pid, SIGTERM);
+		if (g->e->cancel_run)
+			g->e->cancel_run(g->e->ctx);
+	}
+}
+
+/* Does the step deal with failure, or come last whatever happened? */
+static bool runs_after_stop(const struct weft_step *step)
+{
+	for (size_t i = 0; i < step->n_edges; i++)
+		if (step->edge[i].state != WEFT_DEP_DONE)
+			return true;
+	return step->finally;
+}
+
+static bool wanted(struct engine *g, unsigned s, size_t i, struct weft_err *err)
+{
+	const struct weft_step *step = &g->e->wf->step[s];
+	struct unit u;
+	bool yes = true;
+
+	if (!step->when_expr)
+		return true;
+	if (unit_open(&u, g->e, step, i, err) || weft_scope_when(&u.scope, step, &yes, err)) {
+		weft_autofree char *line = weft_err_line(err);
+
+		end(g, s, i, WEFT_STATE_FAILED, WEFT_ESPEC, line);
+		weft_err_clear(err);
+		on_failure(g, s, i);
+		yes = false;
+	} else if (!yes) {
+		weft_autofree char *why = weft_printf("`when` is false: %s", step->when.s);
+
+		end(g, s, i, WEFT_STATE_SKIPPED, WEFT_OK, why);
+	}
+	unit_close(&u);
+	return yes;
+}
+
+/* Moves one member on if it can: 1 when there is no room for it now, else 0; *progress
+ * says whether anything changed. */
+static int consider(struct engine *g, unsigned s, size_t i, bool *progress,
+	struct weft_err *err)
+{
+	const struct weft_step *step = &g->e->wf->step[s];
+	weft_autofree char *why = NULL, *stopped = NULL;
+	struct weft_arena arena = { 0 };
+	struct weft_plan_step plan;
+	struct running r = { 0 };
+	enum weft_verdict v = weft_verdict(g->e->wf, step, i, state_of, g, &why);
+	int ret = 0;
+
+	if (v == WEFT_WAIT)
+		return 0;
+	if (v == WEFT_NEVER) {
+		*progress = true;
+		end(g, s, i, WEFT_STATE_NOT_RUN, WEFT_OK, why);
+		return 0;
+	}
+	if (v == WEFT_SKIP) {
+		*progress = true;
+		end(g, s, i, WEFT_STATE_SKIPPED, WEFT_OK, why);
+		return 0;
+	}
+	if (!runs_after_stop(step) && weft_run_stopped(g->e->run, &stopped) == 0) {
+		*progress = true;
+		end(g, s, i, WEFT_STATE_NOT_RUN, WEFT_OK, stopped);
+		return 0;
+	}
+	if (step->max_parallel && g->active[s] >= step->max_parallel)
+		return 1;
+	if (weft_plan_step_member(g->e->plan, g->e->wf, g->e->conf, s, i, &plan, &arena, err)) {
+		ret = -1;
+	} else if (take_room(g, &plan, &r)) {
+		*progress = true;
+		if (!wanted(g, s, i, err)) {
+			give_room(g, &r);
+		} else if (start(g, s, i, &r, err)) {
+			give_room(g, &r);
+			ret = -1;
+		}
+	} else {
+		ret = 1;
+	}
+	weft_arena_free(&arena);
+	return ret;
+}
+
+static bool mine(const struct engine *g, unsigned s, size_t i)
+{
+	return g->ours[s] && (g->e->member < 0 || (size_t)g->e->member == i);
+}
+
+static int start_what_can(struct engine *g, struct weft_err *err)
+{
+	const struct weft_workflow *wf = g->e->wf;
+	bool progress = true;
+
+	while (progress && !g->stopping) {
+		progress = false;
+		for (size_t o = 0; o < wf->n_steps; o++) {
+			unsigned s = wf->order[o];
+			size_t count = wf->step[s].sweep.count;
+
+			if (!g->ours[s])
+				continue;
+			while (g->next[s] < count && (!mine(g, s, g->next[s]) ||
+						      weft_state_ended(g->slot[s][g->next[s]].state)))
+				g->next[s]++;
+			for (size_t i = g->next[s]; i < count; i++) {
+				int r = mine(g, s, i) && g->slot[s][i].state == WEFT_STATE_NONE
+					? consider(g, s, i, &progress, err)
+					: 0;
+				if (r < 0)
+					return -1;
+				if (r > 0)
+					break; /* its fellows need as much */
+			}
+		}
+	}
+	return 0;
+}
+
+/* Nothing runs, and nothing can start or may start: what is left never will. */
+static void give_up(struct engine *g)
+{
+	const struct weft_workflow *wf = g->e->wf;
+
+	for (size_t o = 0; o < wf->n_steps; o++) {
+		unsigned s = wf->order[o];
+
+		for (size_t i = g->next[s]; i < wf->step[s].sweep.count; i++) {
+			weft_autofree char *why = NULL;
+
+			if (!mine(g, s, i) || weft_state_ended(g->slot[s][i].state))
+				continue;
+			if (g->stopping) {
+				end(g, s, i, WEFT_STATE_NOT_RUN, WEFT_EINTR,
+					"the run was interrupted");
+			} else if (weft_verdict(wf, &wf->step[s], i, state_of, g, &why) ==
+				   WEFT_READY) {
+				end(g, s, i, WEFT_STATE_FAILED, WEFT_EPLACE,
+					"it needs more nodes than there are here");
+				on_failure(g, s, i);
+			} else {
+				end(g, s, i, WEFT_STATE_NOT_RUN, WEFT_OK, why);
+			}
+		}
+	}
+}
+
+/* ---- ending ------------------------------------------------------------ */
+
+/* A member's process has ended: its record says how, and if there is none, that
+ * says it too. */
+static int reap(struct engine *g, size_t k, struct weft_err *err)
+{
+	struct running r = g->run[k];
+	const struct weft_step *step = &g->e->wf->step[r.step];
+	struct weft_record *rec = NULL;
+	struct weft_member m;
+
+	g->run[k] = g->run[--g->n_running];
+	g->active[r.step]--;
+	give_room(g, &r);
+	if (weft_sweep_member(g->e->wf, step, r.member, &m, err))
+		return -1;
+	weft_autofree char *dir = weft_run_step_dir(g->e->run, step, &m);
+	weft_member_clear(&m);
+	if (!dir)
+		return weft_err_nomem(err);
+	if (weft_record_read(dir, &rec, err) == 0) {
+		g->slot[r.step][r.member].state = rec->state;
+		g->slot[r.step][r.member].code = rec->code;
+		weft_record_free(rec);
+	} else {
+		weft_err_clear(err);
+		end(g, r.step, r.member, WEFT_STATE_FAILED, WEFT_EFAILED,
+			"the process that watched over it died");
+	}
+	enum weft_state st = g->slot[r.step][r.member].state;
+	if (st == WEFT_STATE_FAILED || (st == WEFT_STATE_CANCELLED && !g->stopping))
+		on_failure(g, r.step, r.member);
+	return 0;
+}
+
+static int wait_some(struct engine *g, struct weft_err *err)
+{
+	sigset_t set;
+	int sig;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	struct timespec t = { 60, 0 };
+	sig = sigtimedwait(&set, NULL, &t);
+	if (sig == SIGTERM || sig == SIGINT || sig == SIGHUP) {
+		g->stopping = true;
+		for (size_t k = 0; k < g->n_running; k++)
+			kill(g->run[k].pid, SIGTERM);
+	}
+	for (size_t k = 0; k < g->n_running;) {
+		pid_t got = waitpid(g->run[k].pid, NULL, WNOHANG);
+
+		if (got == g->run[k].pid || (got < 0 && errno == ECHILD)) {
+			if (reap(g, k, err))
+				return -1;
+		} else {
+			k++;
+		}
+	}
+	return 0;
+}
+
+static bool all_ended(const struct engine *g)
+{
+	for (size_t s = 0; s < g->e->wf->n_steps; s++)
+		for (size_t i = g->next[s]; i < g->e->wf->step[s].sweep.count; i++)
+			if (mine(g, (unsigned)s, i) && !weft_state_ended(g->slot[s][i].state))
+				return false;
+	return true;
+}
+
+static void free_engine(struct engine *g)
+{
+	for (size_t s = 0; g->slot && s < g->e->wf->n_steps; s++)
+		free(g->slot[s]);
+	free(g->slot);
+	free(g->ours);
+	free(g->next);
+	free(g->run);
+	free(g->cpus_free);
+	free(g->gpus_free);
+	free(g->active);
+}
+
+static int set_up(struct engine *g, struct weft_err *err)
+{
+	const struct weft_engine *e = g->e;
+	size_t n = e->wf->n_steps;
+
+	g->slot = calloc(n + 1, sizeof(*g->slot));
+	g->ours = calloc(n + 1, sizeof(*g->ours));
+	g->next = calloc(n + 1, sizeof(*g->next));
+	g->active = calloc(n + 1, sizeof(*g->active));
+	g->cpus_free = calloc(e->n_nodes + 1, sizeof(*g->cpus_free));
+	g->gpus_free = calloc(e->n_nodes + 1, sizeof(*g->gpus_free));
+	if (!g->slot || !g->ours || !g->next || !g->active || !g->cpus_free || !g->gpus_free)
+		return weft_err_nomem(err);
+	for (size_t s = 0; s < n; s++) {
+		g->slot[s] = calloc(e->wf->step[s].sweep.count + 1, sizeof(**g->slot));
+		if (!g->slot[s])
+			return weft_err_nomem(err);
+		g->ours[s] = !e->step;
+	}
+	for (size_t i = 0; i < e->n_steps; i++)
+		g->ours[e->step[i]] = true;
+	for (size_t i = 0; i < e->n_nodes; i++) {
+		g->cpus_free[i] = e->node[i].cpus;
+		g->gpus_free[i] = e->node[i].gpus;
+	}
+	return 0;
+}
+
+int weft_engine_run(const struct weft_engine *e, struct weft_err *err)
+{
+	struct engine g = { .e = e };
+	sigset_t set, old;
+	int r = -1;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	if (set_up(&g, err) || read_records(&g, true, err))
+		goto out;
+	settle_others(&g);
+	do {
+		if (start_what_can(&g, err))
+			goto out;
+		if (g.n_running && wait_some(&g, err))
+			goto out;
+		if (!g.n_running && (g.stopping || !all_ended(&g)))
+			break;
+	} while (g.n_running || !all_ended(&g));
+	give_up(&g);
+	if (g.stopping && !g.code)
+		g.code = WEFT_EINTR;
+	r = (int)g.code;
+out:
+	for (size_t k = 0; k < g.n_running; k++) {
+		kill(g.run[k].pid, SIGTERM);
+		waitpid(g.run[k].pid, NULL, 0);
+		free(g.run[k].node);
+	}
+	free_engine(&g);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return r;
+}

@@ -1,0 +1,96 @@
+/* unit.h - one member on its way from inputs to record; private to the room */
+#ifndef WEFT_ENGINE_UNIT_H
+#define WEFT_ENGINE_UNIT_H
+
+#include "engine/engine.h"
+#include "stage/stage.h"
+
+struct unit_input {
+	const struct weft_input *def;
+	char *path;	/* where the program finds it */
+	bool absent;	/* optional, and there is none */
+	/* What it is made of: one source, or one a member for a fan-in. */
+	struct unit_source {
+		char *path;	 /* absolute */
+		char *id;	 /* member id; NULL: not a fan-in */
+		char *params;	 /* JSON; NULL: not a fan-in */
+		bool folder;	 /* the source is a folder of several files */
+	} *source;
+	size_t n_sources;
+	bool fan_in;
+};
+
+struct unit {
+	const struct weft_engine *e;
+	const struct weft_step *step;
+	const struct weft_plan_step *plan;
+	struct weft_arena arena;
+	struct weft_plan_step own_plan;
+	size_t index;
+	struct weft_member member;
+	struct weft_scope scope;
+	char *dir;	   /* of the step or member in the run directory */
+	char *work;	   /* working directory of the program */
+	char *node_root;   /* its folder on the node's disk; NULL: not needed */
+	char *nodes;	   /* host list of its nodes; NULL: this machine */
+	unsigned n_nodes;
+	char *memory_root; /* its folder in the node's memory; NULL: not needed */
+	struct unit_input *input;
+	size_t n_inputs;
+	struct weft_journal *journal;
+	struct weft_record record; /* strings borrowed or in the arena */
+};
+
+int unit_journal(struct unit *u, struct weft_err *err);
+int unit_open(struct unit *u, const struct weft_engine *e, const struct weft_step *step,
+	size_t member, struct weft_err *err);
+void unit_close(struct unit *u);
+/* Names the folders on the node, when any input, or the work, belongs there. */
+int unit_node_roots(struct unit *u, struct weft_err *err);
+bool unit_on_nodes(const struct unit *u); /* has anything on the node's own storage */
+
+/* values.c: inputs.X, outputs.X, steps.* */
+int unit_lookup(void *unit, const struct weft_name *name, struct weft_value *out,
+	struct weft_err *err);
+/* Absolute path of an output while the program runs; for a glob its folder. */
+char *unit_output_path(const struct unit *u, const struct weft_output *out,
+	struct weft_err *err);
+bool output_is_glob(const char *path);
+
+/* inputs.c */
+int inputs_resolve(struct unit *u, struct weft_err *err);
+/* Stages those inputs whose place is (or isn't) the node's own storage. */
+int inputs_stage(struct unit *u, bool on_node, struct weft_err *err);
+int files_place(struct unit *u, struct weft_err *err);
+
+/* outputs.c */
+/* Publishes what is there of each output into a folder; *missing (malloced) names
+ * the first one that isn't and must be. */
+int outputs_publish(struct unit *u, const char *into, struct weft_err *err);
+/* Joins the parts that several nodes published. */
+int outputs_merge(struct unit *u, const char *parts, unsigned n, const char *into,
+	struct weft_err *err);
+/* What was published, into the record; an output that is missing is an error. */
+int outputs_record(struct unit *u, const char *out, struct weft_err *err);
+
+/* env.c */
+int unit_env(struct unit *u, struct weft_env *env, struct weft_err *err);
+
+/* script.c: the launch script of the member, in its folder */
+int script_write(struct unit *u, char **path, struct weft_err *err);
+
+/* launch.c, launch_local.c, launch_srun.c: the words in front of the program */
+int launch_words(const struct unit *u, struct weft_argv *argv, struct weft_err *err);
+int launch_local_words(const struct unit *u, struct weft_argv *argv, struct weft_err *err);
+int launch_srun_words(const struct unit *u, struct weft_argv *argv, struct weft_err *err);
+/* A step of weft's own on every node of the member. */
+int launch_on_nodes(const struct unit *u, const char *verb, struct weft_err *err);
+
+/* member.c: the whole way; its result is written as a record. */
+enum weft_code member_run(const struct weft_engine *e, const struct weft_step *step,
+	size_t member, const char *nodes, unsigned n_nodes);
+/* Records an end without a run: skipped, not run, cancelled. */
+int member_end(const struct weft_engine *e, const struct weft_step *step, size_t member,
+	enum weft_state state, enum weft_code code, const char *reason);
+
+#endif
