@@ -63,7 +63,7 @@ int launch_local_words(const struct unit *u, struct weft_argv *a, struct weft_er
 					 "environment in `setup`", err))
 			return -1;
 		weft_argv_add(a, "torchrun");
-		weft_argv_add(a, "--no-python");
+		weft_argv_add(a, "--no_python");
 		weft_argv_add(a, "--standalone");
 		weft_argv_addf(a, "--nproc_per_node=%u", workers);
 		add_bind(u, a, workers);

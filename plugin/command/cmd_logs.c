@@ -1,0 +1,169 @@
+/* cmd_logs.c - weft logs: what a step printed */
+#include "job.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static int logs(int argc, char **argv);
+
+WEFT_VERB(logs, .name = "logs", .synopsis = "[-f] [--stderr|--stdout] RUN STEP[.MEMBER]",
+	.summary = "Prints what a step wrote to stdout and stderr",
+	.help = "  -f, --follow         go on printing until the step has ended\n"
+		"  --stdout, --stderr   one of the two only\n"
+		"  --path               print the names of the files instead\n\n"
+		"MEMBER is a member's id (see weft status --json) or its number from 0; a sweep\n"
+		"without one means all its members.\n",
+	.order = 13, .run = logs);
+
+struct show {
+	const struct opened *o;
+	bool out, err, follow, path, heads;
+};
+
+static int copy_from(const char *path, off_t *at)
+{
+	weft_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	char buf[65536];
+	ssize_t n;
+
+	if (fd < 0)
+		return 0;
+	while ((n = pread(fd, buf, sizeof(buf), *at)) > 0) {
+		*at += n;
+		if (fwrite(buf, 1, (size_t)n, stdout) != (size_t)n)
+			return -1;
+	}
+	return fflush(stdout) ? -1 : 0;
+}
+
+static bool has_ended(const char *dir)
+{
+	weft_autofree char *done = weft_path_join(dir, "done.json");
+
+	return done && access(done, F_OK) == 0;
+}
+
+static int show_member(const struct show *s, const struct weft_step *step, size_t index)
+{
+	struct weft_err err = { 0 };
+	struct weft_member m;
+	const char *const name[] = { "stdout", "stderr" };
+	const bool want[] = { s->out, s->err };
+	off_t at[2] = { 0, 0 };
+
+	if (weft_sweep_member(s->o->wf, step, index, &m, &err))
+		return cmd_fail(&err);
+	weft_autofree char *dir = weft_run_step_dir(s->o->run, step, &m);
+	weft_member_clear(&m);
+	if (!dir)
+		return WEFT_EUSAGE;
+	for (bool last = !s->follow;;) {
+		for (int i = 0; i < 2; i++) {
+			weft_autofree char *path = weft_path_join(dir, name[i]);
+			struct stat st;
+
+			if (!want[i] || !path)
+				continue;
+			if (s->path) {
+				puts(path);
+				continue;
+			}
+			if (stat(path, &st) || st.st_size <= at[i])
+				continue;
+			if (s->heads && at[i] == 0)
+				printf("==> %s <==\n", path);
+			if (copy_from(path, &at[i]))
+				return WEFT_EUSAGE;
+		}
+		if (last || s->path)
+			return 0;
+		last = has_ended(dir);
+		if (!last)
+			nanosleep(&(struct timespec){ 0, 300000000 }, NULL);
+	}
+}
+
+/* "STEP", "STEP.ID" or "STEP.NUMBER" */
+static int find(const struct opened *o, const char *word, const struct weft_step **step,
+	long *member, struct weft_err *err)
+{
+	const char *dot = strchr(word, '.');
+	weft_autofree char *name = dot ? strndup(word, (size_t)(dot - word)) : strdup(word);
+	int64_t n;
+
+	*member = -1;
+	*step = name ? weft_spec_step(o->wf, name) : NULL;
+	if (!*step) {
+		weft_autofree const char **names = calloc(o->wf->n_steps + 1, sizeof(*names));
+
+		for (size_t i = 0; names && i < o->wf->n_steps; i++)
+			names[i] = o->wf->step[i].name;
+		const char *near = names && name ? weft_nearest(name, names, o->wf->n_steps) : NULL;
+		weft_err_set(err, WEFT_EUSAGE, "%s has no step '%s'", o->run->id, name ? name : "");
+		return near ? weft_err_hint(err, "did you mean %s?", near) : -1;
+	}
+	if (!dot)
+		return 0;
+	for (size_t i = 0; i < (*step)->sweep.count; i++) {
+		struct weft_member m;
+
+		if (weft_sweep_member(o->wf, *step, i, &m, err))
+			return -1;
+		if (weft_streq(m.id, dot + 1))
+			*member = (long)i;
+		weft_member_clear(&m);
+	}
+	if (*member < 0 && weft_parse_int(dot + 1, 0, (int64_t)(*step)->sweep.count - 1, &n))
+		*member = (long)n;
+	if (*member < 0)
+		return weft_err_set(err, WEFT_EUSAGE, "%s has no member '%s'", (*step)->name, dot + 1);
+	return 0;
+}
+
+static int logs(int argc, char **argv)
+{
+	static const struct option options[] = { { "follow", no_argument, NULL, 'f' },
+		{ "stdout", no_argument, NULL, 'o' }, { "stderr", no_argument, NULL, 'e' },
+		{ "path", no_argument, NULL, 'p' }, { NULL, 0, NULL, 0 } };
+	struct show s = { 0 };
+	struct weft_err err = { 0 };
+	const struct weft_step *step;
+	struct opened o;
+	long member;
+	int c, ret = 0;
+
+	cmd_getopt_start();
+	while ((c = cmd_getopt(&verb_logs, argc, argv, "f", options, &ret)) != -1) {
+		if (c == -2)
+			return ret;
+		s.follow |= c == 'f';
+		s.out |= c == 'o';
+		s.err |= c == 'e';
+		s.path |= c == 'p';
+	}
+	if (!s.out && !s.err)
+		s.out = s.err = true;
+	if (optind != argc - 2)
+		return cmd_usage(&verb_logs, "which step of which run?");
+	if ((ret = opened_open(&o, argv[optind], NULL)))
+		goto out;
+	s.o = &o;
+	if (find(&o, argv[optind + 1], &step, &member, &err)) {
+		ret = cmd_fail(&err);
+		goto out;
+	}
+	s.heads = (s.out && s.err) || (member < 0 && step->sweep.count > 1);
+	if (member >= 0) {
+		ret = show_member(&s, step, (size_t)member);
+	} else {
+		for (size_t i = 0; !ret && i < step->sweep.count; i++)
+			ret = show_member(&s, step, i);
+	}
+out:
+	opened_close(&o);
+	return ret;
+}

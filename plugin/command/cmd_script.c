@@ -1,0 +1,109 @@
+/* cmd_script.c - `sbatch heat.yaml`: the workflow file is the batch script */
+#include "job.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int script(int argc, char **argv);
+
+/* Reached through the first line of the file, `#!/usr/bin/env weft`. */
+WEFT_VERB(script, .name = "script", .synopsis = "FILE",
+	.summary = "Runs a workflow file that was given to sbatch or called", .run = script);
+
+/* Slurm runs a copy from its spool folder: the file's own place is the job's
+ * Command. Source: sbatch(1), scontrol(1). */
+static char *original(const char *spooled)
+{
+	const char *job = getenv("SLURM_JOB_ID");
+	char *argv[] = { (char *)"scontrol", (char *)"-o", (char *)"show", (char *)"job",
+		(char *)job, NULL };
+	struct weft_spawn s = WEFT_SPAWN_INIT;
+	weft_autofree char *out = NULL, *said = NULL;
+	int status;
+
+	if (!job)
+		return strdup(spooled);
+	s.argv = argv;
+	if (weft_capture(&s, 60, (size_t)1 << 20, &out, &said, &status, NULL))
+		return NULL;
+	/* " Command=PATH WorkDir=": a path may hold spaces. */
+	char *at = strstr(out, " Command="), *end = at ? strstr(at, " WorkDir=") : NULL;
+	return at && end ? strndup(at + 9, (size_t)(end - at - 9)) : NULL;
+}
+
+static int run_in_job(const char *spooled)
+{
+	struct weft_err err = { 0 };
+	weft_autofree char *file = original(spooled);
+	struct job_args a = { .allocation = true };
+	struct weft_engine e = { .slurm = true };
+	struct weft_run *run = NULL;
+	struct opened o = { 0 };
+	struct job j = { 0 };
+	int status;
+
+	if (!file || access(file, R_OK)) {
+		weft_err_set(&err, WEFT_ESPEC, "can't find the workflow file that this job was "
+			"submitted with%s%s", file ? ": " : "", file ? file : "");
+		weft_err_hint(&err, "it must be readable on the nodes, where it was submitted from");
+		return cmd_fail(&err);
+	}
+	a.file = file;
+	status = job_open(&j, &a);
+	if (status)
+		goto out;
+	if (make_run(&j, &a, run_parent(NULL, j.conf), &run, &err)) {
+		status = cmd_fail(&err);
+		goto out;
+	}
+	printf("weft: run %s in %s\n", run->id, run->dir);
+	if ((status = opened_open(&o, run->dir, NULL)))
+		goto out;
+	/* Where a status looks for this run's job. */
+	struct weft_journal *journal;
+	if (weft_journal_open(run, "submit", &journal, &err) || engine_fill(&e, &o, &err)) {
+		status = cmd_fail(&err);
+		goto out;
+	}
+	for (size_t i = 0; i < o.wf->n_steps; i++) {
+		struct weft_event ev = { .time = weft_now(),
+			.step = (char *)o.wf->step[i].name,
+			.job = (char *)e.job,
+			.text = (char *)"allocation",
+			.state = WEFT_STATE_SUBMITTED };
+
+		weft_journal_add(journal, &ev, NULL);
+	}
+	weft_journal_close(journal);
+	status = weft_engine_run(&e, &err);
+	if (status < 0)
+		status = cmd_fail(&err);
+	struct weft_status *st;
+	if (weft_status_load(o.run, o.wf, NULL, NULL, &st, NULL) == 0) {
+		struct weft_style style = cmd_style(stdout);
+		struct weft_str out = { 0 };
+
+		weft_report_status(o.run, st, &style, &out);
+		cmd_print(&out);
+		weft_status_free(st);
+	}
+out:
+	engine_clear(&e);
+	opened_close(&o);
+	weft_run_free(run);
+	job_close(&j);
+	return status;
+}
+
+static int script(int argc, char **argv)
+{
+	if (argc != 2)
+		return cmd_usage(&verb_script, "one workflow file");
+	if (getenv("SLURM_JOB_ID"))
+		return run_in_job(argv[1]);
+	/* Called as a program, `./heat.yaml`: as `weft run` would. */
+	char *args[] = { (char *)"run", argv[1], NULL };
+	return cmd_verb("run")->run(2, args);
+}

@@ -1,0 +1,117 @@
+/* job.c - from a workflow file to a plan and a run directory */
+#include "job.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int job_open(struct job *j, const struct job_args *a)
+{
+	struct weft_errs errs = { 0 };
+	struct weft_err err = { 0 };
+	struct weft_spec_options opt = { .set = a->w.set,
+		.n_set = a->w.n_set,
+		.overlay = a->w.overlay,
+		.n_overlay = a->w.n_overlay };
+	struct weft_select_options how = { .local = a->local };
+
+	*j = (struct job){ 0 };
+	if (weft_spec_load(a->file, &opt, &j->wf, &errs))
+		return cmd_fail_errs(&errs, a->json);
+	/* What the run directory keeps is what was read: from the path that was. */
+	if (weft_read_file(j->wf->file, (size_t)16 << 20, &j->source, &j->source_len, &err))
+		return cmd_fail(&err);
+	if (weft_conf_load(a->conf, false, &j->conf, &err))
+		return cmd_fail(&err);
+	if (!j->conf->enabled) {
+		weft_err_set(&err, WEFT_ESLURM, "weft is switched off on this site (enabled = no in %s)",
+			j->conf->file);
+		return cmd_fail(&err);
+	}
+	int bad = a->cluster ? weft_cluster_load(a->cluster, &j->cluster, &err)
+		: a->local   ? cmd_local_cluster(&j->cluster, &err)
+		: a->allocation ? allocation_cluster(&j->cluster, &err)
+				: cmd_cluster(NULL, &j->cluster, &err);
+	if (bad)
+		return cmd_fail(&err);
+	if (weft_select_plan(j->wf, j->cluster, j->conf, &how, &j->plan, &errs))
+		return cmd_fail_errs(&errs, a->json);
+	return 0;
+}
+
+void job_close(struct job *j)
+{
+	weft_plan_free(j->plan);
+	weft_cluster_free(j->cluster);
+	weft_conf_free(j->conf);
+	weft_spec_free(j->wf);
+	free(j->source);
+	*j = (struct job){ 0 };
+}
+
+int opened_open(struct opened *o, const char *dir, const char *conf)
+{
+	struct weft_errs errs = { 0 };
+	struct weft_err err = { 0 };
+	weft_autofree char *text = NULL;
+	size_t n;
+
+	*o = (struct opened){ 0 };
+	if (weft_conf_load(conf, false, &o->conf, &err) ||
+		weft_run_open(dir, run_parent(NULL, o->conf), &o->run, &err))
+		return cmd_fail(&err);
+	if (weft_run_workflow(o->run, &o->wf, &errs))
+		return cmd_fail_errs(&errs, false);
+	if (weft_run_plan_text(o->run, &text, &n, &err) ||
+		weft_plan_parse_json(text, n, &o->plan, &err))
+		return cmd_fail(&err);
+	if (o->plan->n_steps != o->wf->n_steps) {
+		weft_err_set(&err, WEFT_ESPEC, "%s: the plan isn't of this workflow", o->run->dir);
+		return cmd_fail(&err);
+	}
+	return 0;
+}
+
+void opened_close(struct opened *o)
+{
+	weft_plan_free(o->plan);
+	weft_spec_free(o->wf);
+	weft_conf_free(o->conf);
+	weft_run_free(o->run);
+	*o = (struct opened){ 0 };
+}
+
+const char *run_parent(const char *given, const struct weft_conf *conf)
+{
+	const char *env = getenv("WEFT_RUNS");
+
+	if (given)
+		return given;
+	if (env && *env)
+		return env;
+	return conf->run_dir ? conf->run_dir : "weft-runs";
+}
+
+int make_run(const struct job *j, const struct job_args *a, const char *parent,
+	struct weft_run **run, struct weft_err *err)
+{
+	weft_autostr struct weft_str plan = { 0 };
+
+	*run = NULL;
+	if (weft_plan_print_json(j->plan, &plan) || plan.failed)
+		return weft_err_nomem(err);
+	struct weft_run_new def = { .parent = parent,
+		.name = j->wf->name,
+		.file = j->wf->file,
+		.dir = j->wf->dir,
+		.source = j->source,
+		.source_len = j->source_len,
+		.set = a->w.set,
+		.n_set = a->w.n_set,
+		.overlay = a->w.overlay,
+		.n_overlay = a->w.n_overlay,
+		.local = a->local,
+		.n_steps = j->wf->n_steps,
+		.plan_json = plan.s };
+	return weft_run_create(&def, run, err);
+}

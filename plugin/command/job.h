@@ -1,0 +1,77 @@
+/* job.h - what run, submit, engine, status and their kin share; private to command */
+#ifndef WEFT_COMMAND_JOB_H
+#define WEFT_COMMAND_JOB_H
+
+#include "command.h"
+
+#include "engine/engine.h"
+
+/* A workflow, read and planned. */
+struct job {
+	struct weft_workflow *wf;
+	struct weft_conf *conf;
+	struct weft_cluster *cluster;
+	struct weft_plan *plan;
+	char *source; /* the file's text */
+	size_t source_len;
+};
+struct job_args {
+	const char *file, *conf, *cluster;
+	struct cmd_workflow_args w;
+	bool local;	 /* plan for this machine */
+	bool allocation; /* plan for the Slurm job that we are in */
+	bool json;	 /* errors as JSON */
+};
+/* Reads, checks and plans; prints what is wrong. 0, or the exit status. */
+int job_open(struct job *j, const struct job_args *a);
+void job_close(struct job *j);
+
+/* A run that exists, opened for its engine, status and the like. */
+struct opened {
+	struct weft_run *run;
+	struct weft_workflow *wf;
+	struct weft_conf *conf;
+	struct weft_plan *plan;
+};
+int opened_open(struct opened *o, const char *dir, const char *conf);
+void opened_close(struct opened *o);
+
+/* The default parent of run directories: --run-dir, weft.conf, "weft-runs". */
+const char *run_parent(const char *given, const struct weft_conf *conf);
+/* Makes the run directory of a planned workflow. */
+int make_run(const struct job *j, const struct job_args *a, const char *parent,
+	struct weft_run **run, struct weft_err *err);
+
+/* engine.c: what an engine needs besides the run; strings stay with *e. */
+int engine_fill(struct weft_engine *e, const struct opened *o, struct weft_err *err);
+void engine_clear(struct weft_engine *e);
+/* The allocation that we are in, as a cluster. */
+int allocation_cluster(struct weft_cluster **c, struct weft_err *err);
+
+/* submit.c: one sbatch a group; on error nothing stays queued. */
+int submit_run(const struct job *j, const struct weft_run *run, struct weft_err *err);
+/* Is the run directory to be seen on the nodes? */
+int check_shared(const struct job *j, const struct weft_run *run, struct weft_err *err);
+
+/* jobs.c: the jobs of a run, and which of them Slurm still knows as alive. */
+struct run_jobs {
+	uint32_t *id;
+	size_t n;
+};
+int run_jobs_read(const struct weft_run *run, struct run_jobs *jobs, struct weft_err *err);
+void run_jobs_free(struct run_jobs *jobs);
+struct live_jobs;
+int live_jobs_load(struct live_jobs **l, struct weft_err *err);
+bool live_jobs_has(void *live, const char *job);
+bool live_jobs_has_id(const struct live_jobs *l, uint32_t id);
+void live_jobs_free(struct live_jobs *l);
+
+/* status.c: state of a run, with Slurm's word where it has jobs. */
+int status_of(const struct opened *o, bool ask_slurm, struct weft_status **st,
+	struct weft_err *err);
+
+/* follow.c: progress until the run has ended; the exit status of `weft run`. A local
+ * run passes the engine's process, whose end is the end. */
+int follow(const struct opened *o, pid_t engine, bool quiet, bool json);
+
+#endif

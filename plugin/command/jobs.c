@@ -1,0 +1,138 @@
+/* jobs.c - the Slurm jobs of a run */
+#include "job.h"
+
+#include "slurm/slurm.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int run_jobs_read(const struct weft_run *run, struct run_jobs *jobs, struct weft_err *err)
+{
+	struct weft_reader *r = NULL;
+	struct weft_event *e = NULL;
+	size_t n = 0, cap = 0;
+	int ret = -1;
+
+	*jobs = (struct run_jobs){ 0 };
+	if (weft_reader_open(run, &r, err) || weft_reader_poll(r, &e, &n, err))
+		goto out;
+	for (size_t i = 0; i < n; i++) {
+		int64_t id;
+
+		if (e[i].state != WEFT_STATE_SUBMITTED ||
+			!weft_parse_int(e[i].job, 1, UINT32_MAX, &id))
+			continue;
+		if (jobs->n && jobs->id[jobs->n - 1] == (uint32_t)id)
+			continue;
+		if (weft_grow(jobs->id, jobs->n, cap)) {
+			weft_err_nomem(err);
+			goto out;
+		}
+		jobs->id[jobs->n++] = (uint32_t)id;
+	}
+	ret = 0;
+out:
+	weft_events_free(e, n);
+	weft_reader_free(r);
+	if (ret)
+		run_jobs_free(jobs);
+	return ret;
+}
+
+void run_jobs_free(struct run_jobs *jobs)
+{
+	free(jobs->id);
+	*jobs = (struct run_jobs){ 0 };
+}
+
+struct live_jobs {
+	struct weft_job *job;
+	size_t n;
+};
+
+int live_jobs_load(struct live_jobs **l, struct weft_err *err)
+{
+	*l = calloc(1, sizeof(**l));
+	if (!*l)
+		return weft_err_nomem(err);
+	if (weft_slurm_jobs(&(*l)->job, &(*l)->n, err) == 0)
+		return 0;
+	free(*l);
+	*l = NULL;
+	return -1;
+}
+
+void live_jobs_free(struct live_jobs *l)
+{
+	if (!l)
+		return;
+	weft_slurm_jobs_free(l->job, l->n);
+	free(l);
+}
+
+static bool alive(const struct weft_job *j)
+{
+	return j->state == WEFT_JOB_PENDING || j->state == WEFT_JOB_RUNNING;
+}
+
+/* "3-9,12", with a "%limit" perhaps */
+static bool in_tasks(const char *tasks, uint32_t task)
+{
+	for (const char *p = tasks; *p >= '0' && *p <= '9';) {
+		char *end;
+		unsigned long first = strtoul(p, &end, 10), last = first, step = 1;
+
+		if (*end == '-')
+			last = strtoul(end + 1, &end, 10);
+		if (*end == ':')
+			step = strtoul(end + 1, &end, 10);
+		if (task >= first && task <= last && (!step || (task - first) % step == 0))
+			return true;
+		p = *end == ',' ? end + 1 : end;
+	}
+	return false;
+}
+
+bool live_jobs_has(void *live, const char *job)
+{
+	const struct live_jobs *l = live;
+	char *end;
+	unsigned long id = strtoul(job, &end, 10);
+	bool has_task = *end == '_';
+	unsigned long task = has_task ? strtoul(end + 1, NULL, 10) : 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct weft_job *j = &l->job[i];
+
+		if (j->id != id || !alive(j))
+			continue;
+		/* Slurm shortens a long list of pending tasks to "...": then all of
+		 * them count as alive. */
+		if (!has_task || j->task == task || (j->tasks && (in_tasks(j->tasks, (uint32_t)task) ||
+								strstr(j->tasks, "..."))))
+			return true;
+	}
+	return false;
+}
+
+bool live_jobs_has_id(const struct live_jobs *l, uint32_t id)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->job[i].id == id && alive(&l->job[i]))
+			return true;
+	return false;
+}
+
+int status_of(const struct opened *o, bool ask_slurm, struct weft_status **st,
+	struct weft_err *err)
+{
+	struct live_jobs *live = NULL;
+
+	*st = NULL;
+	/* First Slurm, then the records: what ended in between has written one. */
+	if (ask_slurm && !o->run->local && live_jobs_load(&live, err))
+		return -1;
+	int r = weft_status_load(o->run, o->wf, live ? live_jobs_has : NULL, live, st, err);
+	live_jobs_free(live);
+	return r;
+}

@@ -1,0 +1,236 @@
+/* submit.c - one sbatch a group, in dependency order; all or nothing */
+#include "job.h"
+
+#include "slurm/slurm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void add_pairs(const struct weft_pairs *pairs, struct weft_argv *a)
+{
+	for (size_t i = 0; i < pairs->n; i++) {
+		const struct weft_pair *p = &pairs->v[i];
+
+		if (p->value.s && *p->value.s)
+			weft_argv_addf(a, "--%s=%s", p->name, p->value.s);
+		else
+			weft_argv_addf(a, "--%s", p->name);
+	}
+}
+
+static void add_dependency(const struct weft_plan_group *g, const uint32_t *job,
+	struct weft_argv *a)
+{
+	weft_autostr struct weft_str dep = { 0 };
+	bool corresponding = false;
+
+	for (size_t i = 0; i < g->n_needs; i++) {
+		weft_str_printf(&dep, "%s%s:%u", i ? "," : "",
+			g->need[i].corresponding ? "aftercorr" : "afterany", job[g->need[i].group]);
+		corresponding |= g->need[i].corresponding;
+	}
+	if (!dep.len)
+		return;
+	weft_argv_addf(a, "--dependency=%s", dep.s);
+	/* afterany can't become invalid; a task whose counterpart failed never could
+	 * have run, and must not wait for ever. */
+	if (corresponding)
+		weft_argv_add(a, "--kill-on-invalid-dep=yes");
+}
+
+static int submit_group(const struct job *j, const struct weft_run *run, size_t index,
+	uint32_t *job, const char *weft, struct weft_err *err)
+{
+	const struct weft_plan_group *g = &j->plan->group[index];
+	const struct weft_step *first = &j->wf->step[g->step[0]];
+	weft_autoargv struct weft_argv a = { 0 };
+	weft_autostr struct weft_str script = { 0 };
+
+	if (weft_plan_sbatch_args(g, &a))
+		return weft_err_nomem(err);
+	weft_argv_addf(&a, "--job-name=%s.%s", run->name, g->name);
+	weft_argv_addf(&a, "--comment=weft %s", run->id);
+	weft_argv_addf(&a, "--output=%s/jobs/%s", run->dir,
+		g->tasks ? "%x-%A_%a.out" : "%x-%j.out");
+	weft_argv_add(&a, "--open-mode=append");
+	weft_argv_add(&a, "--no-requeue");
+	weft_argv_addf(&a, "--chdir=%s", run->workdir);
+	if (j->wf->mail.s)
+		weft_argv_addf(&a, "--mail-user=%s", j->wf->mail.s);
+	add_dependency(g, job, &a);
+	add_pairs(&j->wf->slurm, &a);
+	add_pairs(&first->slurm, &a);
+	if (a.failed)
+		return weft_err_nomem(err);
+	/* Absolute paths: nodes may have another PATH, or none of ours. */
+	weft_str_add(&script, "#!/bin/sh\n# a group of weft's: see weft status ");
+	weft_str_add_shell_word(&script, run->dir);
+	weft_str_add(&script, "\nexec ");
+	weft_str_add_shell_word(&script, weft);
+	weft_str_printf(&script, " engine --group=%zu ", index);
+	weft_str_add_shell_word(&script, run->dir);
+	weft_str_add(&script, "\n");
+	if (script.failed)
+		return weft_err_nomem(err);
+	if (weft_slurm_submit(a.v, script.s, &job[index], err)) {
+		weft_err_prefix(err, "step %s", g->name);
+		return weft_err_at(err, j->wf->file, first->pos, NULL);
+	}
+	return 0;
+}
+
+static int note(struct weft_journal *journal, const struct weft_plan_group *g,
+	const struct weft_plan *plan, uint32_t job, struct weft_err *err)
+{
+	char id[16];
+
+	snprintf(id, sizeof(id), "%u", job);
+	for (size_t i = 0; i < g->n_steps; i++) {
+		struct weft_event e = { .time = weft_now(),
+			.step = (char *)plan->step[g->step[i]].name,
+			.job = id,
+			.state = WEFT_STATE_SUBMITTED };
+
+		if (weft_journal_add(journal, &e, err))
+			return -1;
+	}
+	return 0;
+}
+
+/* The path of weft on the nodes: the site's, else this very program. */
+static char *command_on_nodes(const struct weft_conf *conf)
+{
+	return conf->command ? strdup(conf->command) : weft_self_path();
+}
+
+int submit_run(const struct job *j, const struct weft_run *run, struct weft_err *err)
+{
+	weft_autofree uint32_t *job = calloc(j->plan->n_groups + 1, sizeof(*job));
+	weft_autofree char *weft = command_on_nodes(j->conf);
+	weft_autofree char *logs = weft_path_join(run->dir, "jobs");
+	struct weft_journal *journal = NULL;
+	size_t n = 0;
+
+	if (!job || !weft || !logs)
+		return weft_err_nomem(err);
+	if (weft_mkdirs(logs, 0777, err) || weft_journal_open(run, "submit", &journal, err))
+		return -1;
+	for (; n < j->plan->n_groups; n++) {
+		if (submit_group(j, run, n, job, weft, err))
+			break;
+		if (note(journal, &j->plan->group[n], j->plan, job[n], err)) {
+			n++;
+			break;
+		}
+	}
+	weft_journal_close(journal);
+	if (n == j->plan->n_groups && !(err && err->code))
+		return 0;
+	/* Half a workflow in the queue is worse than none. */
+	weft_autoerr struct weft_err why = { 0 };
+	if (n && weft_slurm_cancel(job, n, &why))
+		weft_log(WEFT_WARN, "cancelling what was submitted: %s", why.text);
+	weft_run_stop(run, "the run could not be submitted", NULL);
+	return -1;
+}
+
+/* File systems that nodes share by their nature. Source: statfs(2), linux/magic.h and
+ * the file systems' own headers (Lustre, GPFS, BeeGFS). */
+static bool is_network(const char *dir)
+{
+	static const unsigned long magic[] = { 0x6969 /* NFS */, 0x0bd00bd0 /* Lustre */,
+		0x47504653 /* GPFS */, 0x19830326 /* BeeGFS */, 0x00c36400 /* Ceph */,
+		0xaad7aaea /* PanFS */, 0xff534d42 /* CIFS */, 0x013661 /* GFS2 */,
+		0x7461636f /* OCFS2 */, 0x73757245 /* Coda */, 0x5346414f /* AFS */ };
+	struct statfs s;
+
+	if (statfs(dir, &s))
+		return false;
+	for (size_t i = 0; i < WEFT_COUNT(magic); i++)
+		if ((unsigned long)s.f_type == magic[i])
+			return true;
+	return false;
+}
+
+#define PROBE_SECONDS 15
+
+/* 0: seen; 1: no node was free to ask; -1: not to be seen. */
+static int probe(const char *partition, const struct weft_run *run, struct weft_err *err)
+{
+	weft_autoargv struct weft_argv a = { 0 };
+	weft_autofree char *out = NULL, *said = NULL;
+	struct weft_spawn s = WEFT_SPAWN_INIT;
+	struct weft_env env = { 0 };
+	extern char **environ;
+	int status = 0, r = -1;
+
+	weft_argv_add(&a, "srun");
+	weft_argv_addf(&a, "--partition=%s", partition);
+	weft_argv_addf(&a, "--immediate=%d", PROBE_SECONDS);
+	weft_argv_add(&a, "--nodes=1");
+	weft_argv_add(&a, "--ntasks=1");
+	weft_argv_add(&a, "--time=1");
+	weft_argv_add(&a, "--quiet");
+	weft_argv_add(&a, "--mpi=none");
+	weft_argv_add(&a, "--input=none");
+	weft_argv_add(&a, "--chdir=/");
+	weft_argv_add(&a, "--job-name=weft-probe");
+	weft_argv_add(&a, "/bin/sh");
+	weft_argv_add(&a, "-c");
+	weft_argv_add(&a, "if [ -r \"$0/run.json\" ]; then echo seen; else echo \"unseen $(hostname)\"; fi");
+	weft_argv_add(&a, run->dir);
+	if (a.failed || weft_env_copy(&env, environ)) {
+		weft_err_nomem(err);
+		goto out;
+	}
+	weft_slurm_scrub(&env);
+	s.argv = a.v;
+	s.envp = env.vars.v;
+	if (weft_capture(&s, PROBE_SECONDS + 15, 65536, &out, &said, &status, err)) {
+		if (errno == ETIMEDOUT)
+			r = 1;
+		goto out;
+	}
+	if (weft_starts_with(out, "seen")) {
+		r = 0;
+	} else if (weft_starts_with(out, "unseen ")) {
+		out[strcspn(out, "\n")] = '\0';
+		weft_err_set(err, WEFT_ESLURM, "the run directory %s isn't to be seen on node %s",
+			run->dir, out + 7);
+		weft_err_hint(err, "run from a folder on a file system that the nodes share, or "
+				   "name one with --run-dir");
+	} else {
+		r = 1;
+	}
+out:
+	weft_env_free(&env);
+	return r;
+}
+
+int check_shared(const struct job *j, const struct weft_run *run, struct weft_err *err)
+{
+	if (is_network(run->dir))
+		return 0;
+	for (size_t i = 0; i < j->plan->n_groups; i++) {
+		const char *partition = j->plan->group[i].shape.partition;
+		bool asked = false;
+
+		for (size_t k = 0; k < i; k++)
+			asked |= weft_streq(j->plan->group[k].shape.partition, partition);
+		if (asked)
+			continue;
+		int r = probe(partition, run, err);
+		if (r < 0)
+			return -1;
+		if (r > 0) {
+			weft_err_clear(err);
+			weft_log(WEFT_WARN, "no node of partition %s was free within %d s to see "
+				"whether %s is shared; going on", partition, PROBE_SECONDS, run->dir);
+		}
+	}
+	return 0;
+}
