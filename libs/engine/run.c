@@ -445,15 +445,6 @@ static int wait_some(struct engine *g, struct weft_err *err)
 	return 0;
 }
 
-static bool all_ended(const struct engine *g)
-{
-	for (size_t s = 0; s < g->e->wf->n_steps; s++)
-		for (size_t i = g->next[s]; i < g->e->wf->step[s].sweep.count; i++)
-			if (mine(g, (unsigned)s, i) && !weft_state_ended(g->slot[s][i].state))
-				return false;
-	return true;
-}
-
 static void free_engine(struct engine *g)
 {
 	for (size_t s = 0; g->slot && s < g->e->wf->n_steps; s++)
@@ -510,14 +501,14 @@ int weft_engine_run(const struct weft_engine *e, struct weft_err *err)
 	if (set_up(&g, err) || read_records(&g, true, err))
 		goto out;
 	settle_others(&g);
-	do {
+	for (;;) {
 		if (start_what_can(&g, err))
 			goto out;
-		if (g.n_running && wait_some(&g, err))
-			goto out;
-		if (!g.n_running && (g.stopping || !all_ended(&g)))
+		if (!g.n_running)
 			break;
-	} while (g.n_running || !all_ended(&g));
+		if (wait_some(&g, err))
+			goto out;
+	}
 	give_up(&g);
 	if (g.stopping && !g.code)
 		g.code = WEFT_EINTR;
