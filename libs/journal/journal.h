@@ -158,6 +158,7 @@ void weft_reader_free(struct weft_reader *r);
 
 struct weft_status_member {
 	enum weft_state state;
+	char id[WEFT_MEMBER_ID]; /* "" without a sweep */
 	double queued, started, ended;
 	uint64_t staged;
 	char *hosts, *reason, *job, *log; /* log: the file to look at; NULL none */
@@ -170,6 +171,7 @@ struct weft_status_step {
 	size_t count[WEFT_STATE_LOST + 1], members;
 	struct weft_status_member *member; /* in member order */
 	bool optional;
+	char **metric; /* of weft_status.metric: last value, or "MIN to MAX"; NULL none */
 };
 struct weft_status {
 	struct weft_status_step *step; /* in file order */
@@ -177,6 +179,8 @@ struct weft_status {
 	bool finished; /* every member has an end state */
 	enum weft_code code; /* what `weft run` exits with once finished */
 	char *stopped;	     /* reason; NULL */
+	const char *const *metric; /* names that were asked for, borrowed */
+	size_t n_metrics;
 };
 
 /* What stands between a member and its start. */
@@ -204,5 +208,8 @@ int weft_status_load(const struct weft_run *run, const struct weft_workflow *wf,
 	bool (*job_alive)(void *ctx, const char *job), void *ctx,
 	struct weft_status **st, struct weft_err *err);
 void weft_status_free(struct weft_status *st);
+/* Adds the last values of metrics; names stay borrowed. */
+int weft_status_metrics(const struct weft_run *run, const struct weft_workflow *wf,
+	const char *const *name, size_t n, struct weft_status *st, struct weft_err *err);
 
 #endif

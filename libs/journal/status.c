@@ -29,6 +29,9 @@ void weft_status_free(struct weft_status *st)
 		for (size_t k = 0; st->step[i].member && k < st->step[i].members; k++)
 			clear_member(&st->step[i].member[k]);
 		free(st->step[i].member);
+		for (size_t k = 0; st->step[i].metric && k < st->n_metrics; k++)
+			free(st->step[i].metric[k]);
+		free(st->step[i].metric);
 	}
 	free(st->step);
 	free(st->stopped);
@@ -125,6 +128,8 @@ static int read_record(struct load *l, size_t step, size_t member, struct weft_e
 	if (weft_sweep_member(l->wf, s, member, &m, err))
 		return -1;
 	weft_autofree char *dir = weft_run_step_dir(l->run, s, &m);
+	if (s->sweep.kind != WEFT_SWEEP_NONE)
+		memcpy(l->st->step[step].member[member].id, m.id, sizeof(m.id));
 	weft_member_clear(&m);
 	if (!dir)
 		return weft_err_nomem(err);

@@ -7,6 +7,7 @@
 
 #define COLUMNS 7
 #define HOSTS_SHOWN 3  /* of a step whose members ran on many */
+#define METRICS_SHOWN 8
 #define FAILED_SHOWN 5 /* members of a step whose reason is told */
 
 static const char *const head[COLUMNS] = { "step", "state", "members", "where", "wait",
@@ -72,13 +73,13 @@ static const char *hosts(struct weft_arena *a, const struct weft_status_step *s)
 }
 
 static int add_step(struct weft_table *t, struct weft_arena *a,
-	const struct weft_status_step *s)
+	const struct weft_status *st, const struct weft_status_step *s)
 {
 	struct sums sums = { 0 };
 	char size[WEFT_UNIT_MAX];
 
 	sum_up(s, &sums);
-	const char *cell[COLUMNS] = {
+	const char *cell[COLUMNS + METRICS_SHOWN] = {
 		s->name,
 		weft_state_name(s->state),
 		weft_arena_printf(a, "%zu/%zu", s->count[WEFT_STATE_DONE], s->members),
@@ -92,6 +93,8 @@ static int add_step(struct weft_table *t, struct weft_arena *a,
 	for (size_t i = 0; i < COLUMNS; i++)
 		if (!cell[i])
 			return -1;
+	for (size_t i = 0; i < METRICS_SHOWN && i < st->n_metrics; i++)
+		cell[COLUMNS + i] = s->metric[i] ? s->metric[i] : "-";
 	return weft_table_row(t, cell);
 }
 
@@ -166,15 +169,23 @@ static void print_end(const struct weft_run *run, const struct weft_status *st,
 void weft_report_status(const struct weft_run *run, const struct weft_status *st,
 	const struct weft_style *s, struct weft_str *out)
 {
-	struct weft_table *t = weft_table_new(COLUMNS, head);
+	size_t metrics = st->n_metrics < METRICS_SHOWN ? st->n_metrics : METRICS_SHOWN;
+	const char *heads[COLUMNS + METRICS_SHOWN];
 	struct weft_arena a = { 0 };
+
+	memcpy(heads, head, sizeof(head));
+	for (size_t i = 0; i < metrics; i++)
+		heads[COLUMNS + i] = st->metric[i];
+	struct weft_table *t = weft_table_new(COLUMNS + metrics, heads);
 
 	weft_table_right(t, 2);
 	weft_table_right(t, 4);
 	weft_table_right(t, 5);
 	weft_table_right(t, 6);
+	for (size_t i = 0; i < metrics; i++)
+		weft_table_right(t, COLUMNS + i);
 	for (size_t i = 0; i < st->n_steps; i++)
-		if (add_step(t, &a, &st->step[i]) < 0)
+		if (add_step(t, &a, st, &st->step[i]) < 0)
 			out->failed = true;
 	weft_table_print(t, s, out);
 	weft_table_free(t);
@@ -193,8 +204,8 @@ static json_t *time_or_null(double t)
 
 static json_t *member_json(const struct weft_status_member *m, size_t index)
 {
-	return json_pack("{s:I,s:s,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:i,s:i}", "index",
-		(json_int_t)index, "state", weft_state_name(m->state), "queued",
+	return json_pack("{s:I,s:o,s:s,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:i,s:i}", "index",
+		(json_int_t)index, "id", *m->id ? paint_json(m->id) : json_null(), "state", weft_state_name(m->state), "queued",
 		time_or_null(m->queued), "started", time_or_null(m->started), "ended",
 		time_or_null(m->ended), "staged", (json_int_t)m->staged, "hosts",
 		paint_json(m->hosts), "job", paint_json(m->job), "reason",

@@ -12,6 +12,7 @@ static int status(int argc, char **argv);
 WEFT_VERB(status, .name = "status", .synopsis = "[--json] [--follow] [RUN]",
 	.summary = "Tells how a run stands: what failed, why, and where its log is",
 	.help = "  --json               as JSON\n"
+		"  --metric NAME        add a column: its last value in a step's metrics\n"
 		"  -f, --follow         until it has ended, as weft run does\n"
 		"  --offline            don't ask Slurm: records and journal only\n\n"
 		"RUN is a run directory, or the name of a workflow for its latest run below\n"
@@ -22,8 +23,10 @@ static int status(int argc, char **argv)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
 		{ "follow", no_argument, NULL, 'f' }, { "offline", no_argument, NULL, 'o' },
-		{ NULL, 0, NULL, 0 } };
+		{ "metric", required_argument, NULL, 'm' }, { NULL, 0, NULL, 0 } };
 	bool json = false, watch = false, offline = false;
+	const char *metric[8];
+	size_t n_metrics = 0;
 	struct weft_err err = { 0 };
 	struct weft_status *st = NULL;
 	struct opened o;
@@ -43,6 +46,12 @@ static int status(int argc, char **argv)
 		case 'o':
 			offline = true;
 			break;
+		case 'm':
+			if (n_metrics == WEFT_COUNT(metric))
+				return cmd_usage(&verb_status, "at most %zu --metric options",
+					WEFT_COUNT(metric));
+			metric[n_metrics++] = optarg;
+			break;
 		}
 	}
 	if (optind != argc - 1)
@@ -61,6 +70,10 @@ static int status(int argc, char **argv)
 			ret = cmd_fail(&err);
 			goto out;
 		}
+	}
+	if (n_metrics && weft_status_metrics(o.run, o.wf, metric, n_metrics, st, &err)) {
+		ret = cmd_fail(&err);
+		goto out;
 	}
 	struct weft_str out = { 0 };
 	struct weft_style style = cmd_style(stdout);
