@@ -56,8 +56,9 @@ int launch_on_nodes(const struct unit *u, const char *verb, struct weft_err *err
 		return -1;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
-	/* The first line is the reason; what follows is srun's echo of it. */
-	said[strcspn(said, "\n")] = '\0';
-	const char *text = strncmp(said, "weft: ", 6) ? said : said + 6;
+	/* Our own line is the reason; around it stands what srun says of it. */
+	char *text = weft_starts_with(said, "weft: ") ? said : strstr(said, "\nweft: ");
+	text = text ? text + strcspn(text, "w") + 6 : said;
+	text[strcspn(text, "\n")] = '\0';
 	return weft_err_set(err, WEFT_ESTAGE, "%s", *text ? text : "staging on the node failed");
 }

@@ -243,7 +243,9 @@ static void judge(struct unit *u, const struct end *end)
 	/* A shell and srun say 128 + N when their program died of signal N. */
 	if (r->exit_status > 128 && r->exit_status < 128 + 65)
 		r->signal = r->exit_status - 128;
-	if (end->over_time || (end->cancelled && at_limit(u))) {
+	/* At its limit Slurm ends the step itself, perhaps before it tells us. */
+	bool stopped = end->cancelled || r->signal == SIGTERM || r->signal == SIGKILL;
+	if (end->over_time || (stopped && at_limit(u))) {
 		r->reason = weft_arena_printf(&u->arena, "ran into its time limit of %s",
 			weft_format_duration(limit, u->plan->time));
 	} else if (end->cancelled) {
@@ -333,7 +335,7 @@ static int run(struct unit *u, struct weft_err *err)
 	u->record.started = weft_now();
 	if (start(u, &pid, err))
 		return -1;
-	journal(u, WEFT_STATE_RUNNING, "");
+	journal(u, WEFT_STATE_RUNNING, u->record.hosts);
 	/* In a job of its own Slurm keeps the time; here we do. */
 	double deadline = !u->e->slurm && u->plan->time ? weft_monotonic() + (double)u->plan->time
 							: 0;

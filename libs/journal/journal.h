@@ -132,7 +132,7 @@ struct weft_event {
 	char *step, *member; /* "" of the run */
 	char *job;	     /* "" unknown */
 	enum weft_state state;
-	char *text;	     /* detail in one line; "" */
+	char *text;	     /* detail in one line: of RUNNING its hosts; "" */
 	double done, total;  /* progress 0..total; total 0: none */
 };
 struct weft_journal; /* a writer */

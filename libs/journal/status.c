@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct load {
@@ -78,19 +79,16 @@ static int set_text(char **slot, const char *s)
 /* The file to look at: stderr if something was said there, else stdout. */
 static char *log_file(const char *dir)
 {
-	char *path = weft_path_join(dir, "stderr");
+	static const char *const name[] = { "stderr", "stdout" };
 
-	if (path && access(path, F_OK) == 0) {
-		weft_autofree char *text = NULL;
+	for (size_t i = 0; i < WEFT_COUNT(name); i++) {
+		char *path = weft_path_join(dir, name[i]);
+		struct stat st;
 
-		if (weft_read_file(path, (size_t)1 << 30, &text, NULL, NULL) || *text)
+		if (path && stat(path, &st) == 0 && st.st_size > 0)
 			return path;
+		free(path);
 	}
-	free(path);
-	path = weft_path_join(dir, "stdout");
-	if (path && access(path, F_OK) == 0)
-		return path;
-	free(path);
 	return NULL;
 }
 
@@ -175,8 +173,10 @@ static void one_event(struct weft_status_member *m, const struct weft_event *e,
 		return;
 	if (e->state == WEFT_STATE_SUBMITTED && !m->queued)
 		m->queued = e->time;
-	if (e->state == WEFT_STATE_RUNNING && !m->started)
+	if (e->state == WEFT_STATE_RUNNING && !m->started) {
 		m->started = e->time;
+		set_text(&m->hosts, e->text);
+	}
 	/* Ends count from records only. */
 	if (!weft_state_ended(e->state) && e->state > m->state)
 		m->state = e->state;
