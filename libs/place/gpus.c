@@ -16,6 +16,7 @@ struct group {
 	unsigned *gpu;
 	size_t n, used, tasks;
 	unsigned cores; /* near it */
+	unsigned package;
 };
 struct groups {
 	struct group *v;
@@ -59,6 +60,7 @@ static int make_groups(const struct job *j, const unsigned *gpus, size_t n_gpus,
 			struct group *v = &g->v[g->n++];
 			v->near = &j->near[gpus[i] * j->shape.words];
 			v->gpu = &g->gpu[g->n_gpus];
+			v->package = j->shape.m->gpu[gpus[i]].package;
 			for (size_t k = i; k < n_gpus; k++)
 				if (!done[k] && !j->gpu_load[gpus[k]] &&
 					same_near(j, gpus[i], gpus[k])) {
@@ -74,6 +76,32 @@ static int make_groups(const struct job *j, const unsigned *gpus, size_t n_gpus,
 	return 0;
 }
 
+static size_t tasks_at(const struct groups *g, unsigned package)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->n; i++)
+		n += g->v[i].package == package ? g->v[i].tasks : 0;
+	return n;
+}
+
+/* Fewest tasks a core, then a GPU, then in the package. */
+static bool better(const struct groups *g, const struct group *a, const struct group *b)
+{
+	uint64_t x = (uint64_t)(a->tasks + 1) * b->cores;
+	uint64_t y = (uint64_t)(b->tasks + 1) * a->cores;
+
+	if (x == y) {
+		x = (a->tasks + 1) * b->n;
+		y = (b->tasks + 1) * a->n;
+	}
+	if (x == y) {
+		x = tasks_at(g, a->package);
+		y = tasks_at(g, b->package);
+	}
+	return x < y;
+}
+
 /* The group that one more task (of k GPUs) suits best, or NULL. */
 static struct group *best_group(struct groups *g, size_t k, bool compact)
 {
@@ -83,13 +111,7 @@ static struct group *best_group(struct groups *g, size_t k, bool compact)
 		struct group *v = &g->v[i];
 		if (v->n - v->used < k)
 			continue;
-		if (best && compact)
-			break;
-		/* Fewest tasks a core, then fewest a GPU. */
-		uint64_t a = best ? (uint64_t)(v->tasks + 1) * best->cores : 0;
-		uint64_t b = best ? (uint64_t)(best->tasks + 1) * v->cores : 1;
-		if (a < b || (a == b && best && (v->tasks + 1) * best->n <
-							(best->tasks + 1) * v->n))
+		if (!best || (!compact && better(g, v, best)))
 			best = v;
 	}
 	return best;
@@ -169,6 +191,8 @@ static int refuse(const struct job *j, size_t step, double each, size_t have,
 {
 	unsigned n = j->step[step].ntasks;
 
+	if (!have)
+		return weft_err_set(err, WEFT_EPLACE, "no GPU of this node is usable here");
 	weft_err_set(err, WEFT_EPLACE,
 		"%u task%s with %g GPU%s each: only %zu GPU%s usable on this node", n,
 		n == 1 ? "" : "s", each, each > 1 ? "s" : "", have,

@@ -364,7 +364,7 @@ static bool refusal_is_right(const struct trial *x, const char *why)
 		all += x->step[i].spare_cores > 0;
 		gpus += g < 1 ? ceil(x->step[i].ntasks * g) : x->step[i].ntasks * g;
 	}
-	if (strstr(why, "usable on this node"))
+	if (strstr(why, "usable on this node") || strstr(why, "no GPU"))
 		return gpus > (double)x->m->n_gpus;
 	if (strstr(why, "spare_cores"))
 		return all > 0;

@@ -1,0 +1,47 @@
+/* bind_command - what the files of `weft bind` share. */
+#ifndef WEFT_COMMAND_BIND_COMMAND_H
+#define WEFT_COMMAND_BIND_COMMAND_H
+
+#include "bind/bind.h"
+#include "command.h"
+
+#define BIND_MAX_STEPS 16
+
+struct bind_step {
+	char name[64], beside[64];
+	struct weft_place_step place;
+};
+struct bind_request {
+	struct bind_step step[BIND_MAX_STEPS];
+	size_t n_steps;
+	bool described; /* options say what to place: a ticket is not asked */
+	const char *topology;
+	struct weft_cpuset allowed;
+	bool has_allowed;
+	int64_t task; /* -1: as the launcher says */
+	bool strict, report;
+	const char *report_file; /* NULL: stderr */
+	const char *format;
+};
+
+/* One field of a step: "ntasks", "4".  Errors: WEFT_EUSAGE. */
+int bind_set(struct bind_step *s, const char *key, const char *value,
+	struct weft_err *err);
+/* "name=sim,ntasks=8,..." */
+int bind_parse_step(const char *text, struct bind_step *s, struct weft_err *err);
+
+int bind_print(const struct bind_request *r, const struct weft_machine *m,
+	const struct weft_placement *p);
+/* "cpus 24-31 numa 3 gpu 0000:c1:00.0" */
+void bind_describe(const struct weft_machine *m, const struct weft_placed_task *t,
+	struct weft_str *out);
+
+/* Binds this process as the task that it is, then becomes the command.  Returns
+ * only when that fails, with the exit status. */
+int bind_exec(const struct bind_request *r, char *const *argv);
+/* The CPUs of the step whose `tasks` tasks are on this node. */
+int bind_allowed(unsigned tasks, struct weft_cpuset *cpus, struct weft_err *err);
+/* Which of how many tasks of this node we are; 0 of 1 without a launcher. */
+void bind_local_task(int64_t *id, int64_t *tasks);
+
+#endif

@@ -1,0 +1,172 @@
+/*
+ * bind_task.c - `weft bind -- CMD`: this process becomes a bound task.
+ *
+ * For where the plug-in is not: mpirun, torchrun, a cluster without weft.so, a
+ * workstation.  Binding is help, not a duty: what fails is a warning and the command
+ * runs all the same, unless --strict.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bind_command.h"
+#include "ticket/ticket.h"
+#include "topology.h"
+
+struct outcome {
+	int64_t task;
+	struct weft_str what;
+	const char *not_applied; /* why; NULL: applied */
+};
+
+/* From the ticket, unless options say what to place.  1: not to be bound. */
+static int read_step(const struct bind_request *r, struct weft_place_step *step,
+	struct weft_err *err)
+{
+	const char *text = getenv(WEFT_TICKET_ENV);
+	struct weft_ticket ticket;
+
+	*step = r->step[0].place;
+	if (r->described || !text)
+		return 0;
+	if (weft_ticket_decode(text, &ticket, err))
+		return -1;
+	*step = ticket.place;
+	return ticket.bind ? 0 : 1;
+}
+
+static const char *slurm_gpus(void)
+{
+	const char *s = getenv("SLURM_STEP_GPUS");
+	return s ? s : getenv("SLURM_JOB_GPUS");
+}
+
+static int apply(const struct weft_machine *m, const struct weft_placed_task *t,
+	const struct weft_place_step *step, const unsigned *gpus, size_t n_gpus,
+	const char *visible, struct outcome *o, struct weft_err *err)
+{
+	struct weft_binding b;
+
+	bind_describe(m, t, &o->what);
+	if (weft_bind_prepare(m, t, step, gpus, n_gpus, visible, m->borrowed, &b, err))
+		return -1;
+	for (size_t i = 0; i < b.n_vars; i++)
+		if (setenv(b.var[i].name, b.var[i].value, !b.var[i].keep))
+			return weft_err_nomem(err);
+	const char *failed = weft_bind_apply(&b);
+	if (failed && weft_streq(failed, "set_mempolicy") &&
+		(errno == EPERM || errno == ENOSYS)) {
+		/* Containers forbid it; memory comes from near CPUs anyway. */
+		weft_log(WEFT_DEBUG, "set_mempolicy: %s", strerror(errno));
+		failed = NULL;
+	}
+	if (failed)
+		return weft_err_sys(err, WEFT_EPLACE, "%s", failed);
+	if (m->borrowed)
+		o->not_applied = "borrowed topology";
+	return 0;
+}
+
+static int place_and_apply(const struct bind_request *r, const struct weft_machine *m,
+	struct weft_place_step *step, struct outcome *o, struct weft_err *err)
+{
+	unsigned gpus[WEFT_MAX_DEVICES];
+	const char *visible = getenv(weft_bind_visible_name(m));
+	struct weft_cpuset allowed = r->allowed;
+	struct weft_placement *p = NULL;
+	size_t n;
+
+	if (!r->has_allowed && !m->borrowed && bind_allowed(step->ntasks, &allowed, err))
+		return -1;
+	n = weft_bind_usable_gpus(m, slurm_gpus(), visible, gpus);
+	/* Fewer visible than the tasks ask for: the launcher has dealt them out by
+	 * itself, each task sees its own, and only CPUs are ours to place. */
+	if (visible && step->ntasks > 1 && (double)n < step->gpus_per_task * step->ntasks)
+		step->gpus_per_task = 0;
+	if (weft_place(m, m->borrowed && !r->has_allowed ? NULL : &allowed, gpus, n, step, 1,
+		    &p, err))
+		return -1;
+	int rc = apply(m, &p->task[o->task], step, gpus, n, visible, o, err);
+	weft_placement_free(p);
+	return rc;
+}
+
+static int bind_this(const struct bind_request *r, struct outcome *o,
+	struct weft_err *err)
+{
+	struct weft_machine *m = NULL;
+	struct weft_place_step step;
+	int64_t tasks;
+	int rc = read_step(r, &step, err);
+
+	bind_local_task(&o->task, &tasks);
+	if (r->task >= 0)
+		o->task = r->task;
+	if (getenv("WEFT_BOUND"))
+		o->not_applied = "the plug-in has bound this task";
+	else if (rc == 1)
+		o->not_applied = "place: none";
+	if (rc < 0 || o->not_applied)
+		return rc < 0 ? -1 : 0;
+	if (!step.ntasks)
+		step.ntasks = (unsigned)tasks;
+	if (o->task >= step.ntasks)
+		return weft_err_set(err, WEFT_EPLACE,
+			"this is task %lld of the node, but %u are to be placed",
+			(long long)o->task, step.ntasks);
+	rc = r->topology ? cmd_topology_file(r->topology, &m, err)
+			 : cmd_topology_here(&m, NULL, err);
+	if (rc)
+		return -1;
+	/* A file's numbers are applied only where they are this machine's. */
+	if (r->topology && !cmd_topology_is_mine(m))
+		m->borrowed = true;
+	rc = place_and_apply(r, m, &step, o, err);
+	weft_machine_free(m);
+	return rc;
+}
+
+static void report(const struct bind_request *r, const struct outcome *o,
+	const struct weft_err *err)
+{
+	weft_autostr struct weft_str line = {0};
+	const char *why = err->text ? err->text : o->not_applied;
+
+	weft_str_printf(&line, "task %lld:", (long long)o->task);
+	if (o->what.len)
+		weft_str_printf(&line, " %s", o->what.s);
+	weft_str_printf(&line, "%s%s\n", why ? " not applied: " : " applied", why ? why : "");
+	if (line.failed)
+		return;
+	if (!r->report_file) {
+		fputs(line.s, stderr);
+		return;
+	}
+	/* One write to a file opened for appending: lines of tasks don't mix. */
+	weft_autofclose FILE *f = fopen(r->report_file, "ae");
+	if (!f || fwrite(line.s, 1, line.len, f) != line.len || fflush(f))
+		weft_log(WEFT_WARN, "%s: %s", r->report_file, strerror(errno));
+}
+
+int bind_exec(const struct bind_request *r, char *const *argv)
+{
+	struct weft_err err = {0};
+	struct outcome o = {0};
+	int rc = bind_this(r, &o, &err);
+
+	if (r->report)
+		report(r, &o, &err);
+	weft_str_free(&o.what);
+	if (rc && r->strict)
+		return cmd_fail(&err);
+	if (rc) {
+		weft_log(WEFT_WARN, "not bound: %s", err.text ? err.text : "out of memory");
+		weft_err_clear(&err);
+	}
+	execvp(argv[0], argv);
+	/* As shells do. */
+	int status = errno == ENOENT ? 127 : 126;
+	fprintf(stderr, "weft bind: %s: %s\n", argv[0], strerror(errno));
+	return status;
+}

@@ -1,0 +1,186 @@
+/* cmd_bind.c - `weft bind`: where tasks sit, and being one of them */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bind_command.h"
+#include "topology.h"
+
+static int bind_run(int argc, char **argv);
+
+WEFT_VERB(bind, .name = "bind", .synopsis = "[OPTION...] [-- COMMAND [ARG...]]",
+	.summary = "Places tasks beside their GPUs, or runs a command so",
+	.help = "Without a command: prints where each task would sit.  With one: binds this\n"
+		"process as the task that srun, mpirun or torchrun made it, and runs it.\n"
+		"\n"
+		"  --tasks N            tasks on this node (default: the launcher's, or 1)\n"
+		"  --cpus-per-task N    hardware threads each (default: an even share)\n"
+		"  --gpus-per-task N    may be a fraction: 0.5 is two tasks a GPU\n"
+		"  --gpus all           all GPUs, dealt evenly\n"
+		"  --policy P           near_gpu (default), spread, compact\n"
+		"  --memory P           local (default), interleave, none\n"
+		"  --balance P          cores (default), even\n"
+		"  --smt N|all          hardware threads used of a core\n"
+		"  --spare-cores N      left idle\n"
+		"  --step K=V,...       a step with the fields above (name, ntasks,\n"
+		"                       cpus_per_task, gpus_per_task, gpus, cpus, memory,\n"
+		"                       balance, smt, spare_cores) and beside=NAME of the step\n"
+		"                       it exchanges data with; repeatable: placed together\n"
+		"  --topology FILE      an hwloc XML file or a `weft topo dump`\n"
+		"  --allowed CPULIST    only these CPUs\n"
+		"  --format table|map   map: one line a task, for scripts\n"
+		"\n"
+		"  --task I             with a command: which task this is\n"
+		"  --strict             do not run the command unbound\n"
+		"  --report[=FILE]      say on one line what was applied (default: stderr)\n",
+	.order = 72, .run = bind_run);
+
+enum { OPT_STEP = 256, OPT_TOPOLOGY, OPT_ALLOWED, OPT_FORMAT, OPT_TASK, OPT_STRICT,
+	OPT_REPORT, OPT_FIELD };
+
+/* Options that are a field of the (only) step: OPT_FIELD + index. */
+static const char *const fields[] = {"ntasks", "cpus_per_task", "gpus_per_task", "gpus",
+	"cpus", "memory", "balance", "smt", "spare_cores"};
+
+static const struct option longopts[] = {
+	{"tasks", required_argument, NULL, OPT_FIELD},
+	{"cpus-per-task", required_argument, NULL, OPT_FIELD + 1},
+	{"gpus-per-task", required_argument, NULL, OPT_FIELD + 2},
+	{"gpus", required_argument, NULL, OPT_FIELD + 3},
+	{"policy", required_argument, NULL, OPT_FIELD + 4},
+	{"memory", required_argument, NULL, OPT_FIELD + 5},
+	{"balance", required_argument, NULL, OPT_FIELD + 6},
+	{"smt", required_argument, NULL, OPT_FIELD + 7},
+	{"spare-cores", required_argument, NULL, OPT_FIELD + 8},
+	{"step", required_argument, NULL, OPT_STEP},
+	{"topology", required_argument, NULL, OPT_TOPOLOGY},
+	{"allowed", required_argument, NULL, OPT_ALLOWED},
+	{"format", required_argument, NULL, OPT_FORMAT},
+	{"task", required_argument, NULL, OPT_TASK},
+	{"strict", no_argument, NULL, OPT_STRICT},
+	{"report", optional_argument, NULL, OPT_REPORT}, {0}};
+
+/* "beside" names a step: its number, as place wants it. */
+static int find_besides(struct bind_request *r, struct weft_err *err)
+{
+	for (size_t i = 0; i < r->n_steps; i++) {
+		struct bind_step *s = &r->step[i];
+
+		for (size_t k = 0; *s->beside && k < r->n_steps; k++)
+			if (k != i && weft_streq(s->beside, r->step[k].name))
+				s->place.beside = (unsigned)k + 1;
+		if (*s->beside && !s->place.beside)
+			return weft_err_set(err, WEFT_EUSAGE, "beside=%s: no other step has "
+				"that name", s->beside);
+	}
+	return 0;
+}
+
+static int option(struct bind_request *r, int c, struct weft_err *err)
+{
+	switch (c) {
+	case OPT_STEP:
+		if (r->n_steps == BIND_MAX_STEPS)
+			return weft_err_set(err, WEFT_EUSAGE, "more than %d steps",
+				BIND_MAX_STEPS);
+		return bind_parse_step(optarg, &r->step[r->n_steps++], err);
+	case OPT_TOPOLOGY:
+		r->topology = optarg;
+		return 0;
+	case OPT_ALLOWED:
+		r->has_allowed = true;
+		if (!weft_cpuset_parse(optarg, &r->allowed))
+			return weft_err_set(err, WEFT_EUSAGE, "--allowed: '%s' is not a list "
+				"of CPUs like 0-7,16", optarg);
+		return 0;
+	case OPT_FORMAT:
+		r->format = optarg;
+		if (!weft_streq(optarg, "table") && !weft_streq(optarg, "map"))
+			return weft_err_set(err, WEFT_EUSAGE, "--format: table or map");
+		return 0;
+	case OPT_TASK:
+		if (!weft_parse_int(optarg, 0, 16384, &r->task))
+			return weft_err_set(err, WEFT_EUSAGE, "--task: a number from 0");
+		return 0;
+	case OPT_STRICT:
+		r->strict = true;
+		return 0;
+	case OPT_REPORT:
+		r->report = true;
+		r->report_file = optarg;
+		return 0;
+	default:
+		r->described = true;
+		return bind_set(&r->step[0], fields[c - OPT_FIELD], optarg, err);
+	}
+}
+
+/* Without a command: print the placement. */
+static int show(struct bind_request *r)
+{
+	struct weft_place_step steps[BIND_MAX_STEPS];
+	unsigned gpus[WEFT_MAX_DEVICES];
+	struct weft_machine *m = NULL;
+	struct weft_placement *p = NULL;
+	struct weft_err err = {0};
+	size_t n = 0;
+	int rc, status;
+
+	rc = r->topology ? cmd_topology_file(r->topology, &m, &err)
+			 : cmd_topology_here(&m, NULL, &err);
+	if (!rc && !r->topology && !r->has_allowed && !m->borrowed) {
+		r->has_allowed = true;
+		rc = bind_allowed(1, &r->allowed, &err);
+	}
+	for (size_t i = 0; i < r->n_steps; i++)
+		steps[i] = r->step[i].place;
+	if (!rc && !r->topology)
+		n = weft_bind_usable_gpus(m, NULL, getenv(weft_bind_visible_name(m)), gpus);
+	if (!rc)
+		rc = weft_place(m, r->has_allowed ? &r->allowed : NULL,
+			r->topology ? NULL : gpus, n, steps, r->n_steps, &p, &err);
+	status = rc ? cmd_fail(&err) : bind_print(r, m, p);
+	weft_placement_free(p);
+	weft_machine_free(m);
+	return status;
+}
+
+static int bind_run(int argc, char **argv)
+{
+	struct bind_request *r = calloc(1, sizeof(*r));
+	struct weft_err err = {0};
+	int c, status = 0;
+
+	if (!r) {
+		weft_err_nomem(&err);
+		return cmd_fail(&err);
+	}
+	r->task = -1;
+	r->format = "table";
+	cmd_getopt_start();
+	while ((c = cmd_getopt(&verb_bind, argc, argv, "+", longopts, &status)) != -1) {
+		if (c == -2)
+			goto out;
+		if (option(r, c, &err))
+			break;
+	}
+	char **command = optind < argc ? argv + optind : NULL;
+	if (!err.text && r->n_steps && (r->described || command))
+		weft_err_set(&err, WEFT_EUSAGE, r->described
+			? "--step excludes the options of a single step"
+			: "--step is for printing; a command is one task of one step");
+	if (!err.text && !command && (r->strict || r->report || r->task >= 0))
+		weft_err_set(&err, WEFT_EUSAGE, "nothing to run: write -- COMMAND");
+	if (!r->n_steps)
+		r->n_steps = 1;
+	if (!r->step[0].place.ntasks && !command)
+		r->step[0].place.ntasks = 1;
+	if (err.text || find_besides(r, &err)) {
+		status = cmd_usage(&verb_bind, "%s", err.text ? err.text : "out of memory");
+		weft_err_clear(&err);
+		goto out;
+	}
+	status = command ? bind_exec(r, command) : show(r);
+out:
+	free(r);
+	return status;
+}

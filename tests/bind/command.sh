@@ -1,0 +1,89 @@
+#!/bin/bash
+# command.sh - weft bind and weft topo on this machine: what is applied is what the
+# kernel says.
+. "$(dirname "$0")/../lib.sh"
+cd "$T_TMP" || exit 2
+M=$TOP/tests/golden/place
+unset "${!SLURM@}" "${!OMPI@}" "${!OMP@}" WEFT_TICKET WEFT_BOUND LOCAL_RANK \
+	LOCAL_WORLD_SIZE CUDA_VISIBLE_DEVICES ROCR_VISIBLE_DEVICES
+first=$(taskset -cp $$ | sed 's/.*: \([0-9]*\).*/\1/')
+last=$(taskset -cp $$ | sed 's/.*[^0-9]\([0-9]*\)$/\1/')
+
+affinity='grep Cpus_allowed_list /proc/self/status'
+T_OUT=$("$WEFT" bind --allowed "$last" --report=rep -- sh -c "$affinity")
+t_is 'the kernel has the CPU' "${T_OUT##*	}" "$last"
+t_has 'the report says so' "$(cat rep)" "task 0: cpus $last numa"
+t_has 'and that it was applied' "$(cat rep)" ' applied'
+if [ "$first" != "$last" ]; then
+	for i in 0 1; do
+		LOCAL_RANK=$i LOCAL_WORLD_SIZE=2 "$WEFT" bind -- sh -c "$affinity"
+	done >two
+	t_is 'two tasks, no CPU twice' "$(sort -u two | wc -l)" 2
+	SLURM_LOCALID=1 SLURM_NODEID=2 SLURM_STEP_TASKS_PER_NODE='1(x2),2' \
+		"$WEFT" bind --report=three -- true
+	t_has 'the place in a Slurm step' "$(cat three)" 'task 1: cpus '
+	# A launcher that bound each task to one CPU: the step has them all.
+	SLURM_LOCALID=1 SLURM_NODEID=0 SLURM_STEP_TASKS_PER_NODE=2 SLURM_CPU_BIND_TYPE=mask_cpu: \
+		SLURM_CPU_BIND_LIST=0x$(printf %x $((1 << first))),0x$(printf %x $((1 << last))) \
+		taskset -c "$first" "$WEFT" bind -- sh -c "$affinity" >four
+	t_has 'what Slurm bound is placed anew' "$(cat four)" "$last"
+else
+	t_skip 'two tasks' 'one CPU only'
+fi
+
+t_run 0 'a borrowed topology is not applied' "$WEFT" bind --topology "$M/dgx-h100.model" \
+	--tasks 8 --gpus-per-task 1 --task 5 --report -- sh -c "$affinity; env"
+t_has 'and said so' "$T_OUT" 'gpu 0000:c3:00.0 not applied: borrowed topology'
+t_has 'the environment has the GPU' "$T_OUT" 'CUDA_VISIBLE_DEVICES=5'
+t_has 'and the threads' "$T_OUT" 'OMP_NUM_THREADS=14'
+CUDA_VISIBLE_DEVICES=GPU-a,GPU-b,GPU-c,GPU-d,GPU-e,GPU-f,GPU-g,GPU-h t_run 0 \
+	'what the launcher shows' "$WEFT" bind --topology "$M/dgx-h100.model" \
+	--tasks 8 --gpus-per-task 1 --task 5 -- sh -c env
+t_has 'is handed on' "$T_OUT" 'CUDA_VISIBLE_DEVICES=GPU-f'
+OMP_NUM_THREADS=3 t_run 0 'the own value of the user' "$WEFT" bind --topology \
+	"$M/laptop.model" -- sh -c env
+t_has 'stays' "$T_OUT" 'OMP_NUM_THREADS=3'
+
+t_run 0 'a failure to bind is a warning' "$WEFT" bind --gpus-per-task 99 --topology \
+	"$M/laptop.model" -- echo ran
+t_has 'the command ran' "$T_OUT" 'ran'
+t_has 'and it was said' "$T_OUT" 'weft: warning: not bound: '
+t_run 4 'with --strict it is an error' "$WEFT" bind --strict --gpus-per-task 1 --tasks 2 \
+	--topology "$M/laptop.model" -- echo ran
+case $T_OUT in *ran*) t_fail 'nothing ran' "$T_OUT" ;; *) t_ok 'nothing ran' ;; esac
+t_has 'with the reason' "$T_OUT" '2 tasks with 1 GPU each: only 1 GPU is usable'
+WEFT_TICKET=junk t_run 0 'an altered ticket is a warning' "$WEFT" bind -- echo ran
+t_has 'that names it' "$T_OUT" 'not bound: WEFT_TICKET is not a ticket'
+WEFT_BOUND=1 t_run 0 'bound by the plug-in' "$WEFT" bind --report -- true
+t_has 'is left so' "$T_OUT" 'not applied: the plug-in has bound this task'
+t_run 3 "the command's own status" "$WEFT" bind -- sh -c 'exit 3'
+t_run 127 'no such command' "$WEFT" bind -- ./nothing-here
+t_run 2 'a field that is none' "$WEFT" bind --step ntasks=1,colour=red
+t_run 2 'beside nobody' "$WEFT" bind --step name=a,beside=b
+t_run 2 'a wrong list' "$WEFT" bind --allowed 3-1
+t_run 0 'the table' "$WEFT" bind --topology "$M/cpu-dual.model" --tasks 60
+t_has 'says what is shared' "$T_OUT" 'shares its CPU'
+
+t_run 0 'topo dump' "$WEFT" topo dump
+printf '%s\n' "$T_OUT" >dump
+t_run 0 'topo --from it' "$WEFT" topo dump --from dump
+t_is 'is the same' "$T_OUT" "$(cat dump)"
+t_run 0 'topo --xml' "$WEFT" topo show --xml "$TOP/tests/golden/topo/gpus-vendor.xml"
+t_has 'has the GPUs' "$T_OUT" '0000:81:00.0 nvml2'
+printf 'junk' >junk
+t_run 4 'not a topology' "$WEFT" topo show --xml junk
+t_run 2 'no such word' "$WEFT" topo shwo
+if [ "$(id -u)" -eq 0 ]; then
+	d=/run/weft-test.$$
+	t_run 0 'topo cache' "$WEFT" topo cache --dir "$d"
+	t_is 'is for root to write' "$(stat -c '%u %a' "$d/topology")" '0 644'
+	t_has 'is its own' "$(cat "$d/topology")" 'borrowed 0'
+	t_run 0 'of another machine' "$WEFT" topo cache --dir "$d" --from "$M/frontier.model"
+	t_has 'is marked' "$(cat "$d/topology")" 'borrowed 1'
+	rm -r "$d"
+	chmod 777 "$T_TMP"
+	t_run 2 'a folder that others can write in' "$WEFT" topo cache --dir "$T_TMP/c"
+else
+	t_run 2 'only root writes the cache' "$WEFT" topo cache --dir "$T_TMP/c"
+fi
+t_done
