@@ -81,6 +81,7 @@ SEES_engine := select journal stage ticket bind place topo spec conf cluster yam
 SEES_spank := ticket bind place topo conf base
 
 # The outside library of a room, if any.
+LINK_base := -lm
 LINK_yaml := -lyaml
 LINK_discover := -lhwloc
 LINK_slurm := -ldl
@@ -188,8 +189,11 @@ lint:
 demo: all $(EXAMPLE)
 	@BUILD=$(B) contrib/demo
 
-bench: all
+bench: all $(B)/tests/measure
 	@BUILD=$(B) tests/bench/run
+
+bench-%: all $(B)/tests/measure
+	@BUILD=$(B) tests/bench/run $*
 
 schema: $(B)/weft
 	$(B)/weft schema > conf/weft.schema.json
