@@ -17,6 +17,7 @@ struct doctor {
 	bool color;
 	struct weft_conf *conf;
 	struct weft_cluster *cluster;
+	const char *partition; /* a job has just run in it; NULL: in none */
 	struct doctor_finding *found;
 	size_t n, cap;
 	bool failed, no_slurm, no_memory;
@@ -36,7 +37,7 @@ int doctor_run(char *const *argv, double timeout, char **text, struct weft_err *
 void doctor_check_conf(struct doctor *d);
 void doctor_check_slurm(struct doctor *d);
 void doctor_check_plugin(struct doctor *d);
-/* On a node of every partition, by srun, and the --mpi types. */
+/* On a node of every partition, by srun; then, where that worked, the --mpi types. */
 void doctor_check_nodes(struct doctor *d);
 void doctor_check_mpi(struct doctor *d);
 

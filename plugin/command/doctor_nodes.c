@@ -8,8 +8,8 @@
 #include "node.h"
 #include "slurm/slurm.h"
 
-#define WAIT_SECONDS 10 /* for a free node */
-#define RUN_SECONDS 60  /* until srun is given up */
+#define WAIT_SECONDS 5 /* for a free node */
+#define RUN_SECONDS 60 /* until srun is given up */
 
 char *cmd_command_path(const struct weft_conf *conf)
 {
@@ -158,6 +158,12 @@ static void judge_failure(
 			WAIT_SECONDS);
 		return;
 	}
+	if (strstr(text, "not permitted")) {
+		doctor_say(d, DOCTOR_WARN, check,
+			"steps of yours will not be placed there", "closed to you: %s",
+			said ? said : "?");
+		return;
+	}
 	if (strstr(text, "execve()") || strstr(text, "No such file or directory") ||
 		strstr(text, "Permission denied")) {
 		hint = weft_printf(
@@ -195,8 +201,7 @@ static void srun_args(struct weft_argv *a, const char *partition, int tasks)
 	weft_argv_add(a, "srun");
 	weft_argv_add(a, "--quiet");
 	weft_argv_add(a, "--job-name=weft-doctor");
-	if (partition)
-		weft_argv_addf(a, "--partition=%s", partition);
+	weft_argv_addf(a, "--partition=%s", partition);
 	weft_argv_add(a, "--nodes=1");
 	weft_argv_addf(a, "--ntasks=%d", tasks);
 	weft_argv_add(a, "--mem=64M");
@@ -239,10 +244,13 @@ static void check_partition(struct doctor *d, const struct weft_partition *p,
 	if (status < 0)
 		doctor_say_err(
 			d, DOCTOR_FAIL, check, "does srun work in it at all?", &err);
-	else if (status == 0 && strstr(text, "version="))
-		judge_facts(d, check, text, gpus, m->path);
-	else
+	else if (status != 0 || !strstr(text, "version="))
 		judge_failure(d, check, text, weft);
+	else
+		judge_facts(d, check, text, gpus, m->path);
+	/* The default one, or else the first. */
+	if (status == 0 && (!d->partition || p->is_default))
+		d->partition = p->name;
 }
 
 void doctor_check_nodes(struct doctor *d)
@@ -263,12 +271,13 @@ void doctor_check_nodes(struct doctor *d)
 }
 
 /* Whether two tasks of this type learn their ranks; *busy: it couldn't be tried. */
-static bool mpi_works(const char *type, const char *weft, bool *busy)
+static bool mpi_works(
+	const char *type, const char *partition, const char *weft, bool *busy)
 {
 	weft_autofree char *text = NULL;
 	weft_autoargv struct weft_argv argv = {0};
 
-	srun_args(&argv, NULL, 2);
+	srun_args(&argv, partition, 2);
 	weft_argv_addf(&argv, "--mpi=%s", type);
 	weft_argv_add(&argv, weft);
 	weft_argv_add(&argv, "node");
@@ -325,6 +334,11 @@ void doctor_check_mpi(struct doctor *d)
 	char *save = NULL;
 	bool busy = false;
 
+	if (!d->partition) {
+		doctor_say(d, DOCTOR_WARN, "MPI", "see above",
+			"no job ran, so no --mpi type was tried");
+		return;
+	}
 	if (weft_slurm_mpi_types(&types, &err)) {
 		doctor_say_err(d, DOCTOR_FAIL, "MPI", NULL, &err);
 		return;
@@ -337,11 +351,11 @@ void doctor_check_mpi(struct doctor *d)
 	weft_str_add(&works, "");
 	for (char *t = strtok_r(copy, " ", &save); t && !busy;
 		t = strtok_r(NULL, " ", &save))
-		if (worth_trying(t, d->conf) && mpi_works(t, weft, &busy))
+		if (worth_trying(t, d->conf) && mpi_works(t, d->partition, weft, &busy))
 			weft_str_printf(&works, "%s%s", works.len ? " " : "", t);
 	if (busy)
 		doctor_say(d, DOCTOR_WARN, "MPI", "try again when a node is free",
-			"the default partition is busy, so no --mpi type was tried");
+			"%s is busy, so not every --mpi type was tried", d->partition);
 	else if (!works.failed)
 		judge_mpi(d, works.s, types);
 }

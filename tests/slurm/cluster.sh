@@ -45,7 +45,7 @@ print([p["name"] for p in d["partitions"]], len(d["nodes"]))' <<<"$T_OUT")" "['c
 # What runs is seen as used.
 job=$(script 'sleep 60' | room submit -p gpu -c 4 --mem=1000 --gpus=1)
 running() { room jobs | grep -q "^$1 .*RUNNING"; }
-t_until 20 running "$job" && t_ok "a job runs" || t_fail "a job runs" "$(room jobs)"
+t_run 0 "a job runs" t_until 20 running "$job"
 t_run 0 "the table with a job" as alice "$tools/weft" cluster
 t_has "a GPU in use" "$T_OUT" "a100 1/2"
 t_has "CPUs in use" "$T_OUT" "12/16"
@@ -68,7 +68,7 @@ t_has "a reason" "$(room jobs | grep "^$waiting ")" "PENDING - - Dependency"
 
 t_run 0 "cancel, with one that is long gone" room cancel "$array" "$job" 999999 "$waiting"
 over() { ! room jobs | grep -qE 'RUNNING|PENDING'; }
-t_until 20 over && t_ok "all of it is over" || t_fail "all of it is over" "$(room jobs)"
+t_run 0 "all of it is over" t_until 20 over
 t_has "the state" "$(room jobs)" "CANCELLED"
 t_run 0 "cancel again" room cancel "$array"
 

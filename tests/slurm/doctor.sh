@@ -101,12 +101,20 @@ busy() { [ "$(as alice squeue -h -t R -o %N)" = 'c[1-2]' ]; }
 t_until 20 busy || t_fail "the nodes are busy" "$(as alice squeue)"
 t_run "$T_STATUS" "busy nodes" doctor
 t_has "are told" "$T_OUT" "WARN  nodes of cpu: busy"
-t_has "and MPI" "$T_OUT" "WARN  MPI: the default partition is busy"
 as alice scancel --user alice
+
+as root scontrol update partitionname=cpu allowgroups=root
+t_run "$T_STATUS" "a partition for others" doctor
+t_is "is not hers to see" "$(grep -c 'nodes of cpu' <<<"$T_OUT")" 0
+t_has "MPI is tried where jobs run" "$T_OUT" "OK    MPI: "
+as root scontrol update partitionname=cpu allowgroups=ALL
 
 as root scontrol update nodename=g1 state=drain reason=test
 t_run "$T_STATUS" "a partition that is down" doctor
 t_has "is told" "$T_OUT" "WARN  nodes of gpu: all are down"
+as root scontrol update nodename=c[1-2] state=drain reason=test
+t_run "$T_STATUS" "no node at all" doctor
+t_has "MPI is not tried" "$T_OUT" "WARN  MPI: no job ran"
 
 "$dc" kill-node --dir "$dir" ctl >/dev/null
 t_run 6 "slurmctld is gone" doctor

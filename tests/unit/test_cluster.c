@@ -292,6 +292,40 @@ START_TEST(hostile_partitions)
 }
 END_TEST
 
+/* Whatever bytes there are: an answer, and what is read can be printed and read. */
+START_TEST(mutated)
+{
+	weft_autofree char *text = strdup(full);
+	uint64_t seed = 88172645463325252u;
+	size_t n = strlen(full);
+
+	for (int i = 0; i < 3000; i++) {
+		struct weft_cluster *c;
+		size_t at;
+		char old;
+
+		seed ^= seed << 13;
+		seed ^= seed >> 7;
+		seed ^= seed << 17;
+		at = seed % n;
+		old = text[at];
+		text[at] = i & 1 ? (char)(seed >> 32) : "0[],-{}\n"[seed >> 60 & 7];
+		if (weft_cluster_parse("t.yaml", text, n, &c, NULL) == 0) {
+			weft_autofree char *once = printed(c), *twice = NULL;
+			struct weft_cluster *d = good(once);
+
+			twice = printed(d);
+			ck_assert_str_eq(once, twice);
+			weft_cluster_free(c);
+			weft_cluster_free(d);
+		} else {
+			ck_assert_ptr_null(c);
+		}
+		text[at] = old;
+	}
+}
+END_TEST
+
 /* What planning needs: 10,000 nodes are there in a moment. */
 START_TEST(large)
 {
@@ -325,4 +359,4 @@ START_TEST(large)
 END_TEST
 
 SUITE("cluster", every_key, round_trip, defaults, alike, errors, hostile_partitions,
-	large)
+	mutated, large)

@@ -372,6 +372,40 @@ START_TEST(sticky)
 }
 END_TEST
 
+/* Whatever bytes there are: an answer, and no harm (VARIANT=san looks on). */
+START_TEST(mutated)
+{
+	weft_autofree char *text = NULL;
+	uint64_t seed = 88172645463325252u;
+	size_t n;
+
+	ck_assert_int_eq(
+		weft_read_file("conf/weft.conf.example", 65536, &text, &n, NULL), 0);
+	for (size_t i = 0; i < n; i++)
+		if (text[i] == '#' && (i == 0 || text[i - 1] == '\n') &&
+			text[i + 1] != ' ')
+			text[i] = ' ';
+	for (int i = 0; i < 20000; i++) {
+		struct weft_conf *c;
+		size_t at;
+		char old;
+
+		seed ^= seed << 13;
+		seed ^= seed >> 7;
+		seed ^= seed << 17;
+		at = seed % n;
+		old = text[at];
+		text[at] = i & 1 ? (char)(seed >> 32) : "\n=#[] .\t"[seed >> 60 & 7];
+		if (weft_conf_parse("t.conf", text, (size_t)(seed >> 16) % (n + 1), &c,
+			    NULL) == 0)
+			weft_conf_free(c);
+		else
+			ck_assert_ptr_null(c);
+		text[at] = old;
+	}
+}
+END_TEST
+
 /* The man page tells every key that the example has. */
 START_TEST(man_page)
 {
@@ -394,4 +428,4 @@ START_TEST(man_page)
 END_TEST
 
 SUITE("conf", defaults, every_key, unknown, repeated, bad_values, bytes, many_env,
-	example, files, trusted, sticky, man_page)
+	example, files, trusted, sticky, mutated, man_page)
