@@ -31,11 +31,15 @@ struct weft_expr {
 	unsigned depth;      /* of the tree below, so that no text exhausts the stack */
 	struct weft_pos pos; /* of the operator, name, literal */
 	unsigned width;
-	struct weft_value value; /* OP_LITERAL; its text is the arena's */
-	struct weft_name name;   /* OP_NAME */
-	const struct weft_func *func;
-	const struct weft_expr **arg; /* operands, arguments */
-	size_t n;
+	union { /* there may be hundreds of thousands */
+		struct weft_value value; /* OP_LITERAL; its text is the arena's */
+		struct weft_name name;   /* OP_NAME */
+		struct {                 /* all others */
+			const struct weft_func *func; /* OP_CALL */
+			const struct weft_expr **arg; /* operands, arguments */
+			size_t n;
+		};
+	};
 };
 
 /* A function gets its arguments evaluated; default() and raw() are the

@@ -289,6 +289,8 @@ int weft_expr_names(const struct weft_expr *e,
 
 	if (e->op == OP_NAME)
 		return f(ctx, &e->name);
+	if (e->op == OP_LITERAL)
+		return 0;
 	for (size_t i = 0; i < e->n; i++)
 		if ((rc = weft_expr_names(e->arg[i], f, ctx)) != 0)
 			return rc;

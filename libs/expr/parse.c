@@ -439,6 +439,8 @@ bool weft_expr_is_raw(const struct weft_expr *e)
 /* raw() says how a value is inserted: below another operation it says nothing. */
 static int check_raw(struct parser *p, const struct weft_expr *e)
 {
+	if (e->op == OP_LITERAL || e->op == OP_NAME)
+		return 0;
 	for (size_t i = 0; i < e->n; i++) {
 		if (weft_expr_is_raw(e->arg[i])) {
 			weft_err_set(
