@@ -171,6 +171,44 @@ static void deal_twice(struct deal *x, size_t n)
 		}
 }
 
+/* More tasks than cores: may each sit on one core, with a part of its threads? */
+static bool one_core_each(const struct deal *x, size_t tasks)
+{
+	const struct domain *dom = &x->j->shape.dom[x->d];
+
+	if (x->j->by_core[x->d] || tasks < dom->n_cores || !x->j->shape.uniform)
+		return false;
+	for (size_t t = 0; t < x->j->n_tasks; t++)
+		if (units(x, t) && !x->j->task[t].elastic && units(x, t) > 1)
+			return false;
+	return true;
+}
+
+static void deal_threads(struct deal *x, size_t tasks)
+{
+	const struct domain *dom = &x->j->shape.dom[x->d];
+	size_t threads = dom->n_cpus / dom->n_cores, k = 0;
+
+	for (size_t t = 0; t < x->j->n_tasks; t++) {
+		if (!units(x, t))
+			continue;
+		/* Core c has the tasks from first to last - 1; they share its threads. */
+		size_t c = ((k + 1) * dom->n_cores - 1) / tasks;
+		size_t first = c * tasks / dom->n_cores;
+		size_t last = (c + 1) * tasks / dom->n_cores;
+		size_t from = (k - first) * threads / (last - first);
+		size_t to = (k - first + 1) * threads / (last - first);
+		size_t crowd = (tasks + dom->n_cores - 1) / dom->n_cores;
+		if (!x->j->task[t].elastic)
+			to = from + 1;
+		else if (x->j->step[x->j->task[t].step].balance_even)
+			to = from + threads / crowd;
+		for (size_t u = from; u < to; u++)
+			take(x, t, (unsigned)(c * threads + u));
+		k++;
+	}
+}
+
 static void deal_domain(struct deal *x)
 {
 	const struct job *j = x->j;
@@ -186,6 +224,10 @@ static void deal_domain(struct deal *x)
 	memset(x->used, 0, x->n * sizeof(*x->used));
 	if (wanted > x->n) {
 		deal_twice(x, tasks);
+		return;
+	}
+	if (one_core_each(x, tasks)) {
+		deal_threads(x, tasks);
 		return;
 	}
 	x->n_caches = 0;
