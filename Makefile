@@ -158,7 +158,7 @@ $(B)/weft.so: $(SPANK_OBJ) plugin/spank/weft.lds $(call ARCHIVE,$(SEES_spank))
 	$(Q)$(CC) $(LDFLAGS_ALL) -shared -Wl,-z,now -Wl,-z,defs \
 		-Wl,--version-script=plugin/spank/weft.lds \
 		-Wl,--unresolved-symbols=ignore-in-object-files -o $@ $(SPANK_OBJ) \
-		$(call ARCHIVE,$(SEES_spank))
+		$(call ARCHIVE,$(SEES_spank)) -lm
 
 $(B)/examples/augmentation/gray-scott: $(EXAMPLE_SRC) $(wildcard contrib/examples/augmentation/*.h) | $(STAMP)
 	@mkdir -p $(@D)

@@ -1,0 +1,146 @@
+/*
+ * local.c - srun: the step's order is fetched, its size becomes srun's default,
+ * its environment and ticket go with the launch.
+ *
+ * Runs as the user, in the user's own process: setenv() is how sizes and the
+ * environment reach srun, exit() is how a bad request ends before anything runs.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugin/spank/cmdline.h"
+#include "plugin/spank/contexts.h"
+#include "plugin/spank/options.h"
+#include "plugin/spank/order.h"
+#include "plugin/spank/site.h"
+#include "plugin/spank/sizes.h"
+#include "ticket/ticket.h"
+
+static struct {
+	bool on;
+	char **argv; /* of srun */
+	struct cmdline line;
+	struct order order;
+	char *file, *step; /* what the order is of */
+	bool ready;	   /* init_post_opt has been through (het: once a component) */
+} local;
+
+void local_exit(void)
+{
+	order_free(&local.order);
+	cmdline_clear(&local.line);
+	free(local.argv);
+	free(local.file);
+	free(local.step);
+	memset(&local, 0, sizeof(local));
+}
+
+/* The order of this step, fetched once. Ends srun when there is none. */
+static void fetch(const char *typed_file, const char *step)
+{
+	weft_autofree char *file = user_side_file(typed_file);
+	weft_autofree char *command = NULL;
+
+	if (!file)
+		user_side_fail(WEFT_EUSAGE, "--weft-step=%s needs --weft=FILE (or a job "
+			"submitted with it)", step);
+	if (local.file && weft_streq(local.file, file) && weft_streq(local.step, step))
+		return;
+	command = site_command(false);
+	if (!command)
+		user_side_fail(WEFT_EUSAGE, "no weft command: set 'command' in weft.conf");
+	order_free(&local.order);
+	int r = order_fetch(command, site_conf_path(), "srun", file, step, &local.order);
+	if (r)
+		exit(r);
+	free(local.file);
+	free(local.step);
+	local.file = weft_steal(&file);
+	local.step = strdup(step);
+}
+
+int local_init(spank_t sp, int ac, char **av)
+{
+	local_exit();
+	local.on = user_side_init(sp, ac, av);
+	if (!local.on)
+		return 0;
+	local.argv = cmdline_read();
+	if (!local.argv || cmdline_scan(local.argv, &local.line))
+		return 0;
+	/* Sizes must be there when this returns; init_post_opt() says what is wrong. */
+	weft_autofree char *file = user_side_file(local.line.file);
+	if (file && local.line.step && *local.line.step && site_state() == SITE_ON) {
+		fetch(local.line.file, local.line.step);
+		sizes_apply(&local.order, &local.line);
+	}
+	return 0;
+}
+
+static void print_dry_run(void)
+{
+	struct order_record r;
+
+	for (size_t at = 0; order_next(&local.order, &at, &r);) {
+		if (order_is(&r, "secret"))
+			printf("  %-7s %.*s=(not shown)\n", "secret", (int)strcspn(r.value, "="),
+				r.value);
+		else if (*r.kind && *r.kind != '\n')
+			printf("  %-7.*s %s\n", (int)(r.value - r.kind - 1), r.kind, r.value);
+	}
+}
+
+static void set_environment(void)
+{
+	struct order_record r;
+
+	for (size_t at = 0; order_next(&local.order, &at, &r);)
+		if (order_is(&r, "env") || order_is(&r, "secret"))
+			order_setenv(r.value, true);
+	for (size_t at = 0; order_next(&local.order, &at, &r);)
+		if (order_is(&r, "say"))
+			host_say("%s", r.value);
+	const char *ticket = order_get(&local.order, "ticket");
+	if (ticket)
+		setenv(WEFT_TICKET_ENV, ticket, 1);
+	setenv("WEFT_FILE", local.file, 1);
+}
+
+int local_init_post_opt(spank_t sp)
+{
+	const struct options *o = options_given();
+	bool typed_file = user_side_typed_file();
+	(void)sp;
+
+	sizes_withdraw();
+	if (!local.on || local.ready || (!o->any && !o->dry_run && !typed_file))
+		return 0;
+	local.ready = true;
+	user_side_check();
+	if (typed_file && !o->has_step)
+		user_side_fail(WEFT_EUSAGE, "--weft=%s needs --weft-step=NAME", o->file);
+	if (o->has_step) {
+		bool early = local.step != NULL;
+
+		fetch(NULL, o->step);
+		if (!early)
+			sizes_differ(&local.order, &local.line, o->step);
+		set_environment();
+	}
+	if (o->bind == OPTION_BIND_NONE)
+		unsetenv(WEFT_TICKET_ENV);
+	if (o->dry_run) {
+		if (o->has_step)
+			print_dry_run();
+		puts("weft: nothing was run (--weft-dry-run)");
+		fflush(stdout);
+		exit(0);
+	}
+	return 0;
+}
+
+int local_user_init(spank_t sp)
+{
+	(void)sp;
+	return 0;
+}

@@ -1,0 +1,234 @@
+#include "plugin/spank/node.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "plugin/spank/site.h"
+
+#define DUMP_SECONDS 10.0
+#define DUMP_BYTES (8u << 20)
+#define TASKS_MAX 65536u /* of one step on one node; the tasks' count is the user's */
+
+void node_default_ticket(struct weft_ticket *t)
+{
+	memset(t, 0, sizeof(*t));
+	t->bind = true;
+	t->place.gpus_all = true;
+	t->place.cpus = WEFT_PLACE_NEAR_GPU;
+	t->place.memory = WEFT_PLACE_LOCAL;
+}
+
+/*
+ * The model from a child without privileges: hwloc may hang where drivers do, and
+ * reads much that a root process had better not.
+ */
+static int dump(spank_t sp, struct weft_machine **m, struct weft_err *err)
+{
+	static char *const envp[] = { (char *)"PATH=/usr/bin:/bin", (char *)"LC_ALL=C", NULL };
+	struct weft_spawn s = WEFT_SPAWN_INIT;
+	weft_autofree char *command = site_command(true), *text = NULL;
+	int status;
+
+	if (!command)
+		return weft_err_set(err, WEFT_EPLACE, "no topology cache on this node, and no "
+			"weft command to make one (site: weft topo cache at boot)");
+	char *argv[] = { command, (char *)"topo", (char *)"dump", NULL };
+	s.argv = argv;
+	s.envp = envp;
+	s.cwd = "/";
+	s.err = -1;
+	s.die_with_parent = true;
+	s.drop = true;
+	if (host_user(sp, &s.uid, &s.gid))
+		return weft_err_set(err, WEFT_EPLACE, "Slurm doesn't say whose step this is");
+	if (s.uid == 0)
+		return weft_err_set(err, WEFT_EPLACE,
+			"no topology cache on this node (site: weft topo cache at boot)");
+	if (weft_capture(&s, DUMP_SECONDS, DUMP_BYTES, &text, NULL, &status, err))
+		return weft_err_prefix(err, "no topology cache on this node, and");
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		return weft_err_set(err, WEFT_EPLACE, "no topology cache on this node, and "
+			"'%s topo dump' failed", command);
+	return weft_machine_parse(text, strlen(text), m, err);
+}
+
+/*
+ * Slurm's list counts cores by their logical order, as the model does.  Where the
+ * two disagree about the machine there is no telling which CPUs are meant.
+ */
+static void find_allowed(struct node *n, const char *cores)
+{
+	struct weft_cpuset list;
+	unsigned found = 0, want;
+
+	n->all_cpus = true;
+	if (!cores || !*cores || !weft_cpuset_parse(cores, &list))
+		return;
+	want = weft_cpuset_count(&list);
+	memset(&n->allowed, 0, sizeof(n->allowed));
+	for (size_t i = 0, last = SIZE_MAX; i < n->machine->n_pus; i++) {
+		const struct weft_pu *pu = &n->machine->pu[i];
+
+		if (!weft_cpuset_has(&list, pu->core))
+			continue;
+		weft_cpuset_add(&n->allowed, pu->cpu);
+		found += pu->core != last;
+		last = pu->core;
+	}
+	n->all_cpus = found != want;
+	if (n->all_cpus)
+		host_debug("cores %s of the step aren't all in the topology: not limited to "
+			"them", cores);
+}
+
+static int place(struct node *n, const unsigned *gpus, size_t n_gpus, struct weft_err *err)
+{
+	return weft_place(n->machine, n->all_cpus ? NULL : &n->allowed, gpus, n_gpus, &n->step,
+		1, &n->placement, err);
+}
+
+static bool wants_gpus(const struct node *n)
+{
+	return n->step.gpus_all || n->step.gpus_per_task > 0;
+}
+
+int node_prepare(struct node *n, spank_t sp, const struct weft_ticket *t, struct weft_err *err)
+{
+	uint32_t tasks = 0;
+
+	node_clear(n);
+	n->step = t->place;
+	memcpy(n->name, t->step, sizeof(n->name));
+	if (host_local_tasks(sp, &tasks) || tasks == 0 || tasks > TASKS_MAX)
+		return weft_err_set(err, WEFT_EPLACE, "%u tasks on a node", (unsigned)tasks);
+	n->step.ntasks = tasks;
+	int r = weft_machine_load_cache(site_conf()->cache, &n->machine, err);
+	if (r < 0)
+		host_debug("%s: %s", site_conf()->cache, err && err->text ? err->text : "?");
+	if (r)
+		weft_err_clear(err);
+	if (r && dump(sp, &n->machine, err))
+		return -1;
+	find_allowed(n, host_step_cores(sp));
+	if (!wants_gpus(n) && place(n, NULL, 0, err)) {
+		node_clear(n);
+		return -1;
+	}
+	return 0;
+}
+
+/* The variable in which this machine's GPU vendor is told what may be used. */
+static const char *visible_name(const struct weft_machine *m)
+{
+	switch (m->gpu[0].vendor) {
+	case WEFT_VENDOR_AMD:
+		return "ROCR_VISIBLE_DEVICES";
+	case WEFT_VENDOR_INTEL:
+		return "ZE_AFFINITY_MASK";
+	default:
+		return "CUDA_VISIBLE_DEVICES";
+	}
+}
+
+/* The GPUs of the step and what its environment calls them. */
+struct usable {
+	unsigned gpu[WEFT_MAX_DEVICES];
+	size_t n;
+	char visible[1024];
+	bool has_visible;
+};
+
+static void find_gpus(const struct node *n, spank_t sp, struct usable *u)
+{
+	char list[1024];
+	const char *visible = NULL, *ids = NULL;
+
+	u->n = 0;
+	u->has_visible = n->machine->n_gpus && host_getenv(sp, visible_name(n->machine), u->visible,
+		sizeof(u->visible)) == HOST_HAVE;
+	if (!u->has_visible)
+		return; /* a step without GPUs */
+	visible = u->visible;
+	if (host_getenv(sp, "SLURM_STEP_GPUS", list, sizeof(list)) == HOST_HAVE ||
+		host_getenv(sp, "SLURM_JOB_GPUS", list, sizeof(list)) == HOST_HAVE)
+		ids = list;
+	u->n = weft_bind_usable_gpus(n->machine, ids, visible, u->gpu);
+}
+
+/* In the task's child: which GPUs there are is known only now. */
+static int place_late(struct node *n, const struct usable *u, struct weft_err *err)
+{
+	/* Fewer than the tasks ask for: Slurm has dealt them out by itself
+	 * (--gpu-bind), each task sees its own, and only CPUs are ours to place. */
+	if (u->n == 0 || (double)u->n < n->step.gpus_per_task * n->step.ntasks)
+		n->step.gpus_per_task = 0;
+	if (u->n == 0)
+		n->step.gpus_all = false;
+	return place(n, u->gpu, u->n, err);
+}
+
+static int tell(struct weft_err *err, char *why, size_t size)
+{
+	snprintf(why, size, "%s%s%s", err->text ? err->text : "out of memory",
+		err->hint ? "; " : "", err->hint ? err->hint : "");
+	weft_err_clear(err);
+	return -1;
+}
+
+/* To the task's own standard error: the step runs, but not as the file has it. */
+static void warn_no_gpus(const struct node *n)
+{
+	char host[65] = "?", line[256];
+
+	gethostname(host, sizeof(host) - 1);
+	int len = snprintf(line, sizeof(line),
+		"weft: warning: %s: step %s asks for GPUs, and Slurm gives it none here\n", host,
+		n->name);
+	(void)!write(2, line, (size_t)len);
+}
+
+int node_bind_task(struct node *n, spank_t sp, unsigned task, char *why, size_t size)
+{
+	struct weft_err err = { 0 };
+	struct weft_binding b;
+	struct usable u = { .n = 0 };
+	bool late = !n->placement;
+
+	if (late) {
+		find_gpus(n, sp, &u);
+		if (!u.has_visible && *n->name && task == 0)
+			warn_no_gpus(n);
+		if (place_late(n, &u, &err))
+			return tell(&err, why, size);
+	}
+	if (task >= n->placement->n_tasks) {
+		snprintf(why, size, "task %u of %zu on this node", task, n->placement->n_tasks);
+		return -1;
+	}
+	if (weft_bind_prepare(n->machine, &n->placement->task[task], &n->step, late ? u.gpu : NULL,
+		    u.n, u.has_visible ? u.visible : NULL, n->machine->borrowed, &b, &err))
+		return tell(&err, why, size);
+	const char *failed = weft_bind_apply(&b);
+	if (failed) {
+		snprintf(why, size, "step %s, task %u: %s: %s", n->name, task, failed,
+			strerror(errno));
+		return -1;
+	}
+	for (size_t i = 0; i < b.n_vars; i++)
+		if (host_setenv(sp, b.var[i].name, b.var[i].value, !b.var[i].keep)) {
+			snprintf(why, size, "Slurm doesn't take %s into the environment",
+				b.var[i].name);
+			return -1;
+		}
+	return 0;
+}
+
+void node_clear(struct node *n)
+{
+	weft_machine_free(n->machine);
+	weft_placement_free(n->placement);
+	memset(n, 0, sizeof(*n));
+}

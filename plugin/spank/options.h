@@ -1,0 +1,32 @@
+/*
+ * options - the plug-in's options on srun, sbatch and salloc, and what was given.
+ *
+ * Callbacks may run twice (srun before 24.05), for inherited options and, in
+ * slurmstepd, as root with strings that the user chose: they note and judge, and
+ * do nothing else.
+ */
+#ifndef WEFT_OPTIONS_H
+#define WEFT_OPTIONS_H
+
+#include <limits.h>
+
+#include "plugin/spank/host.h"
+
+enum option_bind { OPTION_BIND_DEFAULT, OPTION_BIND_AUTO, OPTION_BIND_NONE };
+
+struct options {
+	bool any;	/* one of --weft-step, --weft-bind was given */
+	bool has_file, has_step;
+	enum option_bind bind;
+	bool dry_run;
+	char bad[256];	/* what is wrong with them; "" nothing */
+	/* Not filled in slurmstepd: nothing there follows a name of the user's. */
+	char file[PATH_MAX];
+	char step[128];
+};
+
+/* 0, or -1 when the host refuses; forgets what was given. */
+int options_register(spank_t sp);
+const struct options *options_given(void);
+
+#endif
