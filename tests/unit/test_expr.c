@@ -370,5 +370,44 @@ START_TEST(values)
 }
 END_TEST
 
+/* Expressions put together at random: a value, or an error with a place. */
+START_TEST(random_texts)
+{
+	static const char *const piece[] = {"1", "'a'", "\"", "'", "\\", "vars.x",
+		"vars.list", "missing.x", "default(", "min(", "format(", "'%d'", "raw(",
+		"(", ")", ",", "+", "-", "*", "/", "<", "==", "!", "&&", "||", "[", "]",
+		".", " ", "\n", "true", "\xc3\xa9", "}}", "${{", "}", "$", "0.5e3",
+		"len(", "json(", "x"};
+	unsigned seed = 5, good = 0;
+
+	printf("seed %u\n", seed);
+	for (int i = 0; i < 100000; i++) {
+		struct weft_arena a = {0};
+		weft_autoerr struct weft_err err = {0};
+		weft_autostr struct weft_str s = {0}, out = {0};
+		struct weft_template *t;
+		int n = 1 + rand_r(&seed) % 8;
+
+		weft_str_add(&s, "${{");
+		while (n--)
+			weft_str_add(
+				&s, piece[(size_t)rand_r(&seed) % WEFT_COUNT(piece)]);
+		weft_str_add(&s, "}}");
+		if (weft_template_parse(&a, s.s,
+			    i % 2 ? WEFT_QUOTE_NONE : WEFT_QUOTE_SHELL, &t,
+			    &err) == 0 &&
+			weft_template_render(t, lookup, NULL, &out, &err) == 0) {
+			good++;
+		} else {
+			ck_assert_int_eq(err.code, WEFT_ESPEC);
+			ck_assert_msg(err.pos.line >= 1 && err.pos.col >= 1, "%s: %s",
+				s.s, err.text);
+		}
+		weft_arena_free(&a);
+	}
+	ck_assert_uint_gt(good, 1000);
+}
+END_TEST
+
 SUITE("expr", operators, literals, names, functions, errors, long_texts,
-	places_in_lines, templates, values)
+	places_in_lines, templates, values, random_texts)
