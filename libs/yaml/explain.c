@@ -158,14 +158,11 @@ static int second_colon(const struct weft_yaml_doc *doc,
 	size_t from = value_before(l);
 
 	if (from) {
+		size_t key = strspn(l.s, " -"), len = from - 1 - key;
+
 		weft_err_set(err, WEFT_ESPEC, "a second ': ' in the line");
-		if (l.at - from < 40)
-			weft_err_hint(err,
-				"quote the value, or write it below '%.*s |'",
-				(int)(from - 1 < 40 ? from - 1 : 40),
-				l.s + strspn(l.s, " "));
-		else
-			weft_err_hint(err, "quote the value");
+		weft_err_hint(err, "quote the value, or write it below '%.*s |'",
+			len < 40 ? (int)len : 4, len < 40 ? l.s + key : "key:");
 		return weft_err_at(err, doc->file, p->at, NULL);
 	}
 	struct weft_pos up = {p->at.line - 1, 1};

@@ -224,7 +224,9 @@ START_TEST(typical_mistakes)
 	bad("a: |\n\tx\n", 2, 1, "a tab in the indentation", "spaces");
 	bad("name:foo\nsteps: []\n", 1, 1, "no space after the ':'", "key: value");
 	bad("a: 1\nsome words\nb: 2\n", 2, 1, "neither a key", "key: |");
-	bad("steps:\n  - name: x\n    run: a: b\n", 3, 11, "a second ': '", "quote");
+	bad("steps:\n  - name: x\n    run: a: b\n", 3, 11, "a second ': '",
+		"below 'run: |'");
+	bad("- name: a: b\n", 1, 10, "a second ': '", "below 'name: |'");
 	bad("a: 1\n  b: 2\n", 2, 4, "a key where the value above goes on",
 		"indentation");
 	bad("a: \"open\nb: 2\n", 1, 4, "a quote that is never closed", "close it");
