@@ -202,7 +202,7 @@ static int try_link(struct weft_stage_job *job, const struct stat *before, int f
 
 int weft_stage_copy_file(struct weft_stage_job *job, int in, const struct stat *before,
 	int from_dir, const char *from, int from_flags, int dir, const char *name,
-	bool whole)
+	bool sync)
 {
 	weft_autoclose int out = -1;
 	struct stat after;
@@ -214,6 +214,9 @@ int weft_stage_copy_file(struct weft_stage_job *job, int in, const struct stat *
 		rc = try_link(job, before, from_dir, from, from_flags, dir, name);
 		if (rc != 0) {
 			job->linked++;
+			/* Its data may still be on the way to the disk. */
+			if (rc > 0 && sync && fsync(in) != 0)
+				rc = weft_stage_sys(job, "making durable");
 			return rc > 0 ? 0 : -1;
 		}
 	}
@@ -221,7 +224,7 @@ int weft_stage_copy_file(struct weft_stage_job *job, int in, const struct stat *
 		dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (out < 0)
 		return weft_stage_sys(job, "copying");
-	if (whole)
+	if (sync)
 		(void)!flock(out, LOCK_EX | LOCK_NB);
 	if (ioctl(out, FICLONE, in) == 0) {
 		job->cloned++;
@@ -235,7 +238,7 @@ int weft_stage_copy_file(struct weft_stage_job *job, int in, const struct stat *
 	if (weft_stage_check_same(job, before, &after) != 0 ||
 		weft_stage_copy_meta(job, in, before, out) != 0)
 		return -1;
-	if (whole && fsync(out) != 0)
+	if (sync && fsync(out) != 0)
 		return weft_stage_sys(job, "copying");
 	/* A network file system may tell only now that it has no room. */
 	rc = close(out);

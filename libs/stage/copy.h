@@ -29,11 +29,11 @@ struct weft_stage_job {
 };
 
 /* Copies the file open as `in`, whose stat was `before`, to a new file dir/name.
- * from_dir/from is its own name, for a hard link.  whole: the file is all that is put:
- * it is made durable here, and locked meanwhile. */
+ * from_dir/from is its own name, for a hard link.  sync: it is made durable here,
+ * and locked while it is written. */
 int weft_stage_copy_file(struct weft_stage_job *job, int in, const struct stat *before,
 	int from_dir, const char *from, int from_flags, int dir, const char *name,
-	bool whole);
+	bool sync);
 /* Copies what is in the folder `in` into the new folder dir/name. */
 int weft_stage_copy_tree(struct weft_stage_job *job, int in, const struct stat *before,
 	int dir, const char *name);

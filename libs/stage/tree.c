@@ -15,6 +15,9 @@
 
 /* Two descriptors a level. */
 #define MAX_LEVELS 200
+/* Up to here each file is made durable by itself; beyond, one flush of the whole file
+ * system is less work, though it waits for what others write. */
+#define FEW_FILES 64
 
 static const char *below_root(const struct weft_stage_job *job)
 {
@@ -79,8 +82,8 @@ static int copy_one_file(struct weft_stage_job *job, int in_dir, const char *nam
 	if (in < 0 || fstat(in, &now) != 0)
 		return weft_stage_sys(job, "reading");
 	if (weft_stage_check_same(job, st, &now) != 0 ||
-		weft_stage_copy_file(
-			job, in, &now, in_dir, name, 0, out, name, false) != 0)
+		weft_stage_copy_file(job, in, &now, in_dir, name, 0, out, name,
+			job->report->files < FEW_FILES) != 0)
 		return -1;
 	return st->st_nlink > 1 ? keep_name(job, st) : 0;
 }
@@ -186,9 +189,13 @@ static int copy_folder(struct weft_stage_job *job, int in, const struct stat *be
 	if (weft_stage_check_same(job, before, &after) != 0 ||
 		weft_stage_copy_meta(job, in, before, out) != 0)
 		return -1;
-	/* One flush for all of it: a tree may be a hundred thousand small files. */
-	if (level == 0 && syncfs(out) != 0)
+	/* Some network file systems refuse fsync on folders: nothing to be had. */
+	if (job->report->files <= FEW_FILES) {
+		if (fsync(out) != 0 && errno != EINVAL && errno != ENOTSUP)
+			return weft_stage_sys(job, "copying");
+	} else if (level == 0 && syncfs(out) != 0) {
 		return weft_stage_sys(job, "copying");
+	}
 	return 0;
 }
 
