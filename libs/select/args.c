@@ -27,13 +27,18 @@ static void opt_gpus(struct weft_argv *args, const struct weft_plan_step *s)
 }
 
 /* torchrun starts its workers by itself: to Slurm it is a task a node. */
-static void opt_tasks(struct weft_argv *args, const struct weft_plan_step *s)
+static void opt_tasks(struct weft_argv *args, const struct weft_plan_step *s, bool job)
 {
 	bool torchrun = s->launch == WEFT_LAUNCH_TORCHRUN;
+	unsigned tasks = torchrun ? s->nodes : s->ntasks;
+	unsigned per_node = torchrun ? 1 : s->ntasks_per_node;
 
 	weft_argv_addf(args, "--nodes=%u", s->nodes);
-	weft_argv_addf(args, "--ntasks=%u", torchrun ? s->nodes : s->ntasks);
-	weft_argv_addf(args, "--ntasks-per-node=%u", torchrun ? 1 : s->ntasks_per_node);
+	weft_argv_addf(args, "--ntasks=%u", tasks);
+	/* To sbatch it is a most, so uneven tasks are fine; srun warns of them, and
+	 * spreads them over what each node has anyway. */
+	if (job || tasks == per_node * s->nodes)
+		weft_argv_addf(args, "--ntasks-per-node=%u", per_node);
 	weft_argv_addf(args, "--cpus-per-task=%u",
 		torchrun ? s->cpus_per_task * s->ntasks_per_node : s->cpus_per_task);
 }
@@ -47,7 +52,7 @@ int weft_plan_sbatch_args(const struct weft_plan_group *g, struct weft_argv *arg
 	opt_text(args, "account", s->account);
 	opt_text(args, "qos", s->qos);
 	opt_text(args, "reservation", s->reservation);
-	opt_tasks(args, s);
+	opt_tasks(args, s, true);
 	opt_gpus(args, s);
 	opt_size(args, "mem", s->mem);
 	opt_size(args, "tmp", s->tmp);
@@ -72,7 +77,7 @@ int weft_plan_srun_args(const struct weft_plan_step *s, struct weft_argv *args)
 	/* Said again, all of it: srun takes cpus-per-task from no sbatch since
 	 * 22.05, and the job may be larger than this step. */
 	weft_argv_add(args, "--exact");
-	opt_tasks(args, s);
+	opt_tasks(args, s, false);
 	opt_gpus(args, s);
 	opt_size(args, "mem", s->mem);
 	/* Without GPUs in a job that has some, "none" leaves them to other steps. */

@@ -22,13 +22,17 @@ struct weft_plan_step {
 	const char *name;
 	const char *partition; /* "" for --local */
 	const char *account, *qos, *reservation; /* "" none */
+	/* Of a member.  ntasks_per_node is the most on a node.  With torchrun tasks
+	 * are its workers; Slurm gets one task a node with the CPUs of all of them. */
 	unsigned nodes, ntasks, ntasks_per_node, cpus_per_task;
-	unsigned gpus, gpus_per_node; /* of the step in all; on each node */
+	/* In all; the most on a node (less on some where gpus is no multiple). */
+	unsigned gpus, gpus_per_node;
 	const char *gpu_type;	      /* "" any */
 	uint64_t mem;		      /* bytes a node; 0: the partition's default */
 	uint64_t tmp;
-	int64_t time;		      /* seconds, the job's limit */
-	const char *constraint, *exclude, *nodelist, *licenses, *gres; /* "" none */
+	int64_t time;		      /* the job's limit in seconds, whole minutes; 0 none */
+	/* "" none; gres: what is not GPUs */
+	const char *constraint, *exclude, *nodelist, *licenses, *gres;
 	bool exclusive;
 	int variant;		      /* alternative of any_of that was taken */
 	enum weft_launch launch;      /* never DEFAULT */
@@ -67,7 +71,9 @@ struct weft_plan {
 };
 
 struct weft_select_options {
-	bool local; /* the snapshot is this machine; no limits of partitions */
+	/* The snapshot is this machine: no partition, no limits; what it lacks is
+	 * left out, and `why` says so. */
+	bool local;
 };
 
 int weft_select_plan(const struct weft_workflow *wf, const struct weft_cluster *cluster,
@@ -85,8 +91,9 @@ int weft_plan_print_json(const struct weft_plan *plan, struct weft_str *out);
 int weft_plan_parse_json(const char *text, size_t n, struct weft_plan **plan,
 	struct weft_err *err);
 
-/* sbatch options of a group, or srun options of a step inside an allocation:
- * words like "--ntasks=4". */
+/* sbatch options of a group (with --array, without --dependency), or srun options
+ * of a step inside an allocation, for an environment without SLURM_NTASKS_PER_NODE
+ * and its like: words such as "--ntasks=4". */
 int weft_plan_sbatch_args(const struct weft_plan_group *g, struct weft_argv *args);
 int weft_plan_srun_args(const struct weft_plan_step *s, struct weft_argv *args);
 

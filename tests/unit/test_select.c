@@ -92,6 +92,10 @@ static const struct {
 		"--time=02:00:00 --licenses=a:1 --gres=nvme:1 --exclusive",
 		"--exact --nodes=3 --ntasks=3 --ntasks-per-node=1 --cpus-per-task=1 "
 		"--gpus=a100:10 --mem=1M --gres=nvme:1" },
+	{ "run: x\n    resources: {ntasks: 21}\n", /* uneven */
+		"--partition=cpu --nodes=2 --ntasks=21 --ntasks-per-node=11 "
+		"--cpus-per-task=1 --time=01:00:00",
+		"--exact --nodes=2 --ntasks=21 --cpus-per-task=1 --gres=none" },
 	{ "run: x\n    sweep: {i: [1, 2]}\n    max_parallel: 5\n"
 	  "    resources: {ntasks: 20, nodelist: \"c[1-2]\", exclude: c8, partition: cpu}\n",
 		"--partition=cpu --nodes=2 --ntasks=20 --ntasks-per-node=10 "
