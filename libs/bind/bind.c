@@ -25,14 +25,17 @@ int weft_bind_prepare(const struct weft_machine *m, const struct weft_placed_tas
 	if (weft_cpuset_next(&t->cpus, 0) < 0)
 		return weft_err_set(err, WEFT_EPLACE, "a task without CPUs");
 	for (size_t i = 0; i < t->n_numa && i < WEFT_COUNT(t->numa); i++) {
-		if (t->numa[i] >= m->n_numa || m->numa[t->numa[i]].os_index >= WEFT_MAX_NUMA)
-			return weft_err_set(err, WEFT_EPLACE, "a NUMA node that is not there");
+		if (t->numa[i] >= m->n_numa ||
+			m->numa[t->numa[i]].os_index >= WEFT_MAX_NUMA)
+			return weft_err_set(
+				err, WEFT_EPLACE, "a NUMA node that is not there");
 		unsigned os = m->numa[t->numa[i]].os_index;
 		out->nodemask[os / 64] |= UINT64_C(1) << (os % 64);
 	}
 	for (size_t i = 0; i < t->n_gpus; i++)
 		if (t->gpu[i] >= m->n_gpus)
-			return weft_err_set(err, WEFT_EPLACE, "a GPU that is not there");
+			return weft_err_set(
+				err, WEFT_EPLACE, "a GPU that is not there");
 	if (weft_bind_gpu_env(m, t, gpus, n_gpus, visible, out, err))
 		return -1;
 	weft_bind_omp_env(m, t, step, out);
@@ -55,10 +58,9 @@ static const char *apply_memory(const struct weft_binding *b)
 		mode = MPOL_INTERLEAVE;
 	else
 		mode = nodes == 1 ? MPOL_PREFERRED : MPOL_LOCAL;
-	long rc = mode == MPOL_LOCAL
-			  ? syscall(SYS_set_mempolicy, mode, NULL, 0UL)
-			  : syscall(SYS_set_mempolicy, mode, b->nodemask,
-				    sizeof(b->nodemask) * 8 + 1);
+	long rc = mode == MPOL_LOCAL ? syscall(SYS_set_mempolicy, mode, NULL, 0UL)
+				     : syscall(SYS_set_mempolicy, mode, b->nodemask,
+					       sizeof(b->nodemask) * 8 + 1);
 	return rc ? "set_mempolicy" : NULL;
 }
 

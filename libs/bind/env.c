@@ -3,11 +3,10 @@
 
 #include <string.h>
 
-bool weft_bind_add_var(struct weft_binding *b, const char *name, const char *value,
-	bool keep)
+bool weft_bind_add_var(
+	struct weft_binding *b, const char *name, const char *value, bool keep)
 {
-	if (b->n_vars == WEFT_BIND_MAX_VARS ||
-		strlen(name) >= sizeof(b->var[0].name) ||
+	if (b->n_vars == WEFT_BIND_MAX_VARS || strlen(name) >= sizeof(b->var[0].name) ||
 		strlen(value) >= sizeof(b->var[0].value))
 		return false;
 	struct weft_bind_var *v = &b->var[b->n_vars++];
@@ -50,8 +49,8 @@ void weft_bind_omp_env(const struct weft_machine *m, const struct weft_placed_ta
  * a library that is held to it would fail. */
 static bool active(const char *name)
 {
-	weft_autofree char *path = weft_printf("/sys/class/infiniband/%s/ports/1/state",
-		name);
+	weft_autofree char *path =
+		weft_printf("/sys/class/infiniband/%s/ports/1/state", name);
 	weft_autofree char *state = NULL;
 	size_t n;
 
@@ -64,7 +63,7 @@ static bool active(const char *name)
 void weft_bind_nic_env(const struct weft_machine *m, const struct weft_placed_task *t,
 	struct weft_binding *out)
 {
-	weft_autostr struct weft_str nccl = { 0 }, ucx = { 0 };
+	weft_autostr struct weft_str nccl = {0}, ucx = {0};
 	size_t choice = 0;
 
 	for (size_t i = 0; i < m->n_nics; i++)

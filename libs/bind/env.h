@@ -12,7 +12,7 @@ void weft_bind_omp_env(const struct weft_machine *m, const struct weft_placed_ta
 void weft_bind_nic_env(const struct weft_machine *m, const struct weft_placed_task *t,
 	struct weft_binding *out);
 /* A new variable; false: no room for it (then it is not there). */
-bool weft_bind_add_var(struct weft_binding *b, const char *name, const char *value,
-	bool keep);
+bool weft_bind_add_var(
+	struct weft_binding *b, const char *name, const char *value, bool keep);
 
 #endif

@@ -53,15 +53,16 @@ static size_t entries(const char *list)
 
 /* ---- which GPUs may be used ---------------------------------------------- */
 
-static bool by_numbers(const struct weft_machine *m, const char *list, unsigned *gpus,
-	size_t *n)
+static bool by_numbers(
+	const struct weft_machine *m, const char *list, unsigned *gpus, size_t *n)
 {
 	struct weft_cpuset set;
 
 	*n = 0;
 	if (!list || !*list || !weft_cpuset_parse(list, &set))
 		return false;
-	for (int i = weft_cpuset_next(&set, 0); i >= 0; i = weft_cpuset_next(&set, i + 1)) {
+	for (int i = weft_cpuset_next(&set, 0); i >= 0;
+		i = weft_cpuset_next(&set, i + 1)) {
 		if ((size_t)i >= m->n_gpus || *n == WEFT_MAX_DEVICES)
 			return false;
 		gpus[(*n)++] = (unsigned)i;
@@ -86,10 +87,10 @@ static int by_name(const struct weft_machine *m, const char *s, size_t n)
 	return v < m->n_gpus ? (int)v : -1;
 }
 
-static bool by_names(const struct weft_machine *m, const char *list, unsigned *gpus,
-	size_t n)
+static bool by_names(
+	const struct weft_machine *m, const char *list, unsigned *gpus, size_t n)
 {
-	bool seen[WEFT_MAX_DEVICES] = { false };
+	bool seen[WEFT_MAX_DEVICES] = {false};
 
 	for (size_t i = 0; i < n; i++) {
 		const char *s = NULL;
@@ -124,8 +125,8 @@ size_t weft_bind_usable_gpus(const struct weft_machine *m, const char *slurm_gpu
 
 /* Without a launcher's list: the UUID where it is known and this machine's, else
  * the number among the vendor's devices in PCI order. */
-static void own_name(const struct weft_machine *m, unsigned gpu, bool borrowed,
-	struct weft_str *out)
+static void own_name(
+	const struct weft_machine *m, unsigned gpu, bool borrowed, struct weft_str *out)
 {
 	const struct weft_device *d = &m->gpu[gpu];
 	unsigned number = 0;
@@ -167,20 +168,22 @@ int weft_bind_gpu_env(const struct weft_machine *m, const struct weft_placed_tas
 	const unsigned *gpus, size_t n_gpus, const char *visible,
 	struct weft_binding *out, struct weft_err *err)
 {
-	weft_autostr struct weft_str list = { 0 }, plain = { 0 };
+	weft_autostr struct weft_str list = {0}, plain = {0};
 
 	if (!t->n_gpus)
 		return 0;
 	enum weft_vendor vendor = m->gpu[t->gpu[0]].vendor;
 	for (size_t i = 0; i < t->n_gpus; i++) {
 		if (m->gpu[t->gpu[i]].vendor != vendor ||
-			!name_gpu(m, t->gpu[i], gpus, n_gpus, visible, out->borrowed, &list))
+			!name_gpu(m, t->gpu[i], gpus, n_gpus, visible, out->borrowed,
+				&list))
 			return 0;
 		weft_str_printf(&plain, "%s%zu", i ? "," : "", i);
 	}
 	if (list.failed || plain.failed)
 		return weft_err_nomem(err);
-	if (!variable[vendor] || !weft_bind_add_var(out, variable[vendor], list.s, false))
+	if (!variable[vendor] ||
+		!weft_bind_add_var(out, variable[vendor], list.s, false))
 		return 0;
 	switch (vendor) {
 	case WEFT_VENDOR_NVIDIA:

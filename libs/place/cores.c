@@ -75,7 +75,8 @@ static unsigned take_from(struct deal *x, size_t t, struct cache *c, unsigned n)
 }
 
 /* Is the cache nearer to the task's GPU than others of the domain? */
-static bool beside_gpu(const struct deal *x, const struct task *t, const struct cache *c)
+static bool beside_gpu(
+	const struct deal *x, const struct task *t, const struct cache *c)
 {
 	const struct shape *s = &x->j->shape;
 
@@ -90,14 +91,16 @@ static int pick(const struct deal *x, size_t t, unsigned n)
 	int best = -1;
 
 	for (unsigned i = 0; i < x->n_caches; i++) {
-		const struct cache *c = &x->cache[i], *b = &x->cache[best < 0 ? 0 : best];
+		const struct cache *c = &x->cache[i],
+				   *b = &x->cache[best < 0 ? 0 : best];
 		if (c->free < n)
 			continue;
 		bool near = beside_gpu(x, task, c);
 		bool best_near = best >= 0 && beside_gpu(x, task, b);
 		if (best < 0 || (near && !best_near) ||
 			(near == best_near && !compact &&
-				(uint64_t)c->free * b->len > (uint64_t)b->free * c->len))
+				(uint64_t)c->free * b->len >
+					(uint64_t)b->free * c->len))
 			best = (int)i;
 	}
 	return best;
@@ -120,7 +123,8 @@ static void straddle(struct deal *x, size_t t, unsigned n)
 static bool alike(const struct deal *x, size_t a, size_t b)
 {
 	const struct task *s = &x->j->task[a], *t = &x->j->task[b];
-	return s->step == t->step && units(x, a) == units(x, b) && !s->n_gpus && !t->n_gpus;
+	return s->step == t->step && units(x, a) == units(x, b) && !s->n_gpus &&
+	       !t->n_gpus;
 }
 
 /* Tasks a, a + 1, ... that want the same: counted by cache, dealt in rank order.
@@ -164,9 +168,8 @@ static void deal_twice(struct deal *x, size_t n)
 		if (units(x, t)) {
 			size_t u = k * x->n / n;
 			take(x, t, (unsigned)u);
-			x->out[t].shared_cpus =
-				(k && (k - 1) * x->n / n == u) ||
-				(k + 1 < n && (k + 1) * x->n / n == u);
+			x->out[t].shared_cpus = (k && (k - 1) * x->n / n == u) ||
+						(k + 1 < n && (k + 1) * x->n / n == u);
 			k++;
 		}
 }
@@ -192,7 +195,8 @@ static void deal_threads(struct deal *x, size_t tasks)
 	for (size_t t = 0; t < x->j->n_tasks; t++) {
 		if (!units(x, t))
 			continue;
-		/* Core c has the tasks from first to last - 1; they share its threads. */
+		/* Core c has the tasks from first to last - 1; they share its threads.
+		 */
 		size_t c = ((k + 1) * dom->n_cores - 1) / tasks;
 		size_t first = c * tasks / dom->n_cores;
 		size_t last = (c + 1) * tasks / dom->n_cores;
@@ -214,7 +218,8 @@ static void deal_domain(struct deal *x)
 	const struct job *j = x->j;
 	size_t wanted = 0, tasks = 0;
 
-	x->n = j->by_core[x->d] ? j->shape.dom[x->d].n_cores : j->shape.dom[x->d].n_cpus;
+	x->n = j->by_core[x->d] ? j->shape.dom[x->d].n_cores
+				: j->shape.dom[x->d].n_cpus;
 	for (size_t t = 0; t < j->n_tasks; t++) {
 		wanted += units(x, t);
 		tasks += units(x, t) > 0;
@@ -233,7 +238,7 @@ static void deal_domain(struct deal *x)
 	x->n_caches = 0;
 	for (unsigned u = 0; u < x->n; u++) {
 		if (!u || core_of(x, u)->l3 != core_of(x, u - 1)->l3)
-			x->cache[x->n_caches++] = (struct cache){ .start = u };
+			x->cache[x->n_caches++] = (struct cache){.start = u};
 		x->cache[x->n_caches - 1].len++;
 		x->cache[x->n_caches - 1].free++;
 	}
@@ -253,10 +258,10 @@ static void deal_domain(struct deal *x)
 	}
 }
 
-int weft_place_cores(const struct job *j, struct weft_placed_task *out,
-	struct weft_err *err)
+int weft_place_cores(
+	const struct job *j, struct weft_placed_task *out, struct weft_err *err)
 {
-	struct deal x = { .j = j, .out = out };
+	struct deal x = {.j = j, .out = out};
 
 	x.used = calloc(j->shape.n_cpus + 1, sizeof(*x.used));
 	x.cache = calloc(j->shape.n_cpus + 1, sizeof(*x.cache));

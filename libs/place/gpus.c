@@ -178,8 +178,8 @@ static void deal_all(struct job *j, struct groups *g, struct task *t, size_t n)
 	for (size_t v = 0; v < g->n; v++) {
 		const struct group *gr = &g->v[v];
 		for (size_t i = 0; i < gr->tasks; i++, at++)
-			for (size_t k = i * gr->n / gr->tasks; k < (i + 1) * gr->n / gr->tasks;
-				k++)
+			for (size_t k = i * gr->n / gr->tasks;
+				k < (i + 1) * gr->n / gr->tasks; k++)
 				give(j, &t[at], g->gpu[base + k]);
 		base += gr->n;
 	}
@@ -191,7 +191,8 @@ static int refuse(const struct job *j, size_t step, double each, size_t have,
 	unsigned n = j->step[step].ntasks;
 
 	if (!have)
-		return weft_err_set(err, WEFT_EPLACE, "no GPU of this node is usable here");
+		return weft_err_set(
+			err, WEFT_EPLACE, "no GPU of this node is usable here");
 	weft_err_set(err, WEFT_EPLACE,
 		"%u task%s with %g GPU%s each: only %zu GPU%s usable on this node", n,
 		n == 1 ? "" : "s", each, each > 1 ? "s" : "", have,
@@ -229,14 +230,16 @@ static int assign(struct job *j, size_t step, struct groups *g, struct weft_err 
 		if (!g->n_gpus)
 			return refuse(j, step, 1, 0, err);
 		if (g->n_gpus / n >= 16)
-			return weft_err_set(err, WEFT_EPLACE, "more than 16 GPUs a task");
+			return weft_err_set(
+				err, WEFT_EPLACE, "more than 16 GPUs a task");
 		deal_all(j, g, t, n);
 		return 0;
 	}
 	if (!(s->gpus_per_task <= 16))
 		return weft_err_set(err, WEFT_EPLACE, "more than 16 GPUs a task");
 	/* Of one GPU shared by `per` tasks, or of `per` GPUs for one task. */
-	per = (size_t)(shared ? 1 / s->gpus_per_task + 1e-4 : s->gpus_per_task + 1 - 1e-4);
+	per = (size_t)(shared ? 1 / s->gpus_per_task + 1e-4
+			      : s->gpus_per_task + 1 - 1e-4);
 	holders = shared ? (n + per - 1) / per : n;
 	if (holders * (shared ? 1 : per) > g->n_gpus)
 		return refuse(j, step, s->gpus_per_task, g->n_gpus, err);
@@ -257,7 +260,7 @@ static int assign(struct job *j, size_t step, struct groups *g, struct weft_err 
 int weft_place_gpus(struct job *j, size_t step, const unsigned *gpus, size_t n_gpus,
 	struct weft_err *err)
 {
-	struct groups g = { 0 };
+	struct groups g = {0};
 	int rc = make_groups(j, gpus, n_gpus, &g, err);
 
 	if (!rc)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 struct left {
-	unsigned *free;	   /* units of each domain */
+	unsigned *free;    /* units of each domain */
 	unsigned *growers; /* elastic tasks that live there */
 };
 
@@ -66,8 +66,8 @@ static void level(struct job *j, size_t step)
 			for (unsigned d = 0; d < j->shape.n_doms; d++)
 				if (*units(j, i, d) &&
 					(away < 0 ||
-						weft_place_distance(&j->shape, d,
-							j->task[i].home) >
+						weft_place_distance(
+							&j->shape, d, j->task[i].home) >
 							weft_place_distance(&j->shape,
 								(unsigned)away,
 								j->task[i].home)))
@@ -87,7 +87,7 @@ void weft_place_grow(struct job *j)
 {
 	const struct shape *s = &j->shape;
 	unsigned *counts = calloc(2 * (size_t)s->n_doms, sizeof(*counts));
-	struct left l = { counts, counts + s->n_doms };
+	struct left l = {counts, counts + s->n_doms};
 	bool more = true;
 
 	if (!counts)

@@ -23,8 +23,8 @@ struct shape {
 	struct domain *dom;
 	unsigned n_cpus, n_cores, n_doms;
 	unsigned max_threads; /* of a core */
-	bool uniform;	      /* all cores have as many */
-	unsigned words;	      /* of a set of domains */
+	bool uniform;         /* all cores have as many */
+	unsigned words;       /* of a set of domains */
 };
 
 /* Cores and threads are both counted in units; which one, a domain says. */
@@ -32,8 +32,8 @@ struct task {
 	size_t step;
 	unsigned rank;
 	unsigned need_cores, need_cpus; /* at least; 1 where elastic */
-	bool elastic;			/* takes more where there is more */
-	const uint64_t *near;		/* set of domains, NULL: anywhere */
+	bool elastic;                   /* takes more where there is more */
+	const uint64_t *near;           /* set of domains, NULL: anywhere */
 	unsigned home;
 	bool spans; /* did not fit into one domain */
 	bool far, fewer, shared;
@@ -47,10 +47,10 @@ struct job {
 	struct task *task;
 	size_t n_tasks;
 	size_t *first;
-	uint64_t *near;		 /* of each GPU of the machine: set of domains */
-	uint64_t *unions;	 /* of tasks whose GPUs are in several places */
-	unsigned short *units;	 /* [task * n_doms + domain] */
-	bool *by_core;		 /* of each domain: its units are cores */
+	uint64_t *near;          /* of each GPU of the machine: set of domains */
+	uint64_t *unions;        /* of tasks whose GPUs are in several places */
+	unsigned short *units;   /* [task * n_doms + domain] */
+	bool *by_core;           /* of each domain: its units are cores */
 	unsigned char *gpu_load; /* of each GPU: 1 where it is taken */
 };
 
@@ -70,9 +70,9 @@ int weft_place_gpus(struct job *j, size_t step, const unsigned *gpus, size_t n_g
 	struct weft_err *err);
 int weft_place_seats(struct job *j, struct weft_err *err);
 void weft_place_grow(struct job *j);
-int weft_place_cores(const struct job *j, struct weft_placed_task *out,
-	struct weft_err *err);
-int weft_place_nics(const struct job *j, struct weft_placed_task *out,
-	struct weft_err *err);
+int weft_place_cores(
+	const struct job *j, struct weft_placed_task *out, struct weft_err *err);
+int weft_place_nics(
+	const struct job *j, struct weft_placed_task *out, struct weft_err *err);
 
 #endif

@@ -14,7 +14,8 @@ static unsigned common_path(const struct weft_device *a, const struct weft_devic
 
 /* 0: behind one PCI bridge; 1: at one host bridge or NUMA node; 2: at one package;
  * 3: anywhere. */
-static unsigned gpu_class(const struct job *j, unsigned gpu, const struct weft_device *nic)
+static unsigned gpu_class(
+	const struct job *j, unsigned gpu, const struct weft_device *nic)
 {
 	const struct shape *s = &j->shape;
 	const struct weft_device *g = &s->m->gpu[gpu];
@@ -31,8 +32,8 @@ static unsigned gpu_class(const struct job *j, unsigned gpu, const struct weft_d
 	return g->package == nic->package ? 2 : 3;
 }
 
-static unsigned cpu_class(const struct job *j, const struct task *t,
-	const struct weft_device *nic)
+static unsigned cpu_class(
+	const struct job *j, const struct task *t, const struct weft_device *nic)
 {
 	const struct domain *dom = &j->shape.dom[t->home];
 
@@ -89,11 +90,11 @@ static void add(struct choice *c, struct weft_placed_task *out, int nic)
 	c->load[nic]++;
 }
 
-int weft_place_nics(const struct job *j, struct weft_placed_task *out,
-	struct weft_err *err)
+int weft_place_nics(
+	const struct job *j, struct weft_placed_task *out, struct weft_err *err)
 {
 	const struct weft_machine *m = j->shape.m;
-	struct choice c = { .j = j, .load = calloc(m->n_nics + 1, sizeof(*c.load)) };
+	struct choice c = {.j = j, .load = calloc(m->n_nics + 1, sizeof(*c.load))};
 
 	if (!c.load)
 		return weft_err_nomem(err);

@@ -23,15 +23,15 @@ void weft_placement_free(struct weft_placement *p)
 	free(p);
 }
 
-static int check_steps(const struct weft_place_step *s, size_t n, size_t *tasks,
-	struct weft_err *err)
+static int check_steps(
+	const struct weft_place_step *s, size_t n, size_t *tasks, struct weft_err *err)
 {
 	*tasks = 0;
 	for (size_t i = 0; i < n; i++) {
 		*tasks += s[i].ntasks;
 		if (s[i].ntasks > MAX_TASKS || *tasks > MAX_TASKS)
-			return weft_err_set(err, WEFT_EPLACE, "more than %d tasks on a node",
-				MAX_TASKS);
+			return weft_err_set(err, WEFT_EPLACE,
+				"more than %d tasks on a node", MAX_TASKS);
 		if (!(s[i].gpus_per_task >= 0) || s[i].beside > n)
 			return weft_err_set(err, WEFT_EPLACE,
 				"step %zu: gpus_per_task or beside is out of range", i);
@@ -42,10 +42,11 @@ static int check_steps(const struct weft_place_step *s, size_t n, size_t *tasks,
 static int check_gpus(const struct weft_machine *m, const unsigned *gpus, size_t n,
 	struct weft_err *err)
 {
-	bool seen[WEFT_MAX_DEVICES] = { false };
+	bool seen[WEFT_MAX_DEVICES] = {false};
 
 	for (size_t i = 0; i < n; i++) {
-		if (gpus[i] >= m->n_gpus || gpus[i] >= WEFT_MAX_DEVICES || seen[gpus[i]])
+		if (gpus[i] >= m->n_gpus || gpus[i] >= WEFT_MAX_DEVICES ||
+			seen[gpus[i]])
 			return weft_err_set(err, WEFT_EPLACE, "GPU %u: there are %zu",
 				gpus[i], m->n_gpus);
 		seen[gpus[i]] = true;
@@ -78,14 +79,17 @@ static void make_tasks(struct job *j)
 
 	for (size_t i = 0; i < j->n_steps; i++) {
 		const struct weft_place_step *s = &j->step[i];
-		unsigned smt = s->smt && s->smt < j->shape.max_threads ? s->smt
-								      : j->shape.max_threads;
+		unsigned smt = s->smt && s->smt < j->shape.max_threads
+				       ? s->smt
+				       : j->shape.max_threads;
 		unsigned c = s->cpus_per_task ? s->cpus_per_task : 1;
 		c = c > WEFT_MAX_CPUS ? WEFT_MAX_CPUS : c;
 		for (unsigned r = 0; r < s->ntasks; r++)
-			*t++ = (struct task){ .step = i, .rank = r, .need_cpus = c,
+			*t++ = (struct task){.step = i,
+				.rank = r,
+				.need_cpus = c,
 				.need_cores = (c + smt - 1) / smt,
-				.elastic = !s->cpus_per_task };
+				.elastic = !s->cpus_per_task};
 	}
 }
 
@@ -123,8 +127,8 @@ static void memory_of(const struct shape *s, const struct weft_cpuset *cpus,
 	}
 }
 
-static bool is_far(const struct job *j, const struct task *t,
-	const struct weft_cpuset *cpus)
+static bool is_far(
+	const struct job *j, const struct task *t, const struct weft_cpuset *cpus)
 {
 	const struct shape *s = &j->shape;
 
@@ -138,7 +142,7 @@ static bool is_far(const struct job *j, const struct task *t,
 static void finish(const struct job *j, struct weft_placement *p)
 {
 	for (size_t i = 0; i < j->n_steps; i++) {
-		struct weft_cpuset all = { 0 };
+		struct weft_cpuset all = {0};
 		for (size_t t = p->first[i]; t < p->first[i] + j->step[i].ntasks; t++)
 			for (size_t w = 0; w < WEFT_CPU_WORDS; w++)
 				all.w[w] |= p->task[t].cpus.w[w];
@@ -157,8 +161,8 @@ static void finish(const struct job *j, struct weft_placement *p)
 	}
 }
 
-static int place_gpus(struct job *j, const unsigned *gpus, size_t n_gpus,
-	struct weft_err *err)
+static int place_gpus(
+	struct job *j, const unsigned *gpus, size_t n_gpus, struct weft_err *err)
 {
 	for (size_t i = 0; i < j->n_steps; i++) {
 		const struct weft_place_step *s = &j->step[i];
@@ -174,7 +178,7 @@ int weft_place(const struct weft_machine *m, const struct weft_cpuset *allowed,
 	const unsigned *gpus, size_t n_gpus, const struct weft_place_step *steps,
 	size_t n_steps, struct weft_placement **out, struct weft_err *err)
 {
-	struct job j = { .step = steps, .n_steps = n_steps };
+	struct job j = {.step = steps, .n_steps = n_steps};
 	struct weft_placement *p = calloc(1, sizeof(*p));
 	unsigned every[WEFT_MAX_DEVICES];
 	int rc = -1;

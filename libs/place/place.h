@@ -20,27 +20,27 @@ enum weft_place_memory { WEFT_PLACE_LOCAL, WEFT_PLACE_INTERLEAVE, WEFT_PLACE_ANY
 struct weft_place_step { /* the tasks of one step on this node */
 	unsigned ntasks;
 	unsigned cpus_per_task; /* 0: an even share of what is allowed */
-	double gpus_per_task;	/* 0: none; 0.5: two tasks a GPU */
-	bool gpus_all;		/* all usable GPUs, dealt evenly (gpus_per_task: 0) */
-	unsigned beside;	/* 1 + index of the step it exchanges data with; 0: none */
+	double gpus_per_task;   /* 0: none; 0.5: two tasks a GPU */
+	bool gpus_all;          /* all usable GPUs, dealt evenly (gpus_per_task: 0) */
+	unsigned beside; /* 1 + index of the step it exchanges data with; 0: none */
 	enum weft_place_cpus cpus;
 	enum weft_place_memory memory;
 	bool balance_even;
-	unsigned smt;		/* hardware threads used a core; 0: all */
-	unsigned spare_cores;	/* left idle */
+	unsigned smt;         /* hardware threads used a core; 0: all */
+	unsigned spare_cores; /* left idle */
 };
 
 struct weft_placed_task {
 	struct weft_cpuset cpus;
-	unsigned gpu[16];  /* indices in machine->gpu */
+	unsigned gpu[16]; /* indices in machine->gpu */
 	size_t n_gpus;
 	unsigned nic[8];
 	size_t n_nics;
 	unsigned numa[16]; /* memory nodes: indices in machine->numa; none: any */
 	size_t n_numa;
-	bool shared_cpus;  /* more tasks than threads: CPUs are shared, said */
-	bool far;	   /* cores not all local to its GPU, said */
-	bool fewer;	   /* fewer CPUs than cpus_per_task, for want of them, said */
+	bool shared_cpus; /* more tasks than threads: CPUs are shared, said */
+	bool far;         /* cores not all local to its GPU, said */
+	bool fewer;       /* fewer CPUs than cpus_per_task, for want of them, said */
 };
 
 struct weft_placement {

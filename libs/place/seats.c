@@ -12,14 +12,14 @@
 
 struct room {
 	struct job *j;
-	bool cores;	 /* units are cores, else threads */
-	bool span;	 /* a task may lie over several domains, though it fits one */
-	bool overflow;	 /* a GPU's task may go to another domain */
-	bool twice;	 /* CPUs are given twice */
-	unsigned *free;	 /* units of each domain */
-	unsigned *cap;	 /* of it at the beginning */
+	bool cores;       /* units are cores, else threads */
+	bool span;        /* a task may lie over several domains, though it fits one */
+	bool overflow;    /* a GPU's task may go to another domain */
+	bool twice;       /* CPUs are given twice */
+	unsigned *free;   /* units of each domain */
+	unsigned *cap;    /* of it at the beginning */
 	unsigned *seated; /* tasks in it */
-	unsigned *want;	 /* of the run of tasks in hand */
+	unsigned *want;   /* of the run of tasks in hand */
 };
 
 static unsigned need(const struct room *r, const struct task *t)
@@ -29,8 +29,8 @@ static unsigned need(const struct room *r, const struct task *t)
 
 /* Is domain a better than b for one more task of u units?  Spread: the emptiest,
  * then in the emptier package; compact: the first. */
-static bool better(const struct room *r, unsigned a, unsigned b, unsigned u,
-	bool compact)
+static bool better(
+	const struct room *r, unsigned a, unsigned b, unsigned u, bool compact)
 {
 	const struct shape *s = &r->j->shape;
 	uint64_t x, y;
@@ -48,7 +48,7 @@ static bool better(const struct room *r, unsigned a, unsigned b, unsigned u,
 		return x < y;
 	if (s->dom[a].package == s->dom[b].package)
 		return false;
-	uint64_t seated[2] = { 0, 0 };
+	uint64_t seated[2] = {0, 0};
 	for (unsigned d = 0; d < s->n_doms; d++) {
 		seated[0] += s->dom[d].package == s->dom[a].package ? r->seated[d] : 0;
 		seated[1] += s->dom[d].package == s->dom[b].package ? r->seated[d] : 0;
@@ -114,13 +114,14 @@ static bool span(struct room *r, struct task *t, const uint64_t *near)
 		int best = -1;
 		for (unsigned d = 0; d < r->j->shape.n_doms; d++)
 			if (in_set(near, d) && r->free[d] &&
-				(best < 0 || (first ? r->free[d] > r->free[best]
-						    : weft_place_distance(&r->j->shape, d,
-							      t->home) <
-							      weft_place_distance(
-								      &r->j->shape,
-								      (unsigned)best,
-								      t->home))))
+				(best < 0 ||
+					(first ? r->free[d] > r->free[best]
+					       : weft_place_distance(
+							 &r->j->shape, d, t->home) <
+								weft_place_distance(
+									&r->j->shape,
+									(unsigned)best,
+									t->home))))
 				best = (int)d;
 		if (best < 0)
 			return false;
@@ -145,8 +146,8 @@ static void sit(struct room *r, struct task *t, unsigned d)
 
 /* Tasks t[0..n) of one step that want the same: counted by domain first, then dealt
  * in rank order, so that neighbours in rank are neighbours on the node. */
-static bool seat_run(struct room *r, struct task *t, size_t n, const uint64_t *near,
-	bool soft)
+static bool seat_run(
+	struct room *r, struct task *t, size_t n, const uint64_t *near, bool soft)
 {
 	const struct weft_place_step *s = &r->j->step[t->step];
 	unsigned u = need(r, t), widest = 0;
@@ -265,7 +266,8 @@ static bool attempt(struct room *r, uint64_t *set)
 		j->task[i].spans = j->task[i].far = false;
 	for (int now = 0; now < 4; now++)
 		for (size_t i = 0; i < j->n_steps; i++)
-			if (j->step[i].ntasks && turn(j, i) == now && !seat_step(r, i, set))
+			if (j->step[i].ntasks && turn(j, i) == now &&
+				!seat_step(r, i, set))
 				return false;
 	return true;
 }
@@ -327,11 +329,11 @@ static bool try_all(struct room *r, uint64_t *set)
 	static const struct {
 		bool cores, span, overflow, less;
 	} ways[] = {
-		{ .cores = true },
-		{ .cores = true, .span = true },
-		{ .span = true },
-		{ .span = true, .overflow = true },
-		{ .span = true, .overflow = true, .less = true },
+		{.cores = true},
+		{.cores = true, .span = true},
+		{.span = true},
+		{.span = true, .overflow = true},
+		{.span = true, .overflow = true, .less = true},
 	};
 	struct job *j = r->j;
 	/* Cores of unequal width cannot be counted for who asks for threads. */
@@ -363,7 +365,7 @@ static bool try_all(struct room *r, uint64_t *set)
 
 int weft_place_seats(struct job *j, struct weft_err *err)
 {
-	struct room r = { .j = j };
+	struct room r = {.j = j};
 	size_t n = j->shape.n_doms;
 	unsigned *counts = calloc(4 * n, sizeof(*counts));
 	uint64_t *set = calloc(j->shape.words, sizeof(*set));
@@ -378,8 +380,8 @@ int weft_place_seats(struct job *j, struct weft_err *err)
 	r.seated = counts + 2 * n;
 	r.want = counts + 3 * n;
 	if (!try_all(&r, set))
-		rc = weft_err_set(err, WEFT_EPLACE, "no room for %zu tasks on this node",
-			j->n_tasks);
+		rc = weft_err_set(err, WEFT_EPLACE,
+			"no room for %zu tasks on this node", j->n_tasks);
 out:
 	free(counts);
 	free(set);

@@ -29,8 +29,8 @@ static void find_domains(struct shape *s, unsigned *of_numa)
 		if (of_numa[pu->numa] != UINT32_MAX)
 			continue;
 		of_numa[pu->numa] = s->n_doms;
-		s->dom[s->n_doms++] = (struct domain){ .numa = pu->numa,
-			.package = pu->package };
+		s->dom[s->n_doms++] =
+			(struct domain){.numa = pu->numa, .package = pu->package};
 	}
 	s->words = s->n_doms / 64 + 1;
 }
@@ -45,7 +45,7 @@ static void add_cores(struct shape *s, struct domain *d,
 	for (size_t i = 0; i < m->n_pus;) {
 		unsigned core = m->pu[i].core, l3 = m->pu[i].l3, numa = m->pu[i].numa;
 		struct core *c = &s->core[s->n_cores];
-		*c = (struct core){ .cpu0 = s->n_cpus, .l3 = l3 };
+		*c = (struct core){.cpu0 = s->n_cpus, .l3 = l3};
 		for (; i < m->n_pus && m->pu[i].core == core; i++)
 			if (numa == d->numa && c->n < smt &&
 				(!allowed || weft_cpuset_has(allowed, m->pu[i].cpu))) {
@@ -61,8 +61,8 @@ static void add_cores(struct shape *s, struct domain *d,
 
 /* Leaves n cores idle: the first of each cache in turn, domain by domain, as sites
  * do where they keep cores for the system. */
-static int spare(struct shape *s, unsigned n, struct weft_cpuset *allowed,
-	struct weft_err *err)
+static int spare(
+	struct shape *s, unsigned n, struct weft_cpuset *allowed, struct weft_err *err)
 {
 	bool *taken = calloc(s->n_cores + 1, sizeof(*taken));
 	unsigned *turn = calloc(s->n_doms + 1, sizeof(*turn));
@@ -125,7 +125,7 @@ int weft_place_shape(const struct weft_machine *m, const struct weft_cpuset *all
 		if (steps[i].spare_cores > spares)
 			spares = steps[i].spare_cores;
 	}
-	*s = (struct shape){ .m = m };
+	*s = (struct shape){.m = m};
 	s->cpu = calloc(m->n_pus + 1, sizeof(*s->cpu));
 	s->core = calloc(m->n_pus + 2, sizeof(*s->core));
 	s->dom = calloc(m->n_numa + 1, sizeof(*s->dom));
@@ -138,7 +138,7 @@ int weft_place_shape(const struct weft_machine *m, const struct weft_cpuset *all
 	free(of_numa);
 	build(s, allowed, smt);
 	if (spares && spares < s->n_cores) {
-		struct weft_cpuset left = { 0 };
+		struct weft_cpuset left = {0};
 		for (unsigned i = 0; i < s->n_cpus; i++)
 			weft_cpuset_add(&left, s->cpu[i]);
 		if (spare(s, spares, &left, err))
@@ -150,6 +150,7 @@ int weft_place_shape(const struct weft_machine *m, const struct weft_cpuset *all
 			s->n_cores);
 	}
 	if (!s->n_cpus)
-		return weft_err_set(err, WEFT_EPLACE, "no CPU of this node is usable here");
+		return weft_err_set(
+			err, WEFT_EPLACE, "no CPU of this node is usable here");
 	return 0;
 }

@@ -19,8 +19,8 @@
 #define MAX_TASKS (1u << 24)
 #define SUM_LEN 16
 
-static const char *const cpus_names[] = { "near_gpu", "spread", "compact" };
-static const char *const memory_names[] = { "local", "interleave", "none" };
+static const char *const cpus_names[] = {"near_gpu", "spread", "compact"};
+static const char *const memory_names[] = {"local", "interleave", "none"};
 
 static bool name_ok(const char *s)
 {
@@ -38,13 +38,14 @@ static bool valid(const struct weft_ticket *t)
 	       t->ntasks <= MAX_TASKS && t->nodes <= MAX_TASKS &&
 	       p->cpus_per_task <= WEFT_MAX_CPUS && p->gpus_per_task >= 0 &&
 	       p->gpus_per_task <= WEFT_MAX_DEVICES && (unsigned)p->cpus < 3 &&
-	       (unsigned)p->memory < 3 && p->smt <= 64 && p->spare_cores <= WEFT_MAX_CPUS;
+	       (unsigned)p->memory < 3 && p->smt <= 64 &&
+	       p->spare_cores <= WEFT_MAX_CPUS;
 }
 
 int weft_ticket_encode(const struct weft_ticket *t, struct weft_str *out)
 {
 	const struct weft_place_step *p = &t->place;
-	weft_autostr struct weft_str s = { 0 };
+	weft_autostr struct weft_str s = {0};
 	char digest[WEFT_DIGEST_HEX];
 
 	if (!valid(t)) {
@@ -53,10 +54,11 @@ int weft_ticket_encode(const struct weft_ticket *t, struct weft_str *out)
 	}
 	unsigned long micro = (unsigned long)(p->gpus_per_task * 1e6 + 0.5);
 	weft_str_printf(&s,
-		MAGIC " step=%s bind=%d ntasks=%u nodes=%u cpus=%u gpus=%lu.%06lu all=%d"
-		      " place=%s memory=%s even=%d smt=%u spare=%u sum=",
-		t->step, t->bind, t->ntasks, t->nodes, p->cpus_per_task, micro / 1000000,
-		micro % 1000000, p->gpus_all, cpus_names[p->cpus],
+		MAGIC
+		" step=%s bind=%d ntasks=%u nodes=%u cpus=%u gpus=%lu.%06lu all=%d"
+		" place=%s memory=%s even=%d smt=%u spare=%u sum=",
+		t->step, t->bind, t->ntasks, t->nodes, p->cpus_per_task,
+		micro / 1000000, micro % 1000000, p->gpus_all, cpus_names[p->cpus],
 		memory_names[p->memory], p->balance_even, p->smt, p->spare_cores);
 	if (s.failed)
 		return -1;
@@ -106,8 +108,8 @@ static bool flag(const char **p, const char *key, bool *out)
 	return true;
 }
 
-static bool one_of(const char **p, const char *key, const char *const *names,
-	unsigned *out)
+static bool one_of(
+	const char **p, const char *key, const char *const *names, unsigned *out)
 {
 	if (!lit(p, key))
 		return false;
@@ -167,8 +169,10 @@ static bool decode(const char *text, struct weft_ticket *t)
 		!gpus(&p, &s->gpus_per_task) || !flag(&p, " all=", &s->gpus_all) ||
 		!one_of(&p, " place=", cpus_names, &cpus) ||
 		!one_of(&p, " memory=", memory_names, &memory) ||
-		!flag(&p, " even=", &s->balance_even) || !num(&p, " smt=", 64, &s->smt) ||
-		!num(&p, " spare=", WEFT_MAX_CPUS, &s->spare_cores) || !lit(&p, " sum="))
+		!flag(&p, " even=", &s->balance_even) ||
+		!num(&p, " smt=", 64, &s->smt) ||
+		!num(&p, " spare=", WEFT_MAX_CPUS, &s->spare_cores) ||
+		!lit(&p, " sum="))
 		return false;
 	s->cpus = (enum weft_place_cpus)cpus;
 	s->memory = (enum weft_place_memory)memory;

@@ -19,9 +19,9 @@
 #define WEFT_TICKET_MAX 4096
 
 struct weft_ticket {
-	char step[64];	/* name, for messages */
-	bool bind;	/* false: place: none */
-	unsigned ntasks, nodes; /* what the file says; 0: nothing */
+	char step[64];                /* name, for messages */
+	bool bind;                    /* false: place: none */
+	unsigned ntasks, nodes;       /* what the file says; 0: nothing */
 	struct weft_place_step place; /* ntasks there: 0, the node's tasks count */
 };
 

@@ -31,7 +31,8 @@ static int this_boot(char host[64], char boot[40], struct weft_err *err)
 		return -1;
 	id[strcspn(id, "\n")] = '\0';
 	if (!*id || strlen(id) >= 40)
-		return weft_err_set(err, WEFT_EPLACE, "the kernel's boot id is odd: %s", id);
+		return weft_err_set(
+			err, WEFT_EPLACE, "the kernel's boot id is odd: %s", id);
 	strcpy(boot, id);
 	return 0;
 }
@@ -67,10 +68,11 @@ static int check(char *text, size_t n, const char *path, struct weft_machine **m
 	if (!sum || (strcmp(borrowed, "0") && strcmp(borrowed, "1")))
 		return weft_err_set(err, WEFT_EPLACE, "%s: not a topology cache", path);
 	if (strcmp(host, here))
-		return weft_err_set(err, WEFT_EPLACE, "%s was made on %s, this is %s", path,
-			host, here);
+		return weft_err_set(err, WEFT_EPLACE, "%s was made on %s, this is %s",
+			path, host, here);
 	if (strcmp(id, boot))
-		return weft_err_set(err, WEFT_EPLACE, "%s was made before this boot", path);
+		return weft_err_set(
+			err, WEFT_EPLACE, "%s was made before this boot", path);
 	weft_digest(p, (size_t)(end - p), digest);
 	if (strcmp(sum, digest))
 		return weft_err_set(err, WEFT_EPLACE, "%s is damaged", path);
@@ -80,11 +82,11 @@ static int check(char *text, size_t n, const char *path, struct weft_machine **m
 	return 0;
 }
 
-int weft_machine_load_cache(const char *dir, struct weft_machine **m,
-	struct weft_err *err)
+int weft_machine_load_cache(
+	const char *dir, struct weft_machine **m, struct weft_err *err)
 {
 	weft_autofree char *path = weft_path_join(dir, FILE_NAME), *text = NULL;
-	weft_autoerr struct weft_err open_err = { 0 };
+	weft_autoerr struct weft_err open_err = {0};
 	size_t n;
 
 	*m = NULL;
@@ -101,7 +103,8 @@ int weft_machine_load_cache(const char *dir, struct weft_machine **m,
 	if (weft_read_fd(fd, path, CACHE_MAX, &text, &n, err))
 		return -1;
 	if (check(text, n, path, m, err))
-		return weft_err_hint(err, "make it anew, as root on this host: weft topo cache");
+		return weft_err_hint(
+			err, "make it anew, as root on this host: weft topo cache");
 	return 0;
 }
 
@@ -109,7 +112,7 @@ int weft_machine_save_cache(const char *dir, const struct weft_machine *m,
 	bool borrowed, struct weft_err *err)
 {
 	weft_autofree char *path = weft_path_join(dir, FILE_NAME);
-	weft_autostr struct weft_str model = { 0 }, text = { 0 };
+	weft_autostr struct weft_str model = {0}, text = {0};
 	char host[64], boot[40], digest[WEFT_DIGEST_HEX];
 
 	if (!path || weft_machine_print(m, &model))
@@ -117,8 +120,8 @@ int weft_machine_save_cache(const char *dir, const struct weft_machine *m,
 	if (this_boot(host, boot, err) || weft_mkdirs(dir, 0755, err))
 		return -1;
 	weft_digest(model.s, model.len, digest);
-	weft_str_printf(&text, HEADER "host %s\nboot %s\nborrowed %d\ndigest %s\n", host,
-		boot, borrowed, digest);
+	weft_str_printf(&text, HEADER "host %s\nboot %s\nborrowed %d\ndigest %s\n",
+		host, boot, borrowed, digest);
 	weft_str_addn(&text, model.s, model.len);
 	if (text.failed)
 		return weft_err_nomem(err);

@@ -50,7 +50,7 @@ static bool number(const char **p, unsigned *out)
 
 bool weft_cpuset_parse(const char *list, struct weft_cpuset *s)
 {
-	struct weft_cpuset set = { 0 };
+	struct weft_cpuset set = {0};
 	const char *p = list;
 
 	while (*p) {

@@ -26,9 +26,9 @@
 /* The child: never returns.  First byte 'm' (a model follows) or 'e' (a reason). */
 static _Noreturn void child(const char *xml, int out)
 {
-	weft_autostr struct weft_str text = { 0 };
-	struct weft_err err = { 0 };
-	struct rlimit no_core = { 0, 0 };
+	weft_autostr struct weft_str text = {0};
+	struct weft_err err = {0};
+	struct rlimit no_core = {0, 0};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setrlimit(RLIMIT_CORE, &no_core);
@@ -52,7 +52,7 @@ static int collect(int fd, struct weft_str *text)
 	char buf[65536];
 
 	for (;;) {
-		struct pollfd p = { .fd = fd, .events = POLLIN };
+		struct pollfd p = {.fd = fd, .events = POLLIN};
 		double left = deadline - weft_monotonic();
 		int ready = poll(&p, 1, left > 0 ? (int)(left * 1000) + 1 : 0);
 		if (ready < 0 && errno == EINTR)
@@ -73,7 +73,7 @@ static int collect(int fd, struct weft_str *text)
 int weft_topo_discover(const char *xml, struct weft_machine **m, struct weft_err *err)
 {
 	const char *what = xml ? xml : "the topology of this machine";
-	weft_autostr struct weft_str text = { 0 };
+	weft_autostr struct weft_str text = {0};
 	int fd[2], status = 0;
 
 	*m = NULL;
@@ -99,7 +99,8 @@ int weft_topo_discover(const char *xml, struct weft_machine **m, struct weft_err
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (!got && text.len && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-		if (*text.s == 'm' && weft_machine_parse(text.s + 1, text.len - 1, m, err))
+		if (*text.s == 'm' &&
+			weft_machine_parse(text.s + 1, text.len - 1, m, err))
 			return weft_err_prefix(err, "%s", what);
 		if (*text.s == 'm')
 			return 0;
@@ -109,6 +110,6 @@ int weft_topo_discover(const char *xml, struct weft_machine **m, struct weft_err
 		return weft_err_set(err, WEFT_EPLACE,
 			"%s: hwloc gave no answer within %d s (a driver hangs?)", what,
 			TIME_LIMIT);
-	return weft_err_set(err, WEFT_EPLACE, xml ? "%s: hwloc cannot read it"
-						  : "%s: hwloc failed", what);
+	return weft_err_set(err, WEFT_EPLACE,
+		xml ? "%s: hwloc cannot read it" : "%s: hwloc failed", what);
 }

@@ -22,7 +22,7 @@ struct found {
 /* An OS device that a GPU vendor's library made. */
 static bool is_compute(hwloc_obj_t os)
 {
-	static const char *const prefixes[] = { "nvml", "cuda", "rsmi", "opencl", "ve" };
+	static const char *const prefixes[] = {"nvml", "cuda", "rsmi", "opencl", "ve"};
 	const char *n = os->name ? os->name : "";
 
 	for (size_t i = 0; i < WEFT_COUNT(prefixes); i++)
@@ -35,7 +35,8 @@ static bool is_compute(hwloc_obj_t os)
  * processor's own graphics (Intel on bus 0). */
 static bool is_gpu(hwloc_topology_t t, hwloc_obj_t pci)
 {
-	unsigned class = pci->attr->pcidev.class_id, vendor = pci->attr->pcidev.vendor_id;
+	unsigned class = pci->attr->pcidev.class_id,
+		 vendor = pci->attr->pcidev.vendor_id;
 	hwloc_obj_t node = NULL;
 	char id[32];
 
@@ -77,7 +78,8 @@ static bool is_fabric(hwloc_obj_t os)
 	const char *n = os->name ? os->name : "", *s = os->subtype ? os->subtype : "";
 
 	return weft_starts_with(n, "hsn") || weft_starts_with(n, "hsi") ||
-	       weft_starts_with(n, "cxi") || !strcmp(s, "Slingshot") || !strcmp(s, "BXI");
+	       weft_starts_with(n, "cxi") || !strcmp(s, "Slingshot") ||
+	       !strcmp(s, "BXI");
 }
 
 static bool is_nic(hwloc_obj_t pci, struct found *f)
@@ -98,14 +100,16 @@ static bool is_nic(hwloc_obj_t pci, struct found *f)
 		}
 	}
 	f->os = verbs ? verbs : net;
-	f->link = verbs ? WEFT_LINK_VERBS : fabric ? WEFT_LINK_FABRIC : WEFT_LINK_ETHERNET;
+	f->link = verbs    ? WEFT_LINK_VERBS
+		  : fabric ? WEFT_LINK_FABRIC
+			   : WEFT_LINK_ETHERNET;
 	return f->os || fabric;
 }
 
 /* The name by which the vendor's tools count it, where a back end knows. */
 static hwloc_obj_t gpu_os(hwloc_obj_t pci)
 {
-	static const char *const by[] = { "nvml", "rsmi", "ze", "cuda" };
+	static const char *const by[] = {"nvml", "rsmi", "ze", "cuda"};
 
 	for (size_t i = 0; i < WEFT_COUNT(by); i++)
 		for (hwloc_obj_t o = pci->io_first_child; o; o = o->next_sibling)
@@ -127,8 +131,8 @@ static void set_uuid(struct weft_device *d, const char *prefix, const char *valu
 /* The driver's own word, which needs no library: "GPU UUID: \t GPU-..." */
 static void driver_uuid(struct weft_device *d)
 {
-	weft_autofree char *path = weft_printf("/proc/driver/nvidia/gpus/%s/information",
-		d->pci);
+	weft_autofree char *path =
+		weft_printf("/proc/driver/nvidia/gpus/%s/information", d->pci);
 	weft_autofree char *text = NULL;
 	size_t n;
 
@@ -197,21 +201,22 @@ static void set_path(struct weft_device *d, hwloc_obj_t pci, struct bridges *b)
 		d->path[d->n_path++] = bridge_number(b, up[--n]);
 }
 
-static void fill(hwloc_topology_t t, const struct found *f, const struct weft_machine *m,
-	struct bridges *b, struct weft_device *d)
+static void fill(hwloc_topology_t t, const struct found *f,
+	const struct weft_machine *m, struct bridges *b, struct weft_device *d)
 {
 	const struct hwloc_pcidev_attr_s *a = &f->pci->attr->pcidev;
 	hwloc_obj_t near = hwloc_get_non_io_ancestor_obj(t, f->pci);
 
-	snprintf(d->pci, sizeof(d->pci), "%04x:%02x:%02x.%01x", a->domain, a->bus, a->dev,
-		a->func);
+	snprintf(d->pci, sizeof(d->pci), "%04x:%02x:%02x.%01x", a->domain, a->bus,
+		a->dev, a->func);
 	if (f->os && f->os->name)
 		snprintf(d->name, sizeof(d->name), "%.63s", f->os->name);
 	d->vendor = vendor_of(a->vendor_id);
 	d->link = f->link;
 	for (size_t i = 0; i < m->n_pus; i++) {
 		const struct weft_pu *pu = &m->pu[i];
-		if (!near || !near->cpuset || !hwloc_bitmap_isset(near->cpuset, pu->cpu))
+		if (!near || !near->cpuset ||
+			!hwloc_bitmap_isset(near->cpuset, pu->cpu))
 			continue;
 		if (weft_cpuset_next(&d->cpus, 0) < 0)
 			d->package = pu->package;
@@ -222,8 +227,10 @@ static void fill(hwloc_topology_t t, const struct found *f, const struct weft_ma
 
 static int by_address(const void *x, const void *y)
 {
-	const struct hwloc_pcidev_attr_s *a = &((const struct found *)x)->pci->attr->pcidev;
-	const struct hwloc_pcidev_attr_s *b = &((const struct found *)y)->pci->attr->pcidev;
+	const struct hwloc_pcidev_attr_s *a =
+		&((const struct found *)x)->pci->attr->pcidev;
+	const struct hwloc_pcidev_attr_s *b =
+		&((const struct found *)y)->pci->attr->pcidev;
 
 	if (a->domain != b->domain)
 		return a->domain < b->domain ? -1 : 1;
@@ -243,13 +250,13 @@ int weft_discover_devices(struct hwloc_topology *t, bool xml, struct weft_machin
 	hwloc_obj_t o = NULL;
 
 	while ((o = hwloc_get_next_pcidev(t, o))) {
-		struct found f = { .pci = o };
+		struct found f = {.pci = o};
 		bool is_a_gpu = is_gpu(t, o);
 		if (!is_a_gpu && !is_nic(o, &f))
 			continue;
 		if ((is_a_gpu ? n_gpus : n_nics) == WEFT_MAX_DEVICES)
-			return weft_err_set(err, WEFT_EPLACE, "more than %d devices of a kind",
-				WEFT_MAX_DEVICES);
+			return weft_err_set(err, WEFT_EPLACE,
+				"more than %d devices of a kind", WEFT_MAX_DEVICES);
 		if (is_a_gpu) {
 			f.os = gpu_os(o);
 			gpu[n_gpus++] = f;

@@ -8,8 +8,8 @@
 
 #include <hwloc.h>
 
-static int copy_set(hwloc_const_bitmap_t from, struct weft_cpuset *to,
-	struct weft_err *err)
+static int copy_set(
+	hwloc_const_bitmap_t from, struct weft_cpuset *to, struct weft_err *err)
 {
 	int c;
 
@@ -18,8 +18,8 @@ static int copy_set(hwloc_const_bitmap_t from, struct weft_cpuset *to,
 		return 0;
 	if (hwloc_bitmap_last(from) >= WEFT_MAX_CPUS ||
 		(hwloc_bitmap_last(from) < 0 && !hwloc_bitmap_iszero(from)))
-		return weft_err_set(err, WEFT_EPLACE, "CPU numbers beyond %d",
-			WEFT_MAX_CPUS - 1);
+		return weft_err_set(
+			err, WEFT_EPLACE, "CPU numbers beyond %d", WEFT_MAX_CPUS - 1);
 	for (c = hwloc_bitmap_first(from); c >= 0; c = hwloc_bitmap_next(from, c))
 		weft_cpuset_add(to, (unsigned)c);
 	return 0;
@@ -65,7 +65,8 @@ static void guess_tiers(struct weft_machine *m)
 		if (weft_cpuset_next(&a->cpus, 0) < 0)
 			a->kind = WEFT_MEM_CXL;
 		for (size_t j = 0; j < i; j++)
-			if (m->numa[j].kind == WEFT_MEM_DRAM && a->kind == WEFT_MEM_DRAM &&
+			if (m->numa[j].kind == WEFT_MEM_DRAM &&
+				a->kind == WEFT_MEM_DRAM &&
 				same(&a->cpus, &m->numa[j].cpus))
 				a->kind = a->bytes < m->numa[j].bytes ? WEFT_MEM_HBM
 								      : WEFT_MEM_CXL;
@@ -82,7 +83,8 @@ static int read_numa(hwloc_topology_t t, struct weft_machine *m, struct weft_err
 	if (!m->numa)
 		return weft_err_nomem(err);
 	for (int i = 0; i < n; i++) {
-		hwloc_obj_t o = hwloc_get_obj_by_type(t, HWLOC_OBJ_NUMANODE, (unsigned)i);
+		hwloc_obj_t o =
+			hwloc_get_obj_by_type(t, HWLOC_OBJ_NUMANODE, (unsigned)i);
 		struct weft_numa *node = &m->numa[m->n_numa++];
 		if (!o || o->os_index >= WEFT_MAX_NUMA)
 			return weft_err_set(err, WEFT_EPLACE, "a NUMA node's number");
@@ -164,13 +166,14 @@ static int read_cpus(hwloc_topology_t t, struct weft_machine *m, struct weft_err
 		if (!o || o->os_index >= WEFT_MAX_CPUS)
 			return weft_err_set(err, WEFT_EPLACE, "a CPU's number");
 		hwloc_obj_t core = hwloc_get_ancestor_obj_by_type(t, HWLOC_OBJ_CORE, o);
-		hwloc_obj_t pkg = hwloc_get_ancestor_obj_by_type(t, HWLOC_OBJ_PACKAGE, o);
+		hwloc_obj_t pkg =
+			hwloc_get_ancestor_obj_by_type(t, HWLOC_OBJ_PACKAGE, o);
 		hwloc_obj_t cache = last_cache(t, o);
 		struct weft_pu *pu = &m->pu[i];
 		int d = domain_of(m, domain, o->os_index);
 		if (d < 0)
-			return weft_err_set(err, WEFT_EPLACE, "CPU %u is in no NUMA node",
-				o->os_index);
+			return weft_err_set(err, WEFT_EPLACE,
+				"CPU %u is in no NUMA node", o->os_index);
 		pu->cpu = o->os_index;
 		pu->numa = (unsigned)d;
 		pu->package = pkg ? pkg->logical_index : 0;
@@ -214,7 +217,8 @@ int weft_discover_hwloc(const char *xml, struct weft_str *text, struct weft_err 
 	if (load(xml, t, err) || read_numa(t, m, err) || read_cpus(t, m, err) ||
 		weft_discover_devices(t, xml != NULL, m, err))
 		goto out;
-	const char *host = hwloc_obj_get_info_by_name(hwloc_get_root_obj(t), "HostName");
+	const char *host =
+		hwloc_obj_get_info_by_name(hwloc_get_root_obj(t), "HostName");
 	if (!xml)
 		gethostname(m->host, sizeof(m->host) - 1);
 	else if (host)

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kinds[] = { "dram", "hbm", "gpu", "cxl" };
-static const char *const vendors[] = { "nvidia", "amd", "intel", "other" };
-static const char *const links[] = { "none", "ethernet", "verbs", "fabric" };
+static const char *const kinds[] = {"dram", "hbm", "gpu", "cxl"};
+static const char *const vendors[] = {"nvidia", "amd", "intel", "other"};
+static const char *const links[] = {"none", "ethernet", "verbs", "fabric"};
 
 void weft_machine_free(struct weft_machine *m)
 {
@@ -38,8 +38,8 @@ static void add_cpus(struct weft_str *out, const struct weft_cpuset *s)
 	weft_str_printf(out, " cpus=%s", *buf ? buf : "-");
 }
 
-static void add_device(struct weft_str *out, const char *what,
-	const struct weft_device *d)
+static void add_device(
+	struct weft_str *out, const char *what, const struct weft_device *d)
 {
 	weft_str_printf(out, "%s ", what);
 	add_word(out, d->pci);
@@ -61,19 +61,20 @@ int weft_machine_print(const struct weft_machine *m, struct weft_str *out)
 	weft_str_add(out, "weft-topology 1\nhost ");
 	add_word(out, m->host);
 	weft_str_printf(out,
-		"\nsize packages=%u l3=%u cores=%u cpus=%zu numa=%zu gpus=%zu nics=%zu\n",
+		"\nsize packages=%u l3=%u cores=%u cpus=%zu numa=%zu gpus=%zu "
+		"nics=%zu\n",
 		m->n_packages, m->n_l3, m->n_cores, m->n_pus, m->n_numa, m->n_gpus,
 		m->n_nics);
 	for (size_t i = 0; i < m->n_numa; i++) {
 		const struct weft_numa *n = &m->numa[i];
-		weft_str_printf(out, "numa %zu os=%u kind=%s bytes=%llu", i, n->os_index,
-			kinds[n->kind], (unsigned long long)n->bytes);
+		weft_str_printf(out, "numa %zu os=%u kind=%s bytes=%llu", i,
+			n->os_index, kinds[n->kind], (unsigned long long)n->bytes);
 		add_cpus(out, &n->cpus);
 		weft_str_addc(out, '\n');
 	}
 	for (size_t i = 0; i < m->n_pus;) {
 		const struct weft_pu *pu = &m->pu[i];
-		struct weft_cpuset cpus = { 0 };
+		struct weft_cpuset cpus = {0};
 		for (; i < m->n_pus && m->pu[i].core == pu->core; i++)
 			weft_cpuset_add(&cpus, m->pu[i].cpu);
 		weft_str_printf(out, "core %u package=%u numa=%u l3=%u", pu->core,
@@ -233,8 +234,8 @@ static bool header(struct cursor *c, struct weft_machine *m)
 {
 	uint64_t n_pus, n_numa, n_gpus, n_nics;
 
-	if (!lit(c, "weft-topology 1\n") || !word(c, "host ", m->host, sizeof(m->host)) ||
-		!lit(c, "\n") ||
+	if (!lit(c, "weft-topology 1\n") ||
+		!word(c, "host ", m->host, sizeof(m->host)) || !lit(c, "\n") ||
 		!num_u(c, "size packages=", WEFT_MAX_CPUS, &m->n_packages) ||
 		!num_u(c, " l3=", WEFT_MAX_CPUS, &m->n_l3) ||
 		!num_u(c, " cores=", WEFT_MAX_CPUS, &m->n_cores) ||
@@ -253,8 +254,8 @@ static bool header(struct cursor *c, struct weft_machine *m)
 
 static bool body(struct cursor *c, struct weft_machine *m)
 {
-	struct weft_cpuset seen = { 0 };
-	uint64_t os_seen[WEFT_MAX_NUMA / 64] = { 0 };
+	struct weft_cpuset seen = {0};
+	uint64_t os_seen[WEFT_MAX_NUMA / 64] = {0};
 	size_t n_pus = 0;
 	unsigned got, kind;
 
@@ -309,10 +310,10 @@ static bool body(struct cursor *c, struct weft_machine *m)
 	return c->p == c->end;
 }
 
-int weft_machine_parse(const char *text, size_t n, struct weft_machine **out,
-	struct weft_err *err)
+int weft_machine_parse(
+	const char *text, size_t n, struct weft_machine **out, struct weft_err *err)
 {
-	struct cursor c = { text, text + n, 1, "" };
+	struct cursor c = {text, text + n, 1, ""};
 	struct weft_machine *m = calloc(1, sizeof(*m));
 
 	*out = NULL;

@@ -47,7 +47,7 @@ bool weft_cpuset_meets(const struct weft_cpuset *a, const struct weft_cpuset *b)
 bool weft_cpuset_parse(const char *list, struct weft_cpuset *s);
 bool weft_cpuset_print(const struct weft_cpuset *s, char *buf, size_t size);
 
-struct weft_pu { /* a hardware thread */
+struct weft_pu {      /* a hardware thread */
 	unsigned cpu; /* kernel's number */
 	/* Logical indices.  numa is the CPU domain, an index in machine->numa; l3 the
 	 * last cache that cores share, or the domain's where there is none. */
@@ -60,14 +60,24 @@ struct weft_numa {
 	uint64_t bytes;
 	struct weft_cpuset cpus; /* local CPUs; empty for memory without */
 };
-enum weft_vendor { WEFT_VENDOR_NVIDIA, WEFT_VENDOR_AMD, WEFT_VENDOR_INTEL, WEFT_VENDOR_OTHER };
-enum weft_link { WEFT_LINK_NONE, WEFT_LINK_ETHERNET, WEFT_LINK_VERBS, WEFT_LINK_FABRIC };
-struct weft_device { /* GPU or NIC */
-	char pci[20];	 /* "0000:07:00.0" */
-	char name[64];	 /* "mlx5_0", "hsn0"; GPU: vendor's index or "" */
-	char uuid[64];	 /* GPU-... where known */
+enum weft_vendor {
+	WEFT_VENDOR_NVIDIA,
+	WEFT_VENDOR_AMD,
+	WEFT_VENDOR_INTEL,
+	WEFT_VENDOR_OTHER
+};
+enum weft_link {
+	WEFT_LINK_NONE,
+	WEFT_LINK_ETHERNET,
+	WEFT_LINK_VERBS,
+	WEFT_LINK_FABRIC
+};
+struct weft_device {   /* GPU or NIC */
+	char pci[20];  /* "0000:07:00.0" */
+	char name[64]; /* "mlx5_0", "hsn0"; GPU: vendor's index or "" */
+	char uuid[64]; /* GPU-... where known */
 	enum weft_vendor vendor;
-	enum weft_link link;	 /* NIC: verbs is InfiniBand or RoCE, fabric Slingshot... */
+	enum weft_link link; /* NIC: verbs is InfiniBand or RoCE, fabric Slingshot... */
 	struct weft_cpuset cpus; /* local CPUs */
 	unsigned package;
 	/* PCI bridges from the root (path[0] is the host bridge): the longer the
@@ -78,7 +88,8 @@ struct weft_device { /* GPU or NIC */
 
 struct weft_machine {
 	char host[64];
-	bool borrowed; /* another machine's model, from the cache: never to be applied */
+	bool borrowed; /* another machine's model, from the cache: never to be applied
+			*/
 	struct weft_pu *pu; /* in logical order: package, NUMA, L3, core, thread */
 	size_t n_pus;
 	unsigned n_cores, n_l3, n_packages;
@@ -91,13 +102,13 @@ struct weft_machine {
 void weft_machine_free(struct weft_machine *m);
 /* The model's format; parse checks everything and never reads out of bounds. */
 int weft_machine_print(const struct weft_machine *m, struct weft_str *out);
-int weft_machine_parse(const char *text, size_t n, struct weft_machine **m,
-	struct weft_err *err);
+int weft_machine_parse(
+	const char *text, size_t n, struct weft_machine **m, struct weft_err *err);
 #define WEFT_TOPO_DIR "/run/weft"
 /* Reads DIR/topology if root owns it, it was made on this host since this boot,
  * and its checksum holds; fills (*m)->borrowed. 1: there is none. */
-int weft_machine_load_cache(const char *dir, struct weft_machine **m,
-	struct weft_err *err);
+int weft_machine_load_cache(
+	const char *dir, struct weft_machine **m, struct weft_err *err);
 /* Writes it (root). `borrowed`: the model is another machine's (tests). */
 int weft_machine_save_cache(const char *dir, const struct weft_machine *m,
 	bool borrowed, struct weft_err *err);

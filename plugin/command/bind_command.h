@@ -25,8 +25,8 @@ struct bind_request {
 };
 
 /* One field of a step: "ntasks", "4".  Errors: WEFT_EUSAGE. */
-int bind_set(struct bind_step *s, const char *key, const char *value,
-	struct weft_err *err);
+int bind_set(
+	struct bind_step *s, const char *key, const char *value, struct weft_err *err);
 /* "name=sim,ntasks=8,..." */
 int bind_parse_step(const char *text, struct bind_step *s, struct weft_err *err);
 

@@ -16,8 +16,8 @@ static void add_cpus(const struct weft_cpuset *cpus, struct weft_str *out)
 	weft_str_add(out, or_dash(list));
 }
 
-static void add_devices(const struct weft_device *d, const unsigned *v, size_t n,
-	struct weft_str *out)
+static void add_devices(
+	const struct weft_device *d, const unsigned *v, size_t n, struct weft_str *out)
 {
 	for (size_t i = 0; i < n; i++)
 		weft_str_printf(out, "%s%s", i ? "," : "", d[v[i]].pci);
@@ -29,7 +29,8 @@ static void add_numa(const struct weft_machine *m, const struct weft_placed_task
 	struct weft_str *out)
 {
 	for (size_t i = 0; i < t->n_numa; i++)
-		weft_str_printf(out, "%s%u", i ? "," : "", m->numa[t->numa[i]].os_index);
+		weft_str_printf(
+			out, "%s%u", i ? "," : "", m->numa[t->numa[i]].os_index);
 	if (!t->n_numa)
 		weft_str_add(out, "any");
 }
@@ -53,7 +54,8 @@ static void print_map(const struct weft_machine *m, const struct weft_placement 
 	for (size_t i = 0; i < p->n_tasks; i++) {
 		const struct weft_placed_task *t = &p->task[i];
 
-		weft_str_printf(out, "T %zu threads=%u cpus=", i, weft_cpuset_count(&t->cpus));
+		weft_str_printf(
+			out, "T %zu threads=%u cpus=", i, weft_cpuset_count(&t->cpus));
 		add_cpus(&t->cpus, out);
 		weft_str_add(out, " gpus=");
 		add_devices(m->gpu, t->gpu, t->n_gpus, out);
@@ -100,8 +102,8 @@ static int add_row(struct weft_table *t, struct weft_arena *a,
 static void print_table(const struct bind_request *r, const struct weft_machine *m,
 	const struct weft_placement *p, struct weft_str *out)
 {
-	static const char *const head[] = {"STEP", "TASK", "CPUS", "NUMA", "GPUS", "NICS",
-		"NOTE"};
+	static const char *const head[] = {
+		"STEP", "TASK", "CPUS", "NUMA", "GPUS", "NICS", "NOTE"};
 	struct weft_style style = cmd_style(stdout);
 	struct weft_table *t = weft_table_new(WEFT_COUNT(head), head);
 	struct weft_arena a = {0};

@@ -41,8 +41,8 @@ static bool text(const char *value, char *out, size_t size)
 	return *value && (size_t)snprintf(out, size, "%s", value) < size;
 }
 
-int bind_set(struct bind_step *s, const char *key, const char *value,
-	struct weft_err *err)
+int bind_set(
+	struct bind_step *s, const char *key, const char *value, struct weft_err *err)
 {
 	static const char *const cpus[] = {"near_gpu", "spread", "compact"};
 	static const char *const memory[] = {"local", "interleave", "none"};
@@ -81,8 +81,8 @@ int bind_set(struct bind_step *s, const char *key, const char *value,
 		return weft_err_set(err, WEFT_EUSAGE, "no field '%s' of a step", key);
 	}
 	if (!ok)
-		return weft_err_set(err, WEFT_EUSAGE, "%s: '%s' is not a value for it", key,
-			value);
+		return weft_err_set(
+			err, WEFT_EUSAGE, "%s: '%s' is not a value for it", key, value);
 	return 0;
 }
 
@@ -98,7 +98,8 @@ int bind_parse_step(const char *list, struct bind_step *s, struct weft_err *err)
 		char *value = strchr(f, '=');
 
 		if (!value)
-			return weft_err_set(err, WEFT_EUSAGE, "'%s': write KEY=VALUE,...", f);
+			return weft_err_set(
+				err, WEFT_EUSAGE, "'%s': write KEY=VALUE,...", f);
 		*value++ = '\0';
 		if (bind_set(s, f, value, err))
 			return -1;

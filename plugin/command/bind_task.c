@@ -77,23 +77,25 @@ static int place_and_apply(const struct bind_request *r, const struct weft_machi
 	struct weft_placement *p = NULL;
 	size_t n;
 
-	if (!r->has_allowed && !m->borrowed && bind_allowed(step->ntasks, &allowed, err))
+	if (!r->has_allowed && !m->borrowed &&
+		bind_allowed(step->ntasks, &allowed, err))
 		return -1;
 	n = weft_bind_usable_gpus(m, slurm_gpus(), visible, gpus);
 	/* Fewer visible than the tasks ask for: the launcher has dealt them out by
 	 * itself, each task sees its own, and only CPUs are ours to place. */
-	if (visible && step->ntasks > 1 && (double)n < step->gpus_per_task * step->ntasks)
+	if (visible && step->ntasks > 1 &&
+		(double)n < step->gpus_per_task * step->ntasks)
 		step->gpus_per_task = 0;
-	if (weft_place(m, m->borrowed && !r->has_allowed ? NULL : &allowed, gpus, n, step, 1,
-		    &p, err))
+	if (weft_place(m, m->borrowed && !r->has_allowed ? NULL : &allowed, gpus, n,
+		    step, 1, &p, err))
 		return -1;
 	int rc = apply(m, &p->task[o->task], step, gpus, n, visible, o, err);
 	weft_placement_free(p);
 	return rc;
 }
 
-static int bind_this(const struct bind_request *r, struct outcome *o,
-	struct weft_err *err)
+static int bind_this(
+	const struct bind_request *r, struct outcome *o, struct weft_err *err)
 {
 	struct weft_machine *m = NULL;
 	struct weft_place_step step;
@@ -136,7 +138,8 @@ static void report(const struct bind_request *r, const struct outcome *o,
 	weft_str_printf(&line, "task %lld:", (long long)o->task);
 	if (o->what.len)
 		weft_str_printf(&line, " %s", o->what.s);
-	weft_str_printf(&line, "%s%s\n", why ? " not applied: " : " applied", why ? why : "");
+	weft_str_printf(
+		&line, "%s%s\n", why ? " not applied: " : " applied", why ? why : "");
 	if (line.failed)
 		return;
 	if (!r->report_file) {
@@ -161,7 +164,8 @@ int bind_exec(const struct bind_request *r, char *const *argv)
 	if (rc && r->strict)
 		return cmd_fail(&err);
 	if (rc) {
-		weft_log(WEFT_WARN, "not bound: %s", err.text ? err.text : "out of memory");
+		weft_log(WEFT_WARN, "not bound: %s",
+			err.text ? err.text : "out of memory");
 		weft_err_clear(&err);
 	}
 	execvp(argv[0], argv);

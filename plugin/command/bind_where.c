@@ -118,7 +118,8 @@ static bool cgroup_cpus(struct weft_cpuset *cpus)
 
 	if (weft_read_file("/proc/self/cgroup", 65536, &text, &n, NULL))
 		return false;
-	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+	for (char *l = strtok_r(text, "\n", &save); l;
+		l = strtok_r(NULL, "\n", &save)) {
 		char *controllers = strchr(l, ':');
 		char *path = controllers ? strchr(controllers + 1, ':') : NULL;
 		if (!path)
@@ -130,9 +131,9 @@ static bool cgroup_cpus(struct weft_cpuset *cpus)
 		/* The nearest folder upwards that has the file. */
 		for (;;) {
 			weft_autofree char *list = NULL;
-			weft_autofree char *file =
-				weft_printf("/sys/fs/cgroup%s%s/%s", two ? "" : "/cpuset", path,
-					two ? "cpuset.cpus.effective" : "cpuset.cpus");
+			weft_autofree char *file = weft_printf("/sys/fs/cgroup%s%s/%s",
+				two ? "" : "/cpuset", path,
+				two ? "cpuset.cpus.effective" : "cpuset.cpus");
 			if (file && !weft_read_file(file, 65536, &list, &n, NULL)) {
 				list[strcspn(list, "\n")] = '\0';
 				if (*list && weft_cpuset_parse(list, cpus))
@@ -158,8 +159,8 @@ int bind_allowed(unsigned tasks, struct weft_cpuset *cpus, struct weft_err *err)
 	 * than what the step's tasks share. */
 	if (tasks < 2)
 		return 0;
-	if (slurm_masks(&wide) || (getenv("OMPI_COMM_WORLD_LOCAL_RANK") &&
-					   cgroup_cpus(&wide)))
+	if (slurm_masks(&wide) ||
+		(getenv("OMPI_COMM_WORLD_LOCAL_RANK") && cgroup_cpus(&wide)))
 		merge(cpus, &wide);
 	return 0;
 }

@@ -9,11 +9,15 @@ static int bind_run(int argc, char **argv);
 
 WEFT_VERB(bind, .name = "bind", .synopsis = "[OPTION...] [-- COMMAND [ARG...]]",
 	.summary = "Places tasks beside their GPUs, or runs a command so",
-	.help = "Without a command: prints where each task would sit.  With one: binds this\n"
-		"process as the task that srun, mpirun or torchrun made it, and runs it.\n"
+	.help = "Without a command: prints where each task would sit.  With one: binds "
+		"this\n"
+		"process as the task that srun, mpirun or torchrun made it, and runs "
+		"it.\n"
 		"\n"
-		"  --tasks N            tasks on this node (default: the launcher's, or 1)\n"
-		"  --cpus-per-task N    hardware threads each (default: an even share)\n"
+		"  --tasks N            tasks on this node (default: the launcher's, "
+		"or 1)\n"
+		"  --cpus-per-task N    hardware threads each (default: an even "
+		"share)\n"
 		"  --gpus-per-task N    may be a fraction: 0.5 is two tasks a GPU\n"
 		"  --gpus all           all GPUs, dealt evenly\n"
 		"  --policy P           near_gpu (default), spread, compact\n"
@@ -22,27 +26,38 @@ WEFT_VERB(bind, .name = "bind", .synopsis = "[OPTION...] [-- COMMAND [ARG...]]",
 		"  --smt N|all          hardware threads used of a core\n"
 		"  --spare-cores N      left idle\n"
 		"  --step K=V,...       a step with the fields above (name, ntasks,\n"
-		"                       cpus_per_task, gpus_per_task, gpus, cpus, memory,\n"
-		"                       balance, smt, spare_cores) and beside=NAME of the step\n"
-		"                       it exchanges data with; repeatable: placed together\n"
+		"                       cpus_per_task, gpus_per_task, gpus, cpus, "
+		"memory,\n"
+		"                       balance, smt, spare_cores) and beside=NAME of "
+		"the step\n"
+		"                       it exchanges data with; repeatable: placed "
+		"together\n"
 		"  --topology FILE      an hwloc XML file or a `weft topo dump`\n"
 		"  --allowed CPULIST    only these CPUs\n"
 		"  --format table|map   map: one line a task, for scripts\n"
 		"\n"
 		"  --task I             with a command: which task this is\n"
 		"  --strict             do not run the command unbound\n"
-		"  --report[=FILE]      say on one line what was applied (default: stderr)\n",
+		"  --report[=FILE]      say on one line what was applied (default: "
+		"stderr)\n",
 	.order = 72, .run = bind_run);
 
-enum { OPT_STEP = 256, OPT_TOPOLOGY, OPT_ALLOWED, OPT_FORMAT, OPT_TASK, OPT_STRICT,
-	OPT_REPORT, OPT_FIELD };
+enum {
+	OPT_STEP = 256,
+	OPT_TOPOLOGY,
+	OPT_ALLOWED,
+	OPT_FORMAT,
+	OPT_TASK,
+	OPT_STRICT,
+	OPT_REPORT,
+	OPT_FIELD
+};
 
 /* Options that are a field of the (only) step: OPT_FIELD + index. */
 static const char *const fields[] = {"ntasks", "cpus_per_task", "gpus_per_task", "gpus",
 	"cpus", "memory", "balance", "smt", "spare_cores"};
 
-static const struct option longopts[] = {
-	{"tasks", required_argument, NULL, OPT_FIELD},
+static const struct option longopts[] = {{"tasks", required_argument, NULL, OPT_FIELD},
 	{"cpus-per-task", required_argument, NULL, OPT_FIELD + 1},
 	{"gpus-per-task", required_argument, NULL, OPT_FIELD + 2},
 	{"gpus", required_argument, NULL, OPT_FIELD + 3},
@@ -69,8 +84,10 @@ static int find_besides(struct bind_request *r, struct weft_err *err)
 			if (k != i && weft_streq(s->beside, r->step[k].name))
 				s->place.beside = (unsigned)k + 1;
 		if (*s->beside && !s->place.beside)
-			return weft_err_set(err, WEFT_EUSAGE, "beside=%s: no other step has "
-				"that name", s->beside);
+			return weft_err_set(err, WEFT_EUSAGE,
+				"beside=%s: no other step has "
+				"that name",
+				s->beside);
 	}
 	return 0;
 }
@@ -80,8 +97,8 @@ static int option(struct bind_request *r, int c, struct weft_err *err)
 	switch (c) {
 	case OPT_STEP:
 		if (r->n_steps == BIND_MAX_STEPS)
-			return weft_err_set(err, WEFT_EUSAGE, "more than %d steps",
-				BIND_MAX_STEPS);
+			return weft_err_set(
+				err, WEFT_EUSAGE, "more than %d steps", BIND_MAX_STEPS);
 		return bind_parse_step(optarg, &r->step[r->n_steps++], err);
 	case OPT_TOPOLOGY:
 		r->topology = optarg;
@@ -89,8 +106,10 @@ static int option(struct bind_request *r, int c, struct weft_err *err)
 	case OPT_ALLOWED:
 		r->has_allowed = true;
 		if (!weft_cpuset_parse(optarg, &r->allowed))
-			return weft_err_set(err, WEFT_EUSAGE, "--allowed: '%s' is not a list "
-				"of CPUs like 0-7,16", optarg);
+			return weft_err_set(err, WEFT_EUSAGE,
+				"--allowed: '%s' is not a list "
+				"of CPUs like 0-7,16",
+				optarg);
 		return 0;
 	case OPT_FORMAT:
 		r->format = optarg;
@@ -99,7 +118,8 @@ static int option(struct bind_request *r, int c, struct weft_err *err)
 		return 0;
 	case OPT_TASK:
 		if (!weft_parse_int(optarg, 0, 16384, &r->task))
-			return weft_err_set(err, WEFT_EUSAGE, "--task: a number from 0");
+			return weft_err_set(
+				err, WEFT_EUSAGE, "--task: a number from 0");
 		return 0;
 	case OPT_STRICT:
 		r->strict = true;
@@ -134,7 +154,8 @@ static int show(struct bind_request *r)
 	for (size_t i = 0; i < r->n_steps; i++)
 		steps[i] = r->step[i].place;
 	if (!rc && !r->topology)
-		n = weft_bind_usable_gpus(m, NULL, getenv(weft_bind_visible_name(m)), gpus);
+		n = weft_bind_usable_gpus(
+			m, NULL, getenv(weft_bind_visible_name(m)), gpus);
 	if (!rc)
 		rc = weft_place(m, r->has_allowed ? &r->allowed : NULL,
 			r->topology ? NULL : gpus, n, steps, r->n_steps, &p, &err);
@@ -165,9 +186,10 @@ static int bind_run(int argc, char **argv)
 	}
 	char **command = optind < argc ? argv + optind : NULL;
 	if (!err.text && r->n_steps && (r->described || command))
-		weft_err_set(&err, WEFT_EUSAGE, r->described
-			? "--step excludes the options of a single step"
-			: "--step is for printing; a command is one task of one step");
+		weft_err_set(&err, WEFT_EUSAGE,
+			r->described ? "--step excludes the options of a single step"
+				     : "--step is for printing; a command is one task "
+				       "of one step");
 	if (!err.text && !command && (r->strict || r->report || r->task >= 0))
 		weft_err_set(&err, WEFT_EUSAGE, "nothing to run: write -- COMMAND");
 	if (!r->n_steps)
@@ -175,7 +197,8 @@ static int bind_run(int argc, char **argv)
 	if (!r->step[0].place.ntasks && !command)
 		r->step[0].place.ntasks = 1;
 	if (err.text || find_besides(r, &err)) {
-		status = cmd_usage(&verb_bind, "%s", err.text ? err.text : "out of memory");
+		status = cmd_usage(
+			&verb_bind, "%s", err.text ? err.text : "out of memory");
 		weft_err_clear(&err);
 		goto out;
 	}

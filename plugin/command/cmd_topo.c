@@ -32,8 +32,8 @@ static char *near(struct weft_arena *a, const struct weft_device *d, size_t n,
 	return s.failed ? NULL : weft_arena_strdup(a, s.len ? s.s : "-");
 }
 
-static int add_rows(struct weft_table *t, struct weft_arena *a,
-	const struct weft_machine *m)
+static int add_rows(
+	struct weft_table *t, struct weft_arena *a, const struct weft_machine *m)
 {
 	char *cpus = weft_arena_alloc(a, WEFT_MAX_CPUS * 5);
 
@@ -44,7 +44,8 @@ static int add_rows(struct weft_table *t, struct weft_arena *a,
 		char size[WEFT_UNIT_MAX];
 
 		weft_cpuset_print(&n->cpus, cpus, WEFT_MAX_CPUS * 5);
-		const char *cell[] = {weft_arena_printf(a, "%u", n->os_index), kinds[n->kind],
+		const char *cell[] = {weft_arena_printf(a, "%u", n->os_index),
+			kinds[n->kind],
 			weft_arena_strdup(a, weft_format_size(size, n->bytes)),
 			weft_arena_strdup(a, *cpus ? cpus : "-"),
 			near(a, m->gpu, m->n_gpus, &n->cpus),
@@ -60,7 +61,8 @@ static int add_rows(struct weft_table *t, struct weft_arena *a,
 
 static int show(const struct weft_machine *m, const char *source)
 {
-	static const char *const head[] = {"NUMA", "MEMORY", "SIZE", "CPUS", "GPUS", "NICS"};
+	static const char *const head[] = {
+		"NUMA", "MEMORY", "SIZE", "CPUS", "GPUS", "NICS"};
 	struct weft_style style = cmd_style(stdout);
 	struct weft_table *t = weft_table_new(WEFT_COUNT(head), head);
 	struct weft_arena a = {0};
@@ -93,7 +95,8 @@ static int load(const struct options *o, bool fresh, struct weft_machine **m,
 	*source = o->xml ? o->xml : o->from;
 	if (*source)
 		return cmd_topology_file(*source, m, err);
-	rc = fresh ? weft_topo_discover(NULL, m, err) : cmd_topology_here(m, &cached, err);
+	rc = fresh ? weft_topo_discover(NULL, m, err)
+		   : cmd_topology_here(m, &cached, err);
 	*source = "as found now";
 	if (!rc && cached)
 		*source = (*m)->borrowed ? "cached, another machine's" : "cached";
@@ -108,8 +111,8 @@ static int dump(const struct weft_machine *m)
 	return cmd_print(&out);
 }
 
-static int cache(const struct options *o, const struct weft_machine *m,
-	struct weft_err *err)
+static int cache(
+	const struct options *o, const struct weft_machine *m, struct weft_err *err)
 {
 	struct weft_conf *conf = NULL;
 	bool borrowed = (o->xml || o->from) && !cmd_topology_is_mine(m);
@@ -125,7 +128,8 @@ static int cache(const struct options *o, const struct weft_machine *m,
 	/* What was written must be what slurmstepd takes. */
 	struct weft_machine *again = NULL;
 	if (!rc && weft_machine_load_cache(dir, &again, err))
-		rc = err->text ? -1 : weft_err_set(err, WEFT_EPLACE, "%s: gone again", dir);
+		rc = err->text ? -1
+			       : weft_err_set(err, WEFT_EPLACE, "%s: gone again", dir);
 	weft_machine_free(again);
 	if (!rc)
 		printf("%s/topology: %zu cores, %zu GPUs%s\n", dir, (size_t)m->n_cores,
@@ -150,8 +154,8 @@ WEFT_VERB(topo, .name = "topo", .synopsis = "[show|dump|cache] [OPTION...]",
 static int topo_run(int argc, char **argv)
 {
 	static const struct option longopts[] = {{"xml", required_argument, NULL, 'x'},
-		{"from", required_argument, NULL, 'f'}, {"dir", required_argument, NULL, 'd'},
-		{0}};
+		{"from", required_argument, NULL, 'f'},
+		{"dir", required_argument, NULL, 'd'}, {0}};
 	struct options o = {0};
 	struct weft_machine *m = NULL;
 	struct weft_err err = {0};

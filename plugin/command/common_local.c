@@ -14,8 +14,8 @@
 #include "topology.h"
 
 /* Counts only the CPUs that this process may use. */
-static int count_cpus(const struct weft_machine *m, struct weft_node *node,
-	struct weft_err *err)
+static int count_cpus(
+	const struct weft_machine *m, struct weft_node *node, struct weft_err *err)
 {
 	struct weft_cpuset mine = {0};
 	unsigned core = UINT32_MAX, threads = 0, package = UINT32_MAX;
@@ -58,14 +58,15 @@ static uint64_t memory(void)
 
 	if (weft_read_file("/sys/fs/cgroup/memory.max", 64, &text, &n, NULL) == 0) {
 		text[strcspn(text, "\n")] = '\0';
-		if (weft_parse_int(text, 1, INT64_MAX, &limit) && (uint64_t)limit < bytes)
+		if (weft_parse_int(text, 1, INT64_MAX, &limit) &&
+			(uint64_t)limit < bytes)
 			bytes = (uint64_t)limit;
 	}
 	return bytes;
 }
 
-static int fill(struct weft_cluster *c, const struct weft_machine *m,
-	struct weft_err *err)
+static int fill(
+	struct weft_cluster *c, const struct weft_machine *m, struct weft_err *err)
 {
 	struct weft_arena *a = &c->arena;
 	struct weft_node *node = weft_arena_alloc(a, sizeof(*node));
@@ -97,7 +98,8 @@ static int fill(struct weft_cluster *c, const struct weft_machine *m,
 	node->mem = memory();
 	if (statvfs("/tmp", &fs) == 0)
 		node->tmp = (uint64_t)fs.f_bavail * fs.f_frsize;
-	size_t n = weft_bind_usable_gpus(m, NULL, getenv(weft_bind_visible_name(m)), gpus);
+	size_t n =
+		weft_bind_usable_gpus(m, NULL, getenv(weft_bind_visible_name(m)), gpus);
 	for (size_t i = 0; i < n; i++)
 		node->n_gpus += m->gpu[gpus[i]].vendor != WEFT_VENDOR_OTHER;
 	if (node->n_gpus) {

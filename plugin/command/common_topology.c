@@ -19,7 +19,8 @@ int cmd_topology_file(const char *path, struct weft_machine **m, struct weft_err
 	if (!weft_starts_with(text, "weft-topology "))
 		return weft_topo_discover(path, m, err);
 	if (n > MODEL_MAX)
-		return weft_err_set(err, WEFT_EPLACE, "%s: too large for a model", path);
+		return weft_err_set(
+			err, WEFT_EPLACE, "%s: too large for a model", path);
 	if (weft_machine_parse(text, n, m, err))
 		return weft_err_prefix(err, "%s", path);
 	return 0;

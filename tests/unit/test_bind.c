@@ -11,31 +11,32 @@
 /* Two NUMA nodes of two cores with two threads; two GPUs and one NIC each. */
 static struct weft_machine *machine(const char *vendor, const char *uuid)
 {
-	struct weft_str s = { 0 };
+	struct weft_str s = {0};
 	struct weft_machine *m;
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 
-	weft_str_add(&s,
-		"weft-topology 1\nhost -\n"
-		"size packages=1 l3=2 cores=4 cpus=8 numa=2 gpus=4 nics=2\n"
-		"numa 0 os=0 kind=dram bytes=1 cpus=0-1,4-5\n"
-		"numa 1 os=8 kind=dram bytes=1 cpus=2-3,6-7\n"
-		"core 0 package=0 numa=0 l3=0 cpus=0,4\n"
-		"core 1 package=0 numa=0 l3=0 cpus=1,5\n"
-		"core 2 package=0 numa=1 l3=1 cpus=2,6\n"
-		"core 3 package=0 numa=1 l3=1 cpus=3,7\n");
+	weft_str_add(&s, "weft-topology 1\nhost -\n"
+			 "size packages=1 l3=2 cores=4 cpus=8 numa=2 gpus=4 nics=2\n"
+			 "numa 0 os=0 kind=dram bytes=1 cpus=0-1,4-5\n"
+			 "numa 1 os=8 kind=dram bytes=1 cpus=2-3,6-7\n"
+			 "core 0 package=0 numa=0 l3=0 cpus=0,4\n"
+			 "core 1 package=0 numa=0 l3=0 cpus=1,5\n"
+			 "core 2 package=0 numa=1 l3=1 cpus=2,6\n"
+			 "core 3 package=0 numa=1 l3=1 cpus=3,7\n");
 	for (int i = 0; i < 4; i++) {
 		char id[64] = "-";
 		if (uuid)
 			snprintf(id, sizeof(id), "%s%d", uuid, i);
 		weft_str_printf(&s,
-			"gpu 0000:%d0:00.0 vendor=%s link=none package=0 cpus=%s path=- "
+			"gpu 0000:%d0:00.0 vendor=%s link=none package=0 cpus=%s "
+			"path=- "
 			"name=- uuid=%s\n",
 			i + 1, vendor, i < 2 ? "0-1,4-5" : "2-3,6-7", id);
 	}
 	for (int i = 0; i < 2; i++)
 		weft_str_printf(&s,
-			"nic 0000:%d0:00.0 vendor=other link=verbs package=0 cpus=%s path=- "
+			"nic 0000:%d0:00.0 vendor=other link=verbs package=0 cpus=%s "
+			"path=- "
 			"name=mlx5_%d uuid=-\n",
 			i + 5, i ? "2-3,6-7" : "0-1,4-5", i);
 	weft_str_add(&s, "end\n");
@@ -57,28 +58,29 @@ START_TEST(usable_gpus)
 	static const struct {
 		const char *slurm, *visible, *want;
 	} cases[] = {
-		{ NULL, NULL, "0 1 2 3 " },
-		{ "2,3", "0,1", "2 3 " },     /* Slurm, device cgroup */
-		{ "2,3", "2,3", "2 3 " },     /* Slurm without it */
-		{ "2-3", NULL, "2 3 " },
-		{ "0,1,2,3", "2", "0 " },     /* fewer are shown */
-		{ "0,9", "0,1", "0 1 " },     /* not of this model */
-		{ "junk", "1", "1 " },
-		{ NULL, "3,1", "3 1 " },
-		{ NULL, "GPU-aaaaaaa2,GPU-aaaaaaa0", "2 0 " },
-		{ NULL, "MIG-1,MIG-2", "0 1 " },
-		{ NULL, "7,8", "0 1 " },      /* numbers of elsewhere */
-		{ NULL, "1,1", "0 1 " },
-		{ NULL, "0,1,2,3,4,5", "0 1 2 3 " },
-		{ NULL, "", "" },
-		{ "0,1", "NoDevFiles", "" },
+		{NULL, NULL, "0 1 2 3 "},
+		{"2,3", "0,1", "2 3 "}, /* Slurm, device cgroup */
+		{"2,3", "2,3", "2 3 "}, /* Slurm without it */
+		{"2-3", NULL, "2 3 "},
+		{"0,1,2,3", "2", "0 "}, /* fewer are shown */
+		{"0,9", "0,1", "0 1 "}, /* not of this model */
+		{"junk", "1", "1 "},
+		{NULL, "3,1", "3 1 "},
+		{NULL, "GPU-aaaaaaa2,GPU-aaaaaaa0", "2 0 "},
+		{NULL, "MIG-1,MIG-2", "0 1 "},
+		{NULL, "7,8", "0 1 "}, /* numbers of elsewhere */
+		{NULL, "1,1", "0 1 "},
+		{NULL, "0,1,2,3,4,5", "0 1 2 3 "},
+		{NULL, "", ""},
+		{"0,1", "NoDevFiles", ""},
 	};
 	struct weft_machine *m = machine("nvidia", "GPU-aaaaaaa");
 	unsigned gpus[WEFT_MAX_DEVICES];
 
 	for (size_t i = 0; i < WEFT_COUNT(cases); i++) {
-		struct weft_str s = { 0 };
-		size_t n = weft_bind_usable_gpus(m, cases[i].slurm, cases[i].visible, gpus);
+		struct weft_str s = {0};
+		size_t n = weft_bind_usable_gpus(
+			m, cases[i].slurm, cases[i].visible, gpus);
 		weft_str_add(&s, "");
 		for (size_t k = 0; k < n; k++)
 			weft_str_printf(&s, "%u ", gpus[k]);
@@ -99,41 +101,50 @@ START_TEST(gpu_names)
 		size_t n;
 		bool borrowed;
 	} cases[] = {
-		{ "nvidia", NULL, NULL, "CUDA_VISIBLE_DEVICES", "1,2", { 0 }, 0, { 1, 2 }, 2, 0 },
-		{ "nvidia", "GPU-abcdef", NULL, "CUDA_VISIBLE_DEVICES", "GPU-abcdef3", { 0 }, 0,
-			{ 3 }, 1, 0 },
-		{ "nvidia", "GPU-abcdef", NULL, "CUDA_VISIBLE_DEVICES", "3", { 0 }, 0, { 3 }, 1,
-			1 },
-		{ "nvidia", NULL, "0,1", "CUDA_VISIBLE_DEVICES", "1", { 2, 3 }, 2, { 3 }, 1, 0 },
-		{ "nvidia", NULL, "2,3", "CUDA_VISIBLE_DEVICES", "3", { 2, 3 }, 2, { 3 }, 1, 0 },
-		{ "nvidia", NULL, "MIG-a,MIG-b", "CUDA_VISIBLE_DEVICES", "MIG-b", { 0, 1 }, 2,
-			{ 1 }, 1, 0 },
+		{"nvidia", NULL, NULL, "CUDA_VISIBLE_DEVICES", "1,2", {0}, 0, {1, 2}, 2,
+			0},
+		{"nvidia", "GPU-abcdef", NULL, "CUDA_VISIBLE_DEVICES", "GPU-abcdef3",
+			{0}, 0, {3}, 1, 0},
+		{"nvidia", "GPU-abcdef", NULL, "CUDA_VISIBLE_DEVICES", "3", {0}, 0, {3},
+			1, 1},
+		{"nvidia", NULL, "0,1", "CUDA_VISIBLE_DEVICES", "1", {2, 3}, 2, {3}, 1,
+			0},
+		{"nvidia", NULL, "2,3", "CUDA_VISIBLE_DEVICES", "3", {2, 3}, 2, {3}, 1,
+			0},
+		{"nvidia", NULL, "MIG-a,MIG-b", "CUDA_VISIBLE_DEVICES", "MIG-b", {0, 1},
+			2, {1}, 1, 0},
 		/* Never a device outside the list: the variable is left alone. */
-		{ "nvidia", NULL, "0", "CUDA_VISIBLE_DEVICES", "(none)", { 0 }, 0, { 1 }, 1, 0 },
-		{ "nvidia", NULL, "0,1", "CUDA_VISIBLE_DEVICES", "(none)", { 2, 3 }, 2, { 0 }, 1,
-			0 },
-		{ "nvidia", NULL, "", "CUDA_VISIBLE_DEVICES", "(none)", { 0 }, 0, { 0 }, 1, 0 },
-		{ "nvidia", NULL, "NoDevFiles", "CUDA_VISIBLE_DEVICES", "(none)", { 0 }, 0,
-			{ 0 }, 1, 0 },
-		{ "amd", NULL, "0,1,2,3", "ROCR_VISIBLE_DEVICES", "2,3", { 0 }, 0, { 2, 3 }, 2, 0 },
-		{ "amd", NULL, "0,1,2,3", "HIP_VISIBLE_DEVICES", "0,1", { 0 }, 0, { 2, 3 }, 2, 0 },
-		{ "intel", NULL, NULL, "ZE_AFFINITY_MASK", "2", { 0 }, 0, { 2 }, 1, 0 },
-		{ "other", NULL, NULL, "CUDA_VISIBLE_DEVICES", "(none)", { 0 }, 0, { 2 }, 1, 0 },
+		{"nvidia", NULL, "0", "CUDA_VISIBLE_DEVICES", "(none)", {0}, 0, {1}, 1,
+			0},
+		{"nvidia", NULL, "0,1", "CUDA_VISIBLE_DEVICES", "(none)", {2, 3}, 2,
+			{0}, 1, 0},
+		{"nvidia", NULL, "", "CUDA_VISIBLE_DEVICES", "(none)", {0}, 0, {0}, 1,
+			0},
+		{"nvidia", NULL, "NoDevFiles", "CUDA_VISIBLE_DEVICES", "(none)", {0}, 0,
+			{0}, 1, 0},
+		{"amd", NULL, "0,1,2,3", "ROCR_VISIBLE_DEVICES", "2,3", {0}, 0, {2, 3},
+			2, 0},
+		{"amd", NULL, "0,1,2,3", "HIP_VISIBLE_DEVICES", "0,1", {0}, 0, {2, 3},
+			2, 0},
+		{"intel", NULL, NULL, "ZE_AFFINITY_MASK", "2", {0}, 0, {2}, 1, 0},
+		{"other", NULL, NULL, "CUDA_VISIBLE_DEVICES", "(none)", {0}, 0, {2}, 1,
+			0},
 	};
 
 	for (size_t i = 0; i < WEFT_COUNT(cases); i++) {
 		struct weft_machine *m = machine(cases[i].vendor, cases[i].uuid);
-		struct weft_placed_task t = { .n_gpus = cases[i].n };
-		struct weft_place_step step = { 0 };
+		struct weft_placed_task t = {.n_gpus = cases[i].n};
+		struct weft_place_step step = {0};
 		struct weft_binding b;
 		weft_cpuset_add(&t.cpus, 0);
 		memcpy(t.gpu, cases[i].gpu, sizeof(cases[i].gpu));
 		ck_assert_int_eq(weft_bind_prepare(m, &t, &step,
 					 cases[i].n_allowed ? cases[i].allowed : NULL,
 					 cases[i].n_allowed, cases[i].visible,
-					 cases[i].borrowed, &b, NULL), 0);
-		ck_assert_msg(!strcmp(var(&b, cases[i].name), cases[i].want), "%zu: %s", i,
-			var(&b, cases[i].name));
+					 cases[i].borrowed, &b, NULL),
+			0);
+		ck_assert_msg(!strcmp(var(&b, cases[i].name), cases[i].want), "%zu: %s",
+			i, var(&b, cases[i].name));
 		weft_machine_free(m);
 	}
 }
@@ -142,13 +153,18 @@ END_TEST
 START_TEST(threads_and_nics)
 {
 	struct weft_machine *m = machine("nvidia", NULL);
-	struct weft_placed_task t = { .n_gpus = 1, .gpu = { 2 }, .n_nics = 1, .nic = { 1 },
-		.n_numa = 1, .numa = { 1 } };
-	struct weft_place_step step = { .cpus = WEFT_PLACE_SPREAD };
+	struct weft_placed_task t = {.n_gpus = 1,
+		.gpu = {2},
+		.n_nics = 1,
+		.nic = {1},
+		.n_numa = 1,
+		.numa = {1}};
+	struct weft_place_step step = {.cpus = WEFT_PLACE_SPREAD};
 	struct weft_binding b;
 
 	weft_cpuset_parse("2-3,6-7", &t.cpus);
-	ck_assert_int_eq(weft_bind_prepare(m, &t, &step, NULL, 0, NULL, true, &b, NULL), 0);
+	ck_assert_int_eq(
+		weft_bind_prepare(m, &t, &step, NULL, 0, NULL, true, &b, NULL), 0);
 	ck_assert_str_eq(var(&b, "OMP_NUM_THREADS"), "2");
 	ck_assert_str_eq(var(&b, "OMP_PLACES"), "cores");
 	ck_assert_str_eq(var(&b, "OMP_PROC_BIND"), "spread");
@@ -156,21 +172,25 @@ START_TEST(threads_and_nics)
 	ck_assert_str_eq(var(&b, "UCX_NET_DEVICES"), "mlx5_1:1");
 	ck_assert_uint_eq(b.nodemask[0], 1 << 8);
 	step.smt = 2;
-	ck_assert_int_eq(weft_bind_prepare(m, &t, &step, NULL, 0, NULL, true, &b, NULL), 0);
+	ck_assert_int_eq(
+		weft_bind_prepare(m, &t, &step, NULL, 0, NULL, true, &b, NULL), 0);
 	ck_assert_str_eq(var(&b, "OMP_NUM_THREADS"), "4");
 	ck_assert_str_eq(var(&b, "OMP_PLACES"), "threads");
 	step.cpus_per_task = 3;
 	m->nic[0].link = WEFT_LINK_FABRIC; /* no choice among HCAs */
-	ck_assert_int_eq(weft_bind_prepare(m, &t, &step, NULL, 0, NULL, true, &b, NULL), 0);
+	ck_assert_int_eq(
+		weft_bind_prepare(m, &t, &step, NULL, 0, NULL, true, &b, NULL), 0);
 	ck_assert_str_eq(var(&b, "OMP_NUM_THREADS"), "3");
 	ck_assert_str_eq(var(&b, "NCCL_IB_HCA"), "(none)");
 	/* A card that is not here, or not up, is not named. */
 	m->nic[0].link = WEFT_LINK_VERBS;
 	strcpy(m->nic[1].name, "nohca_9");
-	ck_assert_int_eq(weft_bind_prepare(m, &t, &step, NULL, 0, NULL, false, &b, NULL), 0);
+	ck_assert_int_eq(
+		weft_bind_prepare(m, &t, &step, NULL, 0, NULL, false, &b, NULL), 0);
 	ck_assert_str_eq(var(&b, "UCX_NET_DEVICES"), "(none)");
 	t.gpu[0] = 99;
-	ck_assert_int_eq(weft_bind_prepare(m, &t, &step, NULL, 0, NULL, true, &b, NULL), -1);
+	ck_assert_int_eq(
+		weft_bind_prepare(m, &t, &step, NULL, 0, NULL, true, &b, NULL), -1);
 	weft_machine_free(m);
 }
 END_TEST
@@ -184,15 +204,16 @@ static int applied(const struct weft_binding *b, int cpu)
 	if (pid == 0) {
 		cpu_set_t set;
 		int mode = -1;
-		unsigned long nodes[16] = { 0 };
+		unsigned long nodes[16] = {0};
 		const char *why = weft_bind_apply(b);
 		if (why && strcmp(why, "set_mempolicy")) /* containers forbid it */
 			_exit(1);
 		if (sched_getaffinity(0, sizeof(set), &set) || CPU_COUNT(&set) != 1 ||
 			!CPU_ISSET(cpu, &set))
 			_exit(2);
-		if (!why && (syscall(SYS_get_mempolicy, &mode, nodes, 1024UL, NULL, 0UL) ||
-				    mode != 1 || nodes[0] != 1))
+		if (!why &&
+			(syscall(SYS_get_mempolicy, &mode, nodes, 1024UL, NULL, 0UL) ||
+				mode != 1 || nodes[0] != 1))
 			_exit(3);
 		_exit(0);
 	}
@@ -202,7 +223,7 @@ static int applied(const struct weft_binding *b, int cpu)
 
 START_TEST(apply)
 {
-	struct weft_binding b = { .memory = WEFT_PLACE_LOCAL, .nodemask = { 1 } };
+	struct weft_binding b = {.memory = WEFT_PLACE_LOCAL, .nodemask = {1}};
 	cpu_set_t set;
 	int cpu = 0;
 

@@ -41,10 +41,11 @@ static void add_domain(struct made *x, unsigned pkg, unsigned caches, unsigned p
 			char one[24];
 			snprintf(one, sizeof(one), smt > 1 ? "%u-%u" : "%u", x->cpu,
 				x->cpu + smt - 1);
-			weft_str_printf(&x->body, "core %u package=%u numa=%u l3=%u cpus=%s\n",
-				x->core++, pkg, d, x->l3, one);
-			snprintf(list + strlen(list), sizeof(x->cpus[d]) - strlen(list), "%s%s",
-				*list ? "," : "", one);
+			weft_str_printf(&x->body,
+				"core %u package=%u numa=%u l3=%u cpus=%s\n", x->core++,
+				pkg, d, x->l3, one);
+			snprintf(list + strlen(list), sizeof(x->cpus[d]) - strlen(list),
+				"%s%s", *list ? "," : "", one);
 			x->cpu += smt;
 		}
 }
@@ -56,7 +57,7 @@ static struct weft_machine *make(bool holes)
 	unsigned per = 1 + rnd(6), smt = 1 + rnd(2) * (1 + rnd(2)), path = 0;
 	unsigned gpus = rnd(3) ? rnd(9) : 0, nics = rnd(4), n_numa;
 	struct weft_machine *m;
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 
 	for (unsigned p = 0; p < pkgs; p++)
 		for (unsigned d = 0; d < doms; d++)
@@ -76,16 +77,18 @@ static struct weft_machine *make(bool holes)
 		path += rnd(2);
 	}
 	weft_str_printf(&x->text,
-		"weft-topology 1\nhost -\nsize packages=%u l3=%u cores=%u cpus=%u numa=%u "
+		"weft-topology 1\nhost -\nsize packages=%u l3=%u cores=%u cpus=%u "
+		"numa=%u "
 		"gpus=%u nics=%u\n",
 		pkgs, x->l3, x->core, x->core * smt, n_numa, gpus, nics);
 	for (unsigned d = 0; d < n_numa; d++)
-		weft_str_printf(&x->text, "numa %u os=%u kind=dram bytes=1024 cpus=%s\n", d,
-			d, x->cpus[d]);
+		weft_str_printf(&x->text,
+			"numa %u os=%u kind=dram bytes=1024 cpus=%s\n", d, d,
+			x->cpus[d]);
 	weft_str_addn(&x->text, x->body.s, x->body.len);
 	weft_str_add(&x->text, "end\n");
-	ck_assert_msg(weft_machine_parse(x->text.s, x->text.len, &m, &err) == 0, "%s\n%s",
-		err.text, x->text.s);
+	ck_assert_msg(weft_machine_parse(x->text.s, x->text.len, &m, &err) == 0,
+		"%s\n%s", err.text, x->text.s);
 	weft_str_free(&x->text);
 	weft_str_free(&x->body);
 	free(x);
@@ -106,7 +109,7 @@ struct trial {
 
 static void say(const struct trial *x)
 {
-	struct weft_str s = { 0 };
+	struct weft_str s = {0};
 	char list[8192];
 
 	weft_machine_print(x->m, &s);
@@ -114,10 +117,12 @@ static void say(const struct trial *x)
 	printf("seed %llu\n%sallowed %s\n", (unsigned long long)x->seed, s.s, list);
 	for (size_t i = 0; i < x->n_steps; i++) {
 		const struct weft_place_step *t = &x->step[i];
-		printf("step %zu: ntasks %u cpus %u gpus %g all %d beside %u policy %d even %d "
+		printf("step %zu: ntasks %u cpus %u gpus %g all %d beside %u policy %d "
+		       "even %d "
 		       "smt %u spare %u\n",
 			i, t->ntasks, t->cpus_per_task, t->gpus_per_task, t->gpus_all,
-			t->beside, (int)t->cpus, t->balance_even, t->smt, t->spare_cores);
+			t->beside, (int)t->cpus, t->balance_even, t->smt,
+			t->spare_cores);
 	}
 	for (size_t i = 0; x->p && i < x->p->n_tasks; i++) {
 		weft_cpuset_print(&x->p->task[i].cpus, list, sizeof(list));
@@ -132,12 +137,12 @@ static void say(const struct trial *x)
 	fflush(stdout);
 }
 
-#define HOLDS(x, what, ...)                                                   \
-	do {                                                                  \
-		if (!(what)) {                                                \
-			say(x);                                               \
-			ck_abort_msg(__VA_ARGS__);                            \
-		}                                                             \
+#define HOLDS(x, what, ...)                                                            \
+	do {                                                                           \
+		if (!(what)) {                                                         \
+			say(x);                                                        \
+			ck_abort_msg(__VA_ARGS__);                                     \
+		}                                                                      \
 	} while (0)
 
 static unsigned smt_of(const struct trial *x)
@@ -180,10 +185,11 @@ static bool spares(const struct trial *x)
 static void check_cpus(const struct trial *x)
 {
 	const struct weft_placement *p = x->p;
-	unsigned uses[WEFT_MAX_CPUS] = { 0 };
+	unsigned uses[WEFT_MAX_CPUS] = {0};
 
 	for (size_t i = 0; i < p->n_tasks; i++) {
-		HOLDS(x, weft_cpuset_next(&p->task[i].cpus, 0) >= 0, "task %zu: no CPU", i);
+		HOLDS(x, weft_cpuset_next(&p->task[i].cpus, 0) >= 0, "task %zu: no CPU",
+			i);
 		for (int c = weft_cpuset_next(&p->task[i].cpus, 0); c >= 0;
 			c = weft_cpuset_next(&p->task[i].cpus, c + 1)) {
 			HOLDS(x, weft_cpuset_has(&x->allowed, (unsigned)c),
@@ -196,7 +202,8 @@ static void check_cpus(const struct trial *x)
 		for (int c = weft_cpuset_next(&p->task[i].cpus, 0); c >= 0;
 			c = weft_cpuset_next(&p->task[i].cpus, c + 1))
 			shared |= uses[c] > 1;
-		HOLDS(x, shared == p->task[i].shared_cpus, "task %zu: shared, unsaid", i);
+		HOLDS(x, shared == p->task[i].shared_cpus, "task %zu: shared, unsaid",
+			i);
 		HOLDS(x, !shared || spares(x) || p->n_tasks > threads(x, -1),
 			"task %zu: CPUs are given twice while there are enough", i);
 	}
@@ -212,7 +219,7 @@ static void check_step(const struct trial *x, size_t s)
 			 (x->step[i].cpus_per_task ? x->step[i].cpus_per_task : 1);
 	for (size_t i = x->p->first[s]; i < x->p->first[s] + step->ntasks; i++) {
 		const struct weft_placed_task *t = &x->p->task[i];
-		unsigned n = weft_cpuset_count(&t->cpus), of_core[WEFT_MAX_CPUS] = { 0 };
+		unsigned n = weft_cpuset_count(&t->cpus), of_core[WEFT_MAX_CPUS] = {0};
 		least = n < least ? n : least;
 		most = n > most ? n : most;
 		HOLDS(x, t->fewer || t->shared_cpus || n >= step->cpus_per_task,
@@ -222,32 +229,36 @@ static void check_step(const struct trial *x, size_t s)
 		for (size_t k = 0; k < x->m->n_pus; k++)
 			of_core[x->m->pu[k].core] +=
 				weft_cpuset_has(&t->cpus, x->m->pu[k].cpu);
-		for (unsigned c = 0; step->smt && x->n_steps == 1 && c < x->m->n_cores; c++)
+		for (unsigned c = 0; step->smt && x->n_steps == 1 && c < x->m->n_cores;
+			c++)
 			HOLDS(x, of_core[c] <= step->smt, "task %zu: smt", i);
 		size_t want = step->gpus_all ? 0 : (size_t)ceil(step->gpus_per_task);
 		HOLDS(x, step->gpus_all ? t->n_gpus > 0 : t->n_gpus == want,
 			"task %zu: %zu GPUs", i, t->n_gpus);
 	}
 	if (step->balance_even && !step->cpus_per_task && x->uniform)
-		HOLDS(x, !step->ntasks || least == most || x->p->task[0].shared_cpus ||
-				 most - least < 4,
+		HOLDS(x,
+			!step->ntasks || least == most || x->p->task[0].shared_cpus ||
+				most - least < 4,
 			"not even: %u to %u", least, most);
 }
 
 /* A GPU is given to one task, unless its step shares. */
 static void check_gpus(const struct trial *x)
 {
-	unsigned uses[WEFT_MAX_DEVICES] = { 0 };
+	unsigned uses[WEFT_MAX_DEVICES] = {0};
 
 	for (size_t s = 0; s < x->n_steps; s++)
-		for (size_t i = x->p->first[s]; i < x->p->first[s] + x->step[s].ntasks; i++)
+		for (size_t i = x->p->first[s]; i < x->p->first[s] + x->step[s].ntasks;
+			i++)
 			for (size_t g = 0; g < x->p->task[i].n_gpus; g++) {
 				unsigned gpu = x->p->task[i].gpu[g];
 				double per = x->step[s].gpus_per_task;
 				uses[gpu]++;
 				HOLDS(x,
 					x->step[s].gpus_all ||
-						uses[gpu] <= (per < 1 ? 1 / per + 1e-3 : 1),
+						uses[gpu] <=
+							(per < 1 ? 1 / per + 1e-3 : 1),
 					"GPU %u is given %u times", gpu, uses[gpu]);
 			}
 }
@@ -261,17 +272,22 @@ static bool near(const struct trial *x, unsigned gpu, unsigned domain)
  * these tasks is in its GPUs' domains. */
 static void check_local(const struct trial *x)
 {
-	unsigned wanted[64] = { 0 };
+	unsigned wanted[64] = {0};
 	bool enough = !spares(x);
 
 	for (size_t s = 0; s < x->n_steps; s++)
-		for (size_t i = x->p->first[s]; i < x->p->first[s] + x->step[s].ntasks; i++)
-			for (size_t d = 0; x->p->task[i].n_gpus && d < x->m->n_numa; d++)
+		for (size_t i = x->p->first[s]; i < x->p->first[s] + x->step[s].ntasks;
+			i++)
+			for (size_t d = 0; x->p->task[i].n_gpus && d < x->m->n_numa;
+				d++)
 				for (size_t g = 0; g < x->p->task[i].n_gpus; g++)
-					if (near(x, x->p->task[i].gpu[g], (unsigned)d)) {
-						wanted[d] += x->step[s].cpus_per_task
-								     ? x->step[s].cpus_per_task
-								     : 1;
+					if (near(x, x->p->task[i].gpu[g],
+						    (unsigned)d)) {
+						wanted[d] +=
+							x->step[s].cpus_per_task
+								? x->step[s]
+									  .cpus_per_task
+								: 1;
 						break;
 					}
 	for (size_t d = 0; d < x->m->n_numa; d++)
@@ -302,7 +318,8 @@ static void check_spare(const struct trial *x)
 		for (; k < x->m->n_pus && x->m->pu[k].core == core; k++) {
 			allowed |= weft_cpuset_has(&x->allowed, x->m->pu[k].cpu);
 			for (size_t i = 0; i < x->p->n_tasks; i++)
-				used |= weft_cpuset_has(&x->p->task[i].cpus, x->m->pu[k].cpu);
+				used |= weft_cpuset_has(
+					&x->p->task[i].cpus, x->m->pu[k].cpu);
 		}
 		idle += allowed && !used;
 	}
@@ -315,7 +332,7 @@ static void request(struct trial *x)
 	x->uniform = true;
 	for (size_t i = 0; i < x->n_steps; i++) {
 		struct weft_place_step *s = &x->step[i];
-		*s = (struct weft_place_step){ .ntasks = 1 + rnd(rnd(4) ? 9 : 70) };
+		*s = (struct weft_place_step){.ntasks = 1 + rnd(rnd(4) ? 9 : 70)};
 		s->cpus_per_task = rnd(3) ? 0 : 1 + rnd(5);
 		s->cpus = (enum weft_place_cpus)rnd(3);
 		s->memory = (enum weft_place_memory)rnd(3);
@@ -379,15 +396,17 @@ START_TEST(generated)
 
 	printf("first seed %llu (WEFT_TEST_SEED)\n", (unsigned long long)base);
 	for (unsigned i = 0; i < rounds; i++) {
-		struct trial x = { .seed = base + i };
+		struct trial x = {.seed = base + i};
 		struct weft_placement *again;
-		struct weft_err err = { 0 };
+		struct weft_err err = {0};
 
 		state = (base + i) * UINT64_C(0x9e3779b97f4a7c15) + 1;
 		x.m = make(rnd(4) == 0);
 		request(&x);
-		if (weft_place(x.m, &x.allowed, NULL, 0, x.step, x.n_steps, &x.p, &err)) {
-			HOLDS(&x, refusal_is_right(&x, err.text), "refused: %s", err.text);
+		if (weft_place(
+			    x.m, &x.allowed, NULL, 0, x.step, x.n_steps, &x.p, &err)) {
+			HOLDS(&x, refusal_is_right(&x, err.text), "refused: %s",
+				err.text);
 			refused++;
 			weft_err_clear(&err);
 			weft_machine_free(x.m);
@@ -400,9 +419,12 @@ START_TEST(generated)
 		for (size_t s = 0; s < x.n_steps; s++)
 			check_step(&x, s);
 		ck_assert_int_eq(weft_place(x.m, &x.allowed, NULL, 0, x.step, x.n_steps,
-					 &again, &err), 0);
-		HOLDS(&x, !memcmp(x.p->task, again->task,
-				  x.p->n_tasks * sizeof(*x.p->task)), "not the same again");
+					 &again, &err),
+			0);
+		HOLDS(&x,
+			!memcmp(x.p->task, again->task,
+				x.p->n_tasks * sizeof(*x.p->task)),
+			"not the same again");
 		weft_placement_free(again);
 		weft_placement_free(x.p);
 		weft_machine_free(x.m);

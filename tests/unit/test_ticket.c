@@ -9,14 +9,19 @@ static const struct weft_ticket sample = {
 	.bind = true,
 	.ntasks = 8,
 	.nodes = 2,
-	.place = { .cpus_per_task = 4, .gpus_per_task = 0.5, .gpus_all = false,
-		.cpus = WEFT_PLACE_SPREAD, .memory = WEFT_PLACE_INTERLEAVE,
-		.balance_even = true, .smt = 1, .spare_cores = 2 },
+	.place = {.cpus_per_task = 4,
+		.gpus_per_task = 0.5,
+		.gpus_all = false,
+		.cpus = WEFT_PLACE_SPREAD,
+		.memory = WEFT_PLACE_INTERLEAVE,
+		.balance_even = true,
+		.smt = 1,
+		.spare_cores = 2},
 };
 
 static char *encode(const struct weft_ticket *t)
 {
-	struct weft_str s = { 0 };
+	struct weft_str s = {0};
 	ck_assert_int_eq(weft_ticket_encode(t, &s), 0);
 	return weft_str_take(&s);
 }
@@ -24,7 +29,7 @@ static char *encode(const struct weft_ticket *t)
 static bool decodes(const char *s)
 {
 	struct weft_ticket t, zero;
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	char *exact = strdup(s); /* so that the sanitizer sees its end */
 	int rc = weft_ticket_decode(exact, &t, &err);
 
@@ -54,7 +59,7 @@ END_TEST
 
 START_TEST(refuses_to_encode)
 {
-	struct weft_str s = { 0 };
+	struct weft_str s = {0};
 	struct weft_ticket t = sample;
 
 	strcpy(t.step, "a b");
@@ -75,7 +80,7 @@ END_TEST
 static bool forged(const char *from, const char *to)
 {
 	char *s = encode(&sample), digest[WEFT_DIGEST_HEX];
-	struct weft_str f = { 0 };
+	struct weft_str f = {0};
 	char *at = strstr(s, from);
 
 	ck_assert_msg(at, "%s", from);
@@ -95,19 +100,30 @@ static bool forged(const char *from, const char *to)
 START_TEST(hostile)
 {
 	static const char *const wrong[][2] = {
-		{ "bind=1", "bind=2" }, { "ntasks=8", "ntasks=99999999999" },
-		{ "ntasks=8", "ntasks=4294967304" }, { "ntasks=8", "ntasks=-8" },
-		{ "ntasks=8", "ntasks=" }, { "ntasks=8", "ntasks=08" },
-		{ "nodes=2", "nodes=2 " }, { "cpus=4", "cpus=4097" },
-		{ "gpus=0.500000", "gpus=0.5" }, { "gpus=0.500000", "gpus=256.000001" },
-		{ "gpus=0.500000", "gpus=nan" }, { "gpus=0.500000", "gpus=257.000000" },
-		{ "place=spread", "place=" }, { "place=spread", "place=spreads" },
-		{ "memory=interleave", "memory=all" }, { "smt=1", "smt=65" },
-		{ "spare=2", "spare=9999" }, { "step=train[3]", "step=" },
-		{ "step=train[3]", "step=a\tb" }, { "weft-ticket-1", "weft-ticket-2" },
-		{ "step=train[3]", "step=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-				   "aaaaaaaaaaaaaaaaaaaa" },
-		{ "spare=2", "spare=2 more=1" },
+		{"bind=1", "bind=2"},
+		{"ntasks=8", "ntasks=99999999999"},
+		{"ntasks=8", "ntasks=4294967304"},
+		{"ntasks=8", "ntasks=-8"},
+		{"ntasks=8", "ntasks="},
+		{"ntasks=8", "ntasks=08"},
+		{"nodes=2", "nodes=2 "},
+		{"cpus=4", "cpus=4097"},
+		{"gpus=0.500000", "gpus=0.5"},
+		{"gpus=0.500000", "gpus=256.000001"},
+		{"gpus=0.500000", "gpus=nan"},
+		{"gpus=0.500000", "gpus=257.000000"},
+		{"place=spread", "place="},
+		{"place=spread", "place=spreads"},
+		{"memory=interleave", "memory=all"},
+		{"smt=1", "smt=65"},
+		{"spare=2", "spare=9999"},
+		{"step=train[3]", "step="},
+		{"step=train[3]", "step=a\tb"},
+		{"weft-ticket-1", "weft-ticket-2"},
+		{"step=train[3]",
+			"step=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+			"aaaaaaaaaaaaaaaaaaaa"},
+		{"spare=2", "spare=2 more=1"},
 	};
 	char *s = encode(&sample);
 	size_t n = strlen(s);

@@ -9,7 +9,7 @@
 static char *read_text(const char *path, size_t *n)
 {
 	char *s;
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 
 	ck_assert_msg(weft_read_file(path, 1 << 20, &s, n, &err) == 0, "%s", err.text);
 	return s;
@@ -17,13 +17,13 @@ static char *read_text(const char *path, size_t *n)
 
 START_TEST(golden)
 {
-	static const char *const names[] = { "gpus-vendor", "gpus-plain", "tiers" };
+	static const char *const names[] = {"gpus-vendor", "gpus-plain", "tiers"};
 	char path[128];
 
 	for (size_t i = 0; i < WEFT_COUNT(names); i++) {
 		struct weft_machine *m;
-		struct weft_err err = { 0 };
-		struct weft_str out = { 0 };
+		struct weft_err err = {0};
+		struct weft_str out = {0};
 		size_t n;
 
 		snprintf(path, sizeof(path), "tests/golden/topo/%s.xml", names[i]);
@@ -42,7 +42,7 @@ END_TEST
 START_TEST(this_machine)
 {
 	struct weft_machine *m;
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	char host[64] = "";
 
 	ck_assert_msg(weft_topo_discover(NULL, &m, &err) == 0, "%s", err.text);
@@ -59,7 +59,7 @@ static bool survives(const char *data, size_t n)
 	char path[] = "/tmp/weft-xml-XXXXXX";
 	int fd = mkstemp(path);
 	struct weft_machine *m;
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(weft_write_all(fd, data, n), 0);
@@ -77,7 +77,7 @@ START_TEST(broken)
 	size_t n;
 	char *xml = read_text("tests/golden/topo/gpus-plain.xml", &n);
 	struct weft_machine *m;
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	unsigned seed = 4711;
 
 	ck_assert_int_eq(weft_topo_discover("/nonexistent.xml", &m, &err), -1);
@@ -109,8 +109,8 @@ START_TEST(collection)
 	while (d && (e = readdir(d))) {
 		char path[512];
 		struct weft_machine *m, *again;
-		struct weft_err err = { 0 };
-		struct weft_str out = { 0 };
+		struct weft_err err = {0};
+		struct weft_str out = {0};
 
 		if (!strstr(e->d_name, ".xml"))
 			continue;

@@ -18,15 +18,17 @@ static const char text[] =
 	"core 2 package=0 numa=0 l3=1 cpus=2,5\n"
 	"gpu 0000:07:00.0 vendor=nvidia link=none package=0 cpus=0-5 path=0.1.2 name=- "
 	"uuid=GPU-1\n"
-	"nic 0000:0a:00.0 vendor=other link=verbs package=0 cpus=0-5 path=- name=mlx5_0 "
+	"nic 0000:0a:00.0 vendor=other link=verbs package=0 cpus=0-5 path=- "
+	"name=mlx5_0 "
 	"uuid=-\n"
 	"end\n";
 
 START_TEST(cpu_lists)
 {
-	static const char *const good[] = { "", "0", "0-3", "0,2", "0-3,8,10-11", "4095" };
-	static const char *const bad[] = { "-", "a", "1-", "3-1", "1,,2", "1,", ",1", " 1",
-		"4096", "0-4096", "99999999999999999999", "1-2-3", "+1" };
+	static const char *const good[] = {
+		"", "0", "0-3", "0,2", "0-3,8,10-11", "4095"};
+	static const char *const bad[] = {"-", "a", "1-", "3-1", "1,,2", "1,", ",1",
+		" 1", "4096", "0-4096", "99999999999999999999", "1-2-3", "+1"};
 	struct weft_cpuset s;
 	char buf[64], tiny[4];
 
@@ -50,8 +52,8 @@ END_TEST
 START_TEST(round_trip)
 {
 	struct weft_machine *m;
-	struct weft_err err = { 0 };
-	struct weft_str out = { 0 };
+	struct weft_err err = {0};
+	struct weft_str out = {0};
 
 	ck_assert_msg(weft_machine_parse(text, sizeof(text) - 1, &m, &err) == 0, "%s",
 		err.text);
@@ -72,12 +74,12 @@ END_TEST
 static void hostile(const char *s, size_t n)
 {
 	struct weft_machine *m;
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	char *exact = malloc(n ? n : 1); /* so that the sanitizer sees its end */
 
 	memcpy(exact, s, n);
 	if (weft_machine_parse(exact, n, &m, &err) == 0) {
-		struct weft_str out = { 0 };
+		struct weft_str out = {0};
 		ck_assert_int_eq(weft_machine_print(m, &out), 0);
 		weft_str_free(&out);
 		weft_machine_free(m);
@@ -94,19 +96,29 @@ START_TEST(broken)
 	size_t n = sizeof(text) - 1;
 	char copy[sizeof(text)];
 	struct weft_machine *m;
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	static const struct {
 		const char *from, *to;
 	} wrong[] = {
-		{ "cpus=6", "cpus=7" }, { "cpus=6", "cpus=5" }, { "cores=3", "cores=2" },
-		{ "l3=1 cpus=2", "l3=2 cpus=2" }, { "numa=0 l3=1", "numa=1 l3=1" },
-		{ "cpus=2,5", "cpus=2,4" }, { "os=253", "os=0" }, { "os=253", "os=9999" },
-		{ "bytes=4096", "bytes=99999999999999999999" }, { "gpus=1", "gpus=9" },
-		{ "package=0 cpus=0-5 path", "package=1 cpus=0-5 path" },
-		{ "path=0.1.2", "path=0.1.2.3.4.5.6.7.8" }, { "path=0.1.2", "path=0..2" },
-		{ "numa=2", "numa=0" }, { "packages=1", "packages=0" },
-		{ "packages=1", "packages=01" }, { "end\n", "end\nend\n" },
-		{ "0000:07:00.0", "0000:07:00.0000000000" }, { "verbs", "carrier" },
+		{"cpus=6", "cpus=7"},
+		{"cpus=6", "cpus=5"},
+		{"cores=3", "cores=2"},
+		{"l3=1 cpus=2", "l3=2 cpus=2"},
+		{"numa=0 l3=1", "numa=1 l3=1"},
+		{"cpus=2,5", "cpus=2,4"},
+		{"os=253", "os=0"},
+		{"os=253", "os=9999"},
+		{"bytes=4096", "bytes=99999999999999999999"},
+		{"gpus=1", "gpus=9"},
+		{"package=0 cpus=0-5 path", "package=1 cpus=0-5 path"},
+		{"path=0.1.2", "path=0.1.2.3.4.5.6.7.8"},
+		{"path=0.1.2", "path=0..2"},
+		{"numa=2", "numa=0"},
+		{"packages=1", "packages=0"},
+		{"packages=1", "packages=01"},
+		{"end\n", "end\nend\n"},
+		{"0000:07:00.0", "0000:07:00.0000000000"},
+		{"verbs", "carrier"},
 	};
 
 	for (size_t i = 0; i < n; i++)
@@ -118,14 +130,14 @@ START_TEST(broken)
 			hostile(copy, n);
 		}
 	for (size_t i = 0; i < WEFT_COUNT(wrong); i++) {
-		struct weft_str s = { 0 };
+		struct weft_str s = {0};
 		const char *at = strstr(text, wrong[i].from);
 		ck_assert_ptr_nonnull(at);
 		weft_str_addn(&s, text, (size_t)(at - text));
 		weft_str_add(&s, wrong[i].to);
 		weft_str_add(&s, at + strlen(wrong[i].from));
-		ck_assert_msg(weft_machine_parse(s.s, s.len, &m, &err) == -1, "%s -> %s",
-			wrong[i].from, wrong[i].to);
+		ck_assert_msg(weft_machine_parse(s.s, s.len, &m, &err) == -1,
+			"%s -> %s", wrong[i].from, wrong[i].to);
 		ck_assert_ptr_nonnull(strstr(err.text, "not a machine model"));
 		weft_err_clear(&err);
 		weft_str_free(&s);
@@ -136,10 +148,10 @@ END_TEST
 static void spoil(const char *dir, const char *from, const char *to)
 {
 	struct weft_machine *m;
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	char *path = weft_path_join(dir, "topology"), *data;
 	size_t n;
-	struct weft_str s = { 0 };
+	struct weft_str s = {0};
 
 	ck_assert_int_eq(weft_read_file(path, 1 << 20, &data, &n, &err), 0);
 	char *at = strstr(data, from);
@@ -163,8 +175,8 @@ static void spoil(const char *dir, const char *from, const char *to)
 START_TEST(cache)
 {
 	struct weft_machine *m, *again;
-	struct weft_err err = { 0 };
-	struct weft_str out = { 0 };
+	struct weft_err err = {0};
+	struct weft_str out = {0};
 	char dir[64], *path, *link;
 
 	if (geteuid() != 0)
