@@ -218,14 +218,10 @@ static void check_named(struct spec_parser *p, const struct spec_field *f,
 	weft_map_free(&names);
 }
 
-/* A sweep's mapping is one of axes unless it has a key of IN_SWEEP. */
-static bool has_key_of(struct spec_parser *p, const struct weft_yaml_node *n,
-	enum spec_context in)
+bool spec_is_special_sweep(const struct weft_yaml_node *n)
 {
-	for (size_t i = 0; i < n->n; i++)
-		if (field_of(p, in, n->key[i]->text))
-			return true;
-	return false;
+	return weft_yaml_get(n, "file") || weft_yaml_get(n, "each") ||
+	       weft_yaml_get(n, "replicas");
 }
 
 void spec_check_value(struct spec_parser *p, const struct spec_field *f,
@@ -256,7 +252,7 @@ void spec_check_value(struct spec_parser *p, const struct spec_field *f,
 				wrong_shape(p, f, shapes, item);
 			spec_leave(p);
 		}
-	} else if (f->shapes & MAP && (!(f->shapes & AXES) || has_key_of(p, n, f->sub))) {
+	} else if (f->shapes & MAP && (!(f->shapes & AXES) || spec_is_special_sweep(n))) {
 		spec_check(p, n, f->sub);
 	} else if (f->shapes & (PAIRS | NAMED | AXES)) {
 		check_named(p, f, n);
@@ -276,7 +272,7 @@ bool spec_has_bad_key(const struct spec_parser *p, const struct weft_yaml_node *
 static void check_required(struct spec_parser *p, const struct weft_yaml_node *map,
 	enum spec_context in, const bool *given)
 {
-	size_t n, first = spec_first(in, &n);
+	size_t n = p->fields[in].n, first = p->fields[in].first;
 	if (spec_has_bad_key(p, map)) /* the one that is missing, perhaps */
 		return;
 	for (size_t i = 0; i < n; i++) {
@@ -290,7 +286,7 @@ void spec_check(struct spec_parser *p, struct weft_yaml_node *map, enum spec_con
 {
 	bool given[64] = { false };
 	bool defaults = p->in_defaults;
-	size_t n, first = spec_first(in, &n);
+	size_t first = p->fields[in].first;
 	for (size_t i = 0; i < map->n; i++) {
 		struct weft_yaml_node *key = map->key[i], *value = map->item[i];
 		const struct spec_field *f = field_of(p, in, key->text);
@@ -324,7 +320,8 @@ void spec_check(struct spec_parser *p, struct weft_yaml_node *map, enum spec_con
 void spec_collect(struct spec_parser *p, const struct weft_yaml_node *map,
 	enum spec_context in, struct weft_yaml_node *at[N_FIELDS])
 {
-	memset(at, 0, N_FIELDS * sizeof(*at));
+	size_t n = p->fields[in].n, first = p->fields[in].first;
+	memset(at + first, 0, n * sizeof(*at));
 	if (!map || map->kind != WEFT_YAML_MAP)
 		return;
 	for (size_t i = 0; i < map->n; i++) {

@@ -69,7 +69,7 @@ static bool is_path(const char *s)
 }
 
 static void read_from(struct spec_parser *p, struct weft_input *in,
-	const struct weft_yaml_node *n)
+	const struct weft_yaml_node *n, bool several)
 {
 	struct weft_input_from *from = &in->from[in->n_from];
 	if (n->kind != WEFT_YAML_SCALAR || spec_is_bad(p, n)) {
@@ -91,8 +91,9 @@ static void read_from(struct spec_parser *p, struct weft_input *in,
 		spec_bad(p, n, hint, "%s", wrong ? wrong : "must be STEP.OUTPUT or a path");
 		return;
 	}
+	/* Of several the first that exists is taken: none of them must. */
 	struct spec_ref ref = { .node = n, .input = in, .from = in->n_from - 1,
-		.optional = in->optional };
+		.optional = in->optional || several };
 	char *step = weft_arena_strndup(&p->wf->arena, n->text, (size_t)(dot - n->text));
 	ref.output = spec_dup(p, dot + 1);
 	if (step) {
@@ -147,10 +148,10 @@ static void read_input(struct spec_parser *p, struct weft_step *s,
 		return;
 	spec_enter(p, "from");
 	if (!list)
-		read_from(p, in, from);
+		read_from(p, in, from, false);
 	for (size_t i = 0; list && i < from->n; i++) {
 		spec_enter_item(p, i);
-		read_from(p, in, from->item[i]);
+		read_from(p, in, from->item[i], from->n > 1);
 		spec_leave(p);
 	}
 	spec_leave(p);

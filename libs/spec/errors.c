@@ -94,24 +94,53 @@ void spec_leave(struct spec_parser *p)
 	p->depth--;
 }
 
-const char *spec_path_at(struct spec_parser *p, const char *key)
+/* Made for every reference, so without printf. */
+struct path {
+	char text[512]; /* longer ones are cut */
+	size_t n;
+};
+
+static void add(struct path *to, const char *s)
 {
-	weft_autostr struct weft_str s = { 0 };
-	size_t n = p->depth < WEFT_COUNT(p->crumb) ? p->depth : WEFT_COUNT(p->crumb);
-	for (size_t i = 0; i < n; i++) {
-		if (p->crumb[i].key)
-			weft_str_printf(&s, "%s%s", s.len ? "." : "", p->crumb[i].key);
-		else
-			weft_str_printf(&s, "[%zu]", p->crumb[i].index);
-	}
-	if (key)
-		weft_str_printf(&s, "%s%s", s.len ? "." : "", key);
-	return spec_dup(p, s.s ? s.s : "");
+	size_t n = strlen(s), room = sizeof(to->text) - 1 - to->n;
+	memcpy(to->text + to->n, s, n < room ? n : room);
+	to->n += n < room ? n : room;
+}
+
+static void add_index(struct path *to, size_t i)
+{
+	char digits[32] = { 0 };
+	size_t at = sizeof(digits) - 1;
+	digits[--at] = ']';
+	do
+		digits[--at] = (char)('0' + i % 10);
+	while (i /= 10);
+	digits[--at] = '[';
+	add(to, digits + at);
+}
+
+static void add_key(struct path *to, const char *key)
+{
+	if (to->n)
+		add(to, ".");
+	add(to, key);
 }
 
 const char *spec_path(struct spec_parser *p)
 {
-	return spec_path_at(p, NULL);
+	struct path path;
+	path.n = 0;
+	size_t n = p->depth < WEFT_COUNT(p->crumb) ? p->depth : WEFT_COUNT(p->crumb);
+	for (size_t i = 0; i < n; i++) {
+		if (p->crumb[i].key)
+			add_key(&path, p->crumb[i].key);
+		else
+			add_index(&path, p->crumb[i].index);
+	}
+	const char *s = weft_arena_strndup(&p->wf->arena, path.text, path.n);
+	if (!s)
+		spec_nomem(p);
+	return s;
 }
 
 const char *spec_file(const struct spec_parser *p, const struct weft_yaml_node *n,

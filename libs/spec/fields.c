@@ -81,7 +81,7 @@ const char *spec_names_text(enum spec_names names)
 	case AT_SUBMIT:
 		return "`vars`, `workflow` and `run`";
 	case AT_TOP:
-		return "`vars`, `env`, `member`, `attempt`, `run`, `step` and `workflow`";
+		return "`vars`, `member`, `attempt`, `run`, `step` and `workflow`";
 	case AT_SIZE:
 		return "`vars`, `params`, `member`, `loop` and `attempt`";
 	case AT_WHEN:

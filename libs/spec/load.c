@@ -146,6 +146,8 @@ void spec_top(struct spec_parser *p, struct weft_yaml_node *root)
 	if (!whole)
 		p->rank = NULL;
 	spec_names_check(p);
+	if (whole && !p->failed)
+		spec_check_matches(p);
 	if (!p->failed)
 		spec_try_resources(p);
 }
@@ -175,6 +177,8 @@ static void check_sbatch_lines(struct spec_parser *p)
 
 static int make_keys(struct spec_parser *p)
 {
+	for (size_t c = 0; c < N_CONTEXTS; c++)
+		p->fields[c].first = spec_first((enum spec_context)c, &p->fields[c].n);
 	for (size_t i = 0; i < N_FIELDS; i++)
 		if (weft_map_add(&p->keys[spec_fields[i].in], spec_fields[i].key, i,
 			    NULL) < 0)

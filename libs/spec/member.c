@@ -83,8 +83,7 @@ bool spec_value_equal(const struct weft_value *a, const struct weft_value *b)
 	return same;
 }
 
-/* Which value of axis `a` has member `index`?  The last axis runs fastest. */
-static size_t coordinate(const struct weft_sweep *s, size_t a, size_t index)
+size_t spec_coordinate(const struct weft_sweep *s, size_t a, size_t index)
 {
 	if (s->zip)
 		return index;
@@ -115,7 +114,7 @@ int weft_sweep_member(const struct weft_workflow *wf, const struct weft_step *st
 		m->params.name[a] = strdup(s->axis[a].name);
 		m->params.n = a + 1;
 		if (!m->params.name[a] ||
-			spec_axis_value(&s->axis[a], coordinate(s, a, index),
+			spec_axis_value(&s->axis[a], spec_coordinate(s, a, index),
 				&m->params.item[a]) < 0)
 			goto nomem;
 	}
@@ -141,144 +140,4 @@ void weft_member_clear(struct weft_member *m)
 		m->params.name = NULL;
 	}
 	weft_value_clear(&m->params);
-}
-
-/* ---- which members need which ---- */
-
-/* The axis of `dep` that axis `a` of `s` matches, or -1. */
-static int matching(const struct weft_sweep *s, size_t a, const struct weft_sweep *dep)
-{
-	for (size_t b = 0; b < dep->n_axes; b++)
-		if (&s->axis[a] == &dep->axis[b] ||
-			(s->axis[a].shared && dep->axis[b].shared &&
-				!strcmp(s->axis[a].name, dep->axis[b].name)))
-			return (int)b;
-	return -1;
-}
-
-static bool same_values(const struct weft_axis *a, const struct weft_axis *b)
-{
-	if (a->range != b->range || a->n != b->n)
-		return false;
-	return a->range ? a->first == b->first && a->step == b->step :
-			  a->value == b->value;
-}
-
-bool weft_spec_matches(const struct weft_workflow *wf, const struct weft_step *step,
-	const struct weft_edge *edge)
-{
-	const struct weft_sweep *dep = &wf->step[edge->step].sweep;
-	if (edge->all || !step->sweep.n_axes || !dep->n_axes)
-		return false;
-	for (size_t a = 0; a < step->sweep.n_axes; a++)
-		if (matching(&step->sweep, a, dep) >= 0)
-			return true;
-	return false;
-}
-
-bool weft_spec_one_to_one(const struct weft_workflow *wf, const struct weft_step *step,
-	const struct weft_edge *edge)
-{
-	const struct weft_sweep *s = &step->sweep, *dep = &wf->step[edge->step].sweep;
-	if (!weft_spec_matches(wf, step, edge) || s->n_axes != dep->n_axes ||
-		s->count != dep->count || (s->zip != dep->zip && s->n_axes > 1))
-		return false;
-	for (size_t a = 0; a < s->n_axes; a++)
-		if (matching(s, a, dep) != (int)a ||
-			!same_values(&s->axis[a], &dep->axis[a]))
-			return false;
-	return true;
-}
-
-static int equal_at(const struct weft_axis *a, size_t i, const struct weft_axis *b,
-	size_t k, bool *equal)
-{
-	struct weft_value x = { 0 }, y = { 0 };
-	int rc = spec_axis_value(a, i, &x);
-	if (rc == 0)
-		rc = spec_axis_value(b, k, &y);
-	*equal = rc == 0 && spec_value_equal(&x, &y);
-	weft_value_clear(&x);
-	weft_value_clear(&y);
-	return rc;
-}
-
-/* A grid: the matched coordinates are fixed, the others run. */
-static int each_of_grid(const struct weft_sweep *s, size_t index,
-	const struct weft_sweep *dep, int (*f)(void *, size_t), void *ctx)
-{
-	weft_autofree size_t *first = calloc(dep->n_axes, sizeof(*first));
-	weft_autofree size_t *count = calloc(dep->n_axes, sizeof(*count));
-	if (!first || !count)
-		return -1;
-	size_t total = 1;
-	for (size_t b = 0; b < dep->n_axes; b++)
-		count[b] = dep->axis[b].n;
-	for (size_t a = 0; a < s->n_axes; a++) {
-		int b = matching(s, a, dep);
-		if (b < 0)
-			continue;
-		size_t want = coordinate(s, a, index);
-		size_t at = want;
-		bool equal = same_values(&s->axis[a], &dep->axis[b]) &&
-			     dep->axis[b].distinct;
-		for (at = equal ? want : 0; !equal && at < dep->axis[b].n;) {
-			if (equal_at(&s->axis[a], want, &dep->axis[b], at, &equal) < 0)
-				return -1;
-			at += !equal;
-		}
-		if (!equal)
-			return 0;
-		first[b] = at;
-		count[b] = 1;
-	}
-	for (size_t b = 0; b < dep->n_axes; b++)
-		total *= count[b];
-	for (size_t i = 0; i < total; i++) {
-		size_t rest = i, member = 0, stride = 1;
-		for (size_t b = dep->n_axes; b-- > 0;) {
-			member += (first[b] + rest % count[b]) * stride;
-			rest /= count[b];
-			stride *= dep->axis[b].n;
-		}
-		int rc = f(ctx, member);
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
-static int each_of_zip(const struct weft_sweep *s, size_t index,
-	const struct weft_sweep *dep, int (*f)(void *, size_t), void *ctx)
-{
-	for (size_t i = 0; i < dep->count; i++) {
-		bool equal = true;
-		for (size_t a = 0; equal && a < s->n_axes; a++) {
-			int b = matching(s, a, dep);
-			if (b >= 0 && equal_at(&s->axis[a], coordinate(s, a, index),
-					      &dep->axis[b], i, &equal) < 0)
-				return -1;
-		}
-		int rc = equal ? f(ctx, i) : 0;
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
-int weft_spec_each_match(const struct weft_workflow *wf, const struct weft_step *step,
-	size_t index, const struct weft_edge *edge, int (*f)(void *ctx, size_t index),
-	void *ctx)
-{
-	const struct weft_sweep *s = &step->sweep, *dep = &wf->step[edge->step].sweep;
-	if (!weft_spec_matches(wf, step, edge)) {
-		int rc = 0;
-		for (size_t i = 0; rc == 0 && i < dep->count; i++)
-			rc = f(ctx, i);
-		return rc;
-	}
-	if (weft_spec_one_to_one(wf, step, edge) && s->axis[0].distinct)
-		return f(ctx, index);
-	return dep->zip ? each_of_zip(s, index, dep, f, ctx) :
-			  each_of_grid(s, index, dep, f, ctx);
 }

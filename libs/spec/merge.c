@@ -18,6 +18,14 @@ static struct weft_yaml_node *new_map(struct spec_parser *p, size_t room,
 	return NULL;
 }
 
+static bool index_of(const struct weft_yaml_node *map, const char *key, size_t *at)
+{
+	for (*at = 0; *at < map->n; ++*at)
+		if (!strcmp(map->key[*at]->text, key))
+			return true;
+	return false;
+}
+
 /* How the values below are merged: by the table, by names, or not at all. */
 static struct weft_yaml_node *merge_maps(struct spec_parser *p,
 	struct weft_yaml_node *base, struct weft_yaml_node *over,
@@ -25,7 +33,8 @@ static struct weft_yaml_node *merge_maps(struct spec_parser *p,
 {
 	struct weft_map keys = { 0 };
 	struct weft_yaml_node *m = new_map(p, base->n + over->n, base->pos);
-	for (size_t i = 0; m && i < over->n; i++)
+	bool large = over->n > 16;
+	for (size_t i = 0; m && large && i < over->n; i++)
 		if (weft_map_add(&keys, over->key[i]->text, i, NULL) < 0)
 			m = NULL;
 	if (!m) {
@@ -36,7 +45,8 @@ static struct weft_yaml_node *merge_maps(struct spec_parser *p,
 	for (size_t i = 0; i < base->n; i++) {
 		size_t at, id;
 		struct weft_yaml_node *value = base->item[i], *key = base->key[i];
-		if (weft_map_get(&keys, key->text, &at)) {
+		if (large ? weft_map_get(&keys, key->text, &at) :
+			    index_of(over, key->text, &at)) {
 			const struct spec_field *f = NULL;
 			if (in && weft_map_get(&p->keys[*in], key->text, &id))
 				f = &spec_fields[id];
@@ -52,8 +62,19 @@ static struct weft_yaml_node *merge_maps(struct spec_parser *p,
 		m->key[m->n] = key;
 		m->item[m->n++] = value;
 	}
+	weft_map_free(&keys);
+	large = base->n > 16;
+	for (size_t i = 0; large && i < base->n; i++) {
+		if (weft_map_add(&keys, base->key[i]->text, i, NULL) < 0) {
+			weft_map_free(&keys);
+			spec_nomem(p);
+			return NULL;
+		}
+	}
 	for (size_t i = 0; i < over->n; i++) {
-		if (weft_yaml_get(base, over->key[i]->text))
+		size_t at;
+		if (large ? weft_map_get(&keys, over->key[i]->text, &at) :
+			    index_of(base, over->key[i]->text, &at))
 			continue;
 		m->key[m->n] = over->key[i];
 		m->item[m->n++] = over->item[i];

@@ -101,7 +101,7 @@ static const char **words_for(struct where *w, size_t n)
 	return spec_alloc(w->p, n, sizeof(const char *));
 }
 
-static void check_pairs(struct where *w, const struct weft_name *name, const char *what,
+static void check_pairs(struct where *w, const struct weft_name *name, const char *text,
 	const struct weft_pairs *a, const struct weft_pairs *b, const char *otherwise)
 {
 	size_t count = 0;
@@ -113,8 +113,9 @@ static void check_pairs(struct where *w, const struct weft_name *name, const cha
 	for (size_t i = 0; i < count; i++)
 		if (!strcmp(words[i], name->part[1]))
 			return;
-	if (words)
-		unknown(w, name, 1, what, words, count, otherwise);
+	const char *hint = words ? spec_did_you_mean(w->p, name->part[1], words, count) :
+				   NULL;
+	bad(w, name, hint ? hint : otherwise, text, name->part[1]);
 }
 
 static void check_vars(struct where *w, const struct weft_name *name)
@@ -122,7 +123,7 @@ static void check_vars(struct where *w, const struct weft_name *name)
 	if (name->n != 2)
 		form(w, name, "`vars.NAME`");
 	else if (!weft_map_get(&w->p->wf->var_by_name, name->part[1], NULL))
-		check_pairs(w, name, "variable", &w->p->wf->vars, NULL,
+		check_pairs(w, name, "there is no variable `%s`", &w->p->wf->vars, NULL,
 			"add it under `vars` at the top level");
 }
 
@@ -157,9 +158,10 @@ static void check_env(struct where *w, const struct weft_name *name)
 		form(w, name, "`env.NAME`");
 	else if (w->at->env)
 		/* Values of env see the top level's only: no circles. */
-		check_pairs(w, name, "variable in the top level's `env`", top, NULL, why);
+		check_pairs(w, name, "there is no `%s` in the top level's `env`", top, NULL,
+			why);
 	else
-		check_pairs(w, name, "variable in `env`", &w->step->env, top, why);
+		check_pairs(w, name, "there is no `%s` in `env`", &w->step->env, top, why);
 }
 
 static void check_inputs(struct where *w, const struct weft_name *name)

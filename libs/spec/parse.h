@@ -82,6 +82,9 @@ struct spec_parser {
 	char hint[320];
 	struct weft_map seen; /* errors, so that a shared node's comes once */
 	struct weft_map keys[N_CONTEXTS];
+	struct {
+		size_t first, n;
+	} fields[N_CONTEXTS];
 	struct spec_origin *origin;
 	size_t n_origin, cap_origin;
 	struct spec_nodes origins; /* node -> index of origin */
@@ -128,7 +131,6 @@ void spec_enter_item(struct spec_parser *p, size_t index);
 void spec_leave(struct spec_parser *p);
 /* "steps[2].resources.gpus", in the workflow's arena. */
 const char *spec_path(struct spec_parser *p);
-const char *spec_path_at(struct spec_parser *p, const char *key);
 void spec_nomem(struct spec_parser *p);
 /* As they stand in the file. */
 void spec_sort_errors(struct spec_parser *p);
@@ -145,10 +147,13 @@ void spec_check_value(struct spec_parser *p, const struct spec_field *f,
 	struct weft_yaml_node *n);
 void spec_check_scalar(struct spec_parser *p, const struct spec_field *f,
 	struct weft_yaml_node *n);
-/* The values of a mapping by field, without those that are bad. */
+/* The values of a mapping by field, without those that are bad.  Only the part of
+ * `at` that is the context's is written. */
 void spec_collect(struct spec_parser *p, const struct weft_yaml_node *map,
 	enum spec_context in, struct weft_yaml_node *at[N_FIELDS]);
 bool spec_has_bad_key(const struct spec_parser *p, const struct weft_yaml_node *map);
+/* A sweep's mapping is one of axes unless it has one of these keys. */
+bool spec_is_special_sweep(const struct weft_yaml_node *n);
 bool spec_has_template(const struct weft_yaml_node *n);
 bool spec_is_name(const char *s);
 bool spec_is_ident(const char *s);
@@ -217,7 +222,11 @@ void spec_resource_texts(struct spec_parser *p, struct weft_step *s,
 
 /* ---- member.c ---- */
 int spec_axis_value(const struct weft_axis *axis, size_t i, struct weft_value *out);
+/* Which value of axis `a` has member `index`?  The last axis runs fastest. */
+size_t spec_coordinate(const struct weft_sweep *s, size_t a, size_t index);
 /* JSON in which equal values have equal text. */
+/* Does every member find one of the step that it needs? */
+void spec_check_matches(struct spec_parser *p);
 int spec_canonical(struct weft_str *out, const struct weft_value *v);
 bool spec_value_equal(const struct weft_value *a, const struct weft_value *b);
 

@@ -204,6 +204,19 @@ int weft_scope_text(const struct weft_scope *scope, const struct weft_text *text
 	return *out ? 0 : weft_err_nomem(err);
 }
 
+int weft_scope_output(const struct weft_scope *scope, const struct weft_output *output,
+	char **relative, struct weft_err *err)
+{
+	if (weft_scope_text(scope, &output->path, relative, err) < 0)
+		return -1;
+	if (*relative && weft_path_is_inside(*relative) && (*relative)[0] != '~')
+		return 0;
+	weft_err_set(err, WEFT_ESPEC, "output `%s` is `%s`, which leaves the working directory",
+		output->name, *relative ? *relative : "");
+	free(weft_steal(relative));
+	return at_text(scope, &output->path, err);
+}
+
 int weft_scope_when(const struct weft_scope *scope, const struct weft_step *step,
 	bool *yes, struct weft_err *err)
 {

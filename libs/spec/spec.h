@@ -120,7 +120,7 @@ struct weft_sweep {
 struct weft_edge {
 	unsigned step; /* index */
 	enum weft_dep_state state;
-	bool optional; /* a skip or lack doesn't spread */
+	bool optional; /* a skip or lack doesn't spread; of several `from` neither */
 	bool all;      /* NAME.*: all members, whatever the axes */
 	struct weft_pos pos;
 };
@@ -279,6 +279,9 @@ int weft_scope_lookup(void *scope, const struct weft_name *name, struct weft_val
 /* The value of a text, malloced.  Errors carry the text's file and line. */
 int weft_scope_text(const struct weft_scope *scope, const struct weft_text *text,
 	char **out, struct weft_err *err);
+/* The path of an output: below the working directory whatever its values are. */
+int weft_scope_output(const struct weft_scope *scope, const struct weft_output *output,
+	char **relative, struct weft_err *err);
 int weft_scope_when(const struct weft_scope *scope, const struct weft_step *step,
 	bool *yes, struct weft_err *err);
 /* Evaluates one alternative of a step's resources.  Missing keys stay "not

@@ -182,6 +182,8 @@ static void read_special(struct spec_parser *p, struct weft_sweep *sweep,
 	struct weft_yaml_node *at[N_FIELDS];
 	spec_collect(p, n, IN_SWEEP, at);
 	if (n->n != 1 && !weft_yaml_get(n, "file")) {
+		if (spec_has_bad_key(p, n))
+			return;
 		spec_bad(p, n, "axes have lists of values",
 			"`each` and `replicas` stand alone in a sweep");
 		return;
@@ -283,11 +285,7 @@ void spec_sweep(struct spec_parser *p, struct weft_step *s,
 	if (n->kind == WEFT_YAML_SEQ) {
 		read_names(p, sweep, n);
 	} else if (n->kind == WEFT_YAML_MAP) {
-		size_t id;
-		bool special = false;
-		for (size_t i = 0; i < n->n; i++)
-			special |= weft_map_get(&p->keys[IN_SWEEP], n->key[i]->text, &id);
-		if (special)
+		if (spec_is_special_sweep(n))
 			read_special(p, sweep, n);
 		else
 			read_own_axes(p, sweep, n);

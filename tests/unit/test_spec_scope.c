@@ -309,6 +309,34 @@ START_TEST(resources_are_not_options)
 }
 END_TEST
 
+START_TEST(outputs_stay_inside)
+{
+	struct weft_workflow *wf = load(HEAD STEP("first") "    outputs: {o: o}\n"
+		"  - name: a\n    depends: first\n    run: x\n"
+		"    outputs: {o: 'd/${{ steps.first.outputs.o }}'}\n");
+	static const char *const bad[] = { "../../x", "..", "a/../../..", "/../../etc" };
+	struct weft_scope sc = { .wf = wf, .step = &wf->step[1], .runtime = runtime,
+		.ctx = (void *)"x/y" };
+	struct weft_err err = { 0 };
+	char *path;
+	ck_assert_int_eq(weft_scope_output(&sc, &wf->step[1].output[0], &path, &err), 0);
+	ck_assert_str_eq(path, "d/x/y");
+	free(path);
+	for (size_t i = 0; i < WEFT_COUNT(bad); i++) {
+		sc.ctx = (void *)bad[i];
+		int rc = weft_scope_output(&sc, &wf->step[1].output[0], &path, &err);
+		if (rc == 0) /* d/.. and the like are inside, as a whole */
+			ck_assert_msg(weft_path_is_inside(path), "%s", path);
+		else
+			ck_assert_ptr_null(path);
+		ck_assert(strcmp(bad[i], "../../x") != 0 || rc < 0);
+		free(path);
+		weft_err_clear(&err);
+	}
+	weft_spec_free(wf);
+}
+END_TEST
+
 START_TEST(values_are_not_too_long)
 {
 	struct weft_workflow *wf = load(HEAD STEP("first") "    outputs: {o: o}\n"
@@ -328,4 +356,4 @@ END_TEST
 
 SUITE("spec_scope", names_mean_something, resources_of_a_member, conditions,
 	hostile_values_run_nothing, hostile_values_of_the_file, resources_are_not_options,
-	values_are_not_too_long)
+	outputs_stay_inside, values_are_not_too_long)

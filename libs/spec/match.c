@@ -1,0 +1,193 @@
+/* match.c - which members of one sweep need which of another. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "spec/parse.h"
+
+/* The axis of `dep` that axis `a` of `s` matches, or -1. */
+static int matching(const struct weft_sweep *s, size_t a, const struct weft_sweep *dep)
+{
+	for (size_t b = 0; b < dep->n_axes; b++)
+		if (&s->axis[a] == &dep->axis[b] ||
+			(s->axis[a].shared && dep->axis[b].shared &&
+				!strcmp(s->axis[a].name, dep->axis[b].name)))
+			return (int)b;
+	return -1;
+}
+
+static bool same_values(const struct weft_axis *a, const struct weft_axis *b)
+{
+	if (a->range != b->range || a->n != b->n)
+		return false;
+	return a->range ? a->first == b->first && a->step == b->step :
+			  a->value == b->value;
+}
+
+bool weft_spec_matches(const struct weft_workflow *wf, const struct weft_step *step,
+	const struct weft_edge *edge)
+{
+	const struct weft_sweep *dep = &wf->step[edge->step].sweep;
+	if (edge->all || !step->sweep.n_axes || !dep->n_axes)
+		return false;
+	for (size_t a = 0; a < step->sweep.n_axes; a++)
+		if (matching(&step->sweep, a, dep) >= 0)
+			return true;
+	return false;
+}
+
+bool weft_spec_one_to_one(const struct weft_workflow *wf, const struct weft_step *step,
+	const struct weft_edge *edge)
+{
+	const struct weft_sweep *s = &step->sweep, *dep = &wf->step[edge->step].sweep;
+	if (!weft_spec_matches(wf, step, edge) || s->n_axes != dep->n_axes ||
+		s->count != dep->count || (s->zip != dep->zip && s->n_axes > 1))
+		return false;
+	for (size_t a = 0; a < s->n_axes; a++)
+		if (matching(s, a, dep) != (int)a ||
+			!same_values(&s->axis[a], &dep->axis[a]))
+			return false;
+	return true;
+}
+
+static int equal_at(const struct weft_axis *a, size_t i, const struct weft_axis *b,
+	size_t k, bool *equal)
+{
+	struct weft_value x = { 0 }, y = { 0 };
+	int rc = spec_axis_value(a, i, &x);
+	if (rc == 0)
+		rc = spec_axis_value(b, k, &y);
+	*equal = rc == 0 && spec_value_equal(&x, &y);
+	weft_value_clear(&x);
+	weft_value_clear(&y);
+	return rc;
+}
+
+/* A grid: the matched coordinates are fixed, the others run. */
+static int each_of_grid(const struct weft_sweep *s, size_t index,
+	const struct weft_sweep *dep, int (*f)(void *, size_t), void *ctx)
+{
+	weft_autofree size_t *first = calloc(dep->n_axes, sizeof(*first));
+	weft_autofree size_t *count = calloc(dep->n_axes, sizeof(*count));
+	if (!first || !count)
+		return -1;
+	size_t total = 1;
+	for (size_t b = 0; b < dep->n_axes; b++)
+		count[b] = dep->axis[b].n;
+	for (size_t a = 0; a < s->n_axes; a++) {
+		int b = matching(s, a, dep);
+		if (b < 0)
+			continue;
+		size_t want = spec_coordinate(s, a, index);
+		size_t at = want;
+		bool equal = same_values(&s->axis[a], &dep->axis[b]) &&
+			     dep->axis[b].distinct;
+		for (at = equal ? want : 0; !equal && at < dep->axis[b].n;) {
+			if (equal_at(&s->axis[a], want, &dep->axis[b], at, &equal) < 0)
+				return -1;
+			at += !equal;
+		}
+		if (!equal)
+			return 0;
+		first[b] = at;
+		count[b] = 1;
+	}
+	for (size_t b = 0; b < dep->n_axes; b++)
+		total *= count[b];
+	for (size_t i = 0; i < total; i++) {
+		size_t rest = i, member = 0, stride = 1;
+		for (size_t b = dep->n_axes; b-- > 0;) {
+			member += (first[b] + rest % count[b]) * stride;
+			rest /= count[b];
+			stride *= dep->axis[b].n;
+		}
+		int rc = f(ctx, member);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int each_of_zip(const struct weft_sweep *s, size_t index,
+	const struct weft_sweep *dep, int (*f)(void *, size_t), void *ctx)
+{
+	for (size_t i = 0; i < dep->count; i++) {
+		bool equal = true;
+		for (size_t a = 0; equal && a < s->n_axes; a++) {
+			int b = matching(s, a, dep);
+			if (b >= 0 && equal_at(&s->axis[a], spec_coordinate(s, a, index),
+					      &dep->axis[b], i, &equal) < 0)
+				return -1;
+		}
+		int rc = equal ? f(ctx, i) : 0;
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+int weft_spec_each_match(const struct weft_workflow *wf, const struct weft_step *step,
+	size_t index, const struct weft_edge *edge, int (*f)(void *ctx, size_t index),
+	void *ctx)
+{
+	const struct weft_sweep *s = &step->sweep, *dep = &wf->step[edge->step].sweep;
+	if (!weft_spec_matches(wf, step, edge)) {
+		int rc = 0;
+		for (size_t i = 0; rc == 0 && i < dep->count; i++)
+			rc = f(ctx, i);
+		return rc;
+	}
+	if (weft_spec_one_to_one(wf, step, edge) && s->axis[0].distinct)
+		return f(ctx, index);
+	return dep->zip ? each_of_zip(s, index, dep, f, ctx) :
+			  each_of_grid(s, index, dep, f, ctx);
+}
+
+/* ---- when the file is read ---- */
+
+#define MAX_COMPARED 1000000u /* values; beyond, the run will tell */
+
+static bool has_value(const struct weft_axis *a, size_t i, const struct weft_axis *b)
+{
+	bool equal = false;
+	for (size_t k = 0; !equal && k < b->n; k++)
+		if (equal_at(a, i, b, k, &equal) < 0)
+			return true;
+	return equal;
+}
+
+static void check_ref(struct spec_parser *p, const struct spec_ref *r)
+{
+	struct weft_workflow *wf = p->wf;
+	const struct weft_sweep *s = &wf->step[r->owner].sweep;
+	size_t to;
+	if (r->all || r->optional || !weft_map_get(&wf->by_name, r->step, &to))
+		return;
+	const struct weft_sweep *dep = &wf->step[to].sweep;
+	for (size_t a = 0; a < s->n_axes; a++) {
+		int b = matching(s, a, dep);
+		if (b < 0 || same_values(&s->axis[a], &dep->axis[b]) ||
+			s->axis[a].n > MAX_COMPARED / dep->axis[b].n)
+			continue;
+		for (size_t i = 0; i < s->axis[a].n; i++) {
+			if (has_value(&s->axis[a], i, &dep->axis[b]))
+				continue;
+			struct weft_value v = { 0 };
+			struct weft_str text = { 0 };
+			if (spec_axis_value(&s->axis[a], i, &v) == 0)
+				weft_value_json(&text, &v);
+			spec_bad_path(p, r->node, r->path,
+				"give both the same values, or write `NAME.*` for all members",
+				"no member of `%s` has %s = %s", r->step, s->axis[a].name,
+				text.s ? text.s : "?");
+			weft_str_free(&text);
+			weft_value_clear(&v);
+			return;
+		}
+	}
+}
+
+void spec_check_matches(struct spec_parser *p)
+{
+	for (size_t i = 0; i < p->n_ref; i++)
+		check_ref(p, &p->ref[i]);
+}
