@@ -67,7 +67,7 @@ int fit_local(const struct weft_node *n, const struct ask *a, struct fit *out,
 			weft_format_size(buf, n->mem));
 		s->mem = n->mem;
 	}
-	out->time = (a->time + 59) / 60 * 60;
+	out->time = a->time; /* weft keeps it itself, to the second */
 	out->stage = STAGE_FITS;
 	return 0;
 }
