@@ -54,14 +54,19 @@ const struct weft_func *weft_func_find(const char *name);
 const char *weft_func_nearest(const char *name);
 bool weft_func_is(const struct weft_func *f, const char *name);
 
+/* A text whose places are asked for mostly in order.  Columns count characters. */
+struct weft_places {
+	const char *text; /* NUL-terminated */
+	size_t at;	  /* where the last one was */
+	struct weft_pos pos;
+};
+struct weft_pos weft_expr_place(struct weft_places *p, size_t at);
+
 /* Parses text[from, to) of a longer text: places count from the text's start. */
-int weft_expr_parse_part(struct weft_arena *a, const char *text, size_t from, size_t to,
-	struct weft_expr **expr, struct weft_err *err);
+int weft_expr_parse_part(struct weft_arena *a, struct weft_places *places, size_t from,
+	size_t to, struct weft_expr **expr, struct weft_err *err);
 /* raw(x) as a whole. */
 bool weft_expr_is_raw(const struct weft_expr *e);
-/* The place of a byte. Columns count characters. */
-struct weft_pos weft_expr_pos(const char *text, size_t at);
-
 int weft_value_take_str(struct weft_value *v, struct weft_str *s);
 const char *weft_value_kind_name(enum weft_value_kind kind);
 /* JSON's grammar of a number. */

@@ -22,44 +22,30 @@ struct parser {
 	size_t at, end; /* at: start of what is not read yet */
 	struct weft_err *err;
 	unsigned nested;
-	/* Where the last place was asked for: places are asked for in order. */
-	size_t seen;
-	struct weft_pos seen_pos;
+	struct weft_places *places;
 };
 
-static struct weft_pos advance(
-	const char *text, size_t from, struct weft_pos pos, size_t to)
+struct weft_pos weft_expr_place(struct weft_places *p, size_t at)
 {
-	for (; from < to; from++) {
-		if (text[from] == '\n')
-			pos = (struct weft_pos){pos.line + 1, 1};
+	if (at < p->at || !p->pos.line) {
+		p->at = 0;
+		p->pos = (struct weft_pos){1, 1};
+	}
+	for (; p->at < at; p->at++) {
+		if (p->text[p->at] == '\n')
+			p->pos = (struct weft_pos){p->pos.line + 1, 1};
 		else
-			pos.col += ((unsigned char)text[from + 1] & 0xc0) != 0x80;
+			p->pos.col +=
+				((unsigned char)p->text[p->at + 1] & 0xc0) != 0x80;
 	}
-	return pos;
-}
-
-struct weft_pos weft_expr_pos(const char *text, size_t at)
-{
-	return advance(text, 0, (struct weft_pos){1, 1}, at);
-}
-
-static struct weft_pos place(struct parser *p, size_t at)
-{
-	if (at < p->seen) {
-		p->seen = 0;
-		p->seen_pos = (struct weft_pos){1, 1};
-	}
-	p->seen_pos = advance(p->text, p->seen, p->seen_pos, at);
-	p->seen = at;
-	return p->seen_pos;
+	return p->pos;
 }
 
 static int fail_at(struct parser *p, size_t at, unsigned width)
 {
 	if (p->err)
 		p->err->width = width;
-	return weft_err_at(p->err, NULL, place(p, at), NULL);
+	return weft_err_at(p->err, NULL, weft_expr_place(p->places, at), NULL);
 }
 
 static void skip_space(struct parser *p)
@@ -125,7 +111,7 @@ static struct weft_expr *node(
 		return NULL;
 	}
 	e->op = op;
-	e->pos = place(p, at);
+	e->pos = weft_expr_place(p->places, at);
 	e->width = (unsigned)width;
 	e->depth = 1;
 	return e;
@@ -456,15 +442,15 @@ static int check_raw(struct parser *p, const struct weft_expr *e)
 	return 0;
 }
 
-int weft_expr_parse_part(struct weft_arena *a, const char *text, size_t from, size_t to,
-	struct weft_expr **expr, struct weft_err *err)
+int weft_expr_parse_part(struct weft_arena *a, struct weft_places *places, size_t from,
+	size_t to, struct weft_expr **expr, struct weft_err *err)
 {
 	struct parser p = {.arena = a,
-		.text = text,
+		.text = places->text,
 		.at = from,
 		.end = to,
 		.err = err,
-		.seen_pos = {1, 1}};
+		.places = places};
 
 	*expr = NULL;
 	struct weft_expr *e;
@@ -499,5 +485,6 @@ int weft_expr_parse(struct weft_arena *a, const char *text, size_t n,
 		from += 3;
 		to -= 2;
 	}
-	return weft_expr_parse_part(a, copy, from, to, expr, err);
+	return weft_expr_parse_part(
+		a, &(struct weft_places){.text = copy}, from, to, expr, err);
 }

@@ -22,6 +22,7 @@ struct builder {
 	struct weft_arena *arena;
 	const char *text;
 	size_t len;
+	struct weft_places places;
 	struct weft_shell *sh; /* NULL: no quoting */
 	struct part *part;
 	size_t n, cap;
@@ -97,7 +98,7 @@ static int refuse(struct builder *b, const struct weft_expr *e, size_t at, size_
 			(int)(end - at < 60 ? end - at : 60), b->text + at);
 	if (b->err)
 		b->err->width = (unsigned)(end - at);
-	return weft_err_at(b->err, NULL, weft_expr_pos(b->text, at), NULL);
+	return weft_err_at(b->err, NULL, weft_expr_place(&b->places, at), NULL);
 }
 
 /* The expression of text[at, end), with its braces. */
@@ -116,7 +117,8 @@ static int add_expr(struct builder *b, size_t at, size_t end)
 			return add(
 				b, (struct part){.text = b->text + at, .n = end - at});
 	}
-	if (weft_expr_parse_part(b->arena, b->text, at + 3, end - 2, &e, b->err) != 0)
+	if (weft_expr_parse_part(b->arena, &b->places, at + 3, end - 2, &e, b->err) !=
+		0)
 		return -1;
 	part.expr = e;
 	if (b->sh) {
@@ -150,7 +152,7 @@ static int split(struct builder *b)
 		if (!end) {
 			weft_err_set(b->err, WEFT_ESPEC, "'${{' without '}}'");
 			return weft_err_at(
-				b->err, NULL, weft_expr_pos(b->text, at), NULL);
+				b->err, NULL, weft_expr_place(&b->places, at), NULL);
 		}
 		if (add_expr(b, at, end + 2) != 0)
 			return -1;
@@ -168,7 +170,7 @@ int weft_template_parse(struct weft_arena *a, const char *text, enum weft_quotin
 	*t = NULL;
 	if (!strstr(text, "${{"))
 		return 0;
-	b.text = weft_arena_strndup(a, text, b.len);
+	b.text = b.places.text = weft_arena_strndup(a, text, b.len);
 	if (q == WEFT_QUOTE_SHELL)
 		b.sh = weft_shell_new();
 	if (!b.text || (q == WEFT_QUOTE_SHELL && !b.sh)) {
