@@ -14,7 +14,7 @@ static void add_text(struct weft_str *out, const char *s, bool flow)
 		"0123456789_./+-[],";
 	size_t safe = sizeof(plain) - 1 - (flow ? 3 : 0);
 	size_t n = strlen(s);
-	bool quote = !n || memchr("./+-[],", *s, 7) || !strcasecmp(s, "null");
+	bool quote = !n || strchr("./+-[],", *s) || !strcasecmp(s, "null");
 
 	for (size_t i = 0; i < n && !quote; i++)
 		quote = !memchr(plain, s[i], safe);

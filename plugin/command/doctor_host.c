@@ -136,8 +136,8 @@ static void judge_help(struct doctor *d, const char *help, const char *line)
 			"srun has --weft options of an unknown version");
 		return;
 	}
-	if (strncmp(version, want, strlen(want)) == 0 &&
-		!strchr(".0123456789", version[strlen(want)]))
+	if (strspn(version + 5, ".0123456789") == strlen(want) - 5 &&
+		weft_starts_with(version, want))
 		doctor_say(d, DOCTOR_OK, "plug-in", NULL, "%s%s%s", want,
 			line ? ", " : "", line ? line : "");
 	else
