@@ -15,7 +15,7 @@ struct source {
 
 static const char *source_text(struct source *src, const char *file)
 {
-	weft_autoerr struct weft_err ignored = { 0 };
+	weft_autoerr struct weft_err ignored = {0};
 	size_t n;
 
 	if (src->file && strcmp(src->file, file) == 0)
@@ -34,7 +34,7 @@ static void source_clear(struct source *src)
 {
 	free(src->file);
 	free(src->text);
-	*src = (struct source){ 0 };
+	*src = (struct source){0};
 }
 
 /* The line's text, malloced, with tabs as one blank each so that the caret below
@@ -42,7 +42,7 @@ static void source_clear(struct source *src)
 static char *source_line(struct source *src, const char *file, unsigned line)
 {
 	const char *p = source_text(src, file);
-	struct weft_str s = { 0 };
+	struct weft_str s = {0};
 
 	if (!p)
 		return NULL;
@@ -107,7 +107,7 @@ static void print_source(const struct weft_err *err, const struct weft_style *st
 static void print_error(const struct weft_err *err, const struct weft_style *st,
 	struct source *src, struct weft_str *out)
 {
-	weft_autostr struct weft_str where = { 0 };
+	weft_autostr struct weft_str where = {0};
 
 	weft_str_add(&where, err->file ? err->file : "weft");
 	if (err->file && err->pos.line)
@@ -135,19 +135,19 @@ static void print_error(const struct weft_err *err, const struct weft_style *st,
 	}
 }
 
-void weft_report_error(const struct weft_err *err, const struct weft_style *s,
-	struct weft_str *out)
+void weft_report_error(
+	const struct weft_err *err, const struct weft_style *s, struct weft_str *out)
 {
-	struct source src = { 0 };
+	struct source src = {0};
 
 	print_error(err, s, &src, out);
 	source_clear(&src);
 }
 
-void weft_report_errors(const struct weft_errs *errs, const struct weft_style *s,
-	struct weft_str *out)
+void weft_report_errors(
+	const struct weft_errs *errs, const struct weft_style *s, struct weft_str *out)
 {
-	struct source src = { 0 };
+	struct source src = {0};
 
 	for (size_t i = 0; i < errs->n; i++)
 		print_error(&errs->v[i], s, &src, out);
@@ -197,7 +197,8 @@ int weft_report_errors_json(const struct weft_errs *errs, struct weft_str *out)
 	for (size_t i = 0; i < errs->n; i++)
 		if (json_array_append_new(list, error_json(&errs->v[i])) < 0)
 			goto done;
-	if (json_object_set_new(root, "total", json_integer((json_int_t)errs->total)) < 0)
+	if (json_object_set_new(root, "total", json_integer((json_int_t)errs->total)) <
+		0)
 		goto done;
 	text = json_dumps(root, JSON_INDENT(2));
 	if (!text)

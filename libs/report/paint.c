@@ -100,7 +100,7 @@ void paint_pad(struct weft_str *out, size_t n, char c)
 
 struct json_t *paint_json(const char *s)
 {
-	weft_autostr struct weft_str clean = { 0 };
+	weft_autostr struct weft_str clean = {0};
 
 	if (!s)
 		return json_null();
@@ -109,4 +109,3 @@ struct json_t *paint_json(const char *s)
 	paint_add(&clean, s);
 	return json_string(clean.s ? clean.s : "");
 }
-

@@ -6,8 +6,8 @@
 #define COLUMNS 12
 #define NEEDS_SHOWN 4
 
-static const char *const head[COLUMNS] = { "step", "partition", "nodes", "tasks", "cpus/task",
-	"GPUs", "mem/node", "time", "members", "launch", "after", "why" };
+static const char *const head[COLUMNS] = {"step", "partition", "nodes", "tasks",
+	"cpus/task", "GPUs", "mem/node", "time", "members", "launch", "after", "why"};
 
 /* "4 a100" a node and in all: "2x4 a100". */
 static const char *gpus(struct weft_arena *a, const struct weft_plan_step *s)
@@ -18,8 +18,8 @@ static const char *gpus(struct weft_arena *a, const struct weft_plan_step *s)
 		return "-";
 	if (s->nodes == 1 || s->gpus != s->nodes * s->gpus_per_node)
 		return weft_arena_printf(a, "%u%s%s", s->gpus, type, s->gpu_type);
-	return weft_arena_printf(a, "%ux%u%s%s", s->nodes, s->gpus_per_node, type,
-		s->gpu_type);
+	return weft_arena_printf(
+		a, "%ux%u%s%s", s->nodes, s->gpus_per_node, type, s->gpu_type);
 }
 
 static const char *members(struct weft_arena *a, const struct weft_plan *plan,
@@ -28,8 +28,8 @@ static const char *members(struct weft_arena *a, const struct weft_plan *plan,
 	if (!plan->group[s->group].tasks)
 		return "1";
 	if (s->max_parallel && s->max_parallel < s->members)
-		return weft_arena_printf(a, "%zu (%u at a time)", s->members,
-			s->max_parallel);
+		return weft_arena_printf(
+			a, "%zu (%u at a time)", s->members, s->max_parallel);
 	return weft_arena_printf(a, "%zu", s->members);
 }
 
@@ -37,7 +37,7 @@ static const char *members(struct weft_arena *a, const struct weft_plan *plan,
 static const char *needs(struct weft_arena *a, const struct weft_plan *plan,
 	const struct weft_plan_group *g)
 {
-	weft_autostr struct weft_str s = { 0 };
+	weft_autostr struct weft_str s = {0};
 
 	for (size_t i = 0; i < g->n_needs && i < NEEDS_SHOWN; i++)
 		weft_str_printf(&s, "%s%s%s", i ? ", " : "",
@@ -60,7 +60,8 @@ static int add_step(struct weft_table *t, struct weft_arena *a,
 		weft_arena_printf(a, "%u", s->cpus_per_task),
 		gpus(a, s),
 		s->mem ? weft_arena_strdup(a, weft_format_size(mem, s->mem)) : "-",
-		s->time ? weft_arena_strdup(a, weft_format_duration(time, s->time)) : "-",
+		s->time ? weft_arena_strdup(a, weft_format_duration(time, s->time))
+			: "-",
 		members(a, plan, s),
 		weft_launch_name(s->launch),
 		needs(a, plan, &plan->group[s->group]),
@@ -73,12 +74,12 @@ static int add_step(struct weft_table *t, struct weft_arena *a,
 	return weft_table_row(t, cell);
 }
 
-void weft_report_plan(const struct weft_plan *plan, const struct weft_style *s,
-	struct weft_str *out)
+void weft_report_plan(
+	const struct weft_plan *plan, const struct weft_style *s, struct weft_str *out)
 {
-	static const size_t right[] = { 2, 3, 4, 6, 7 };
+	static const size_t right[] = {2, 3, 4, 6, 7};
 	struct weft_table *t = weft_table_new(COLUMNS, head);
-	struct weft_arena a = { 0 };
+	struct weft_arena a = {0};
 	size_t jobs = 0;
 	bool endless = false;
 
@@ -86,7 +87,8 @@ void weft_report_plan(const struct weft_plan *plan, const struct weft_style *s,
 		weft_table_right(t, right[i]);
 	for (size_t i = 0; i < plan->n_groups; i++)
 		for (size_t k = 0; k < plan->group[i].n_steps; k++)
-			if (add_step(t, &a, plan, &plan->step[plan->group[i].step[k]]) < 0)
+			if (add_step(t, &a, plan, &plan->step[plan->group[i].step[k]]) <
+				0)
 				out->failed = true;
 	weft_table_print(t, s, out);
 	weft_table_free(t);
@@ -100,7 +102,8 @@ void weft_report_plan(const struct weft_plan *plan, const struct weft_style *s,
 		plan->n_groups == 1 ? "submission" : "submissions", jobs,
 		jobs == 1 ? "job" : "jobs");
 	weft_str_printf(out,
-		"at most %.4g node-hours, %.4g core-hours, %.4g GPU-hours (all members, "
+		"at most %.4g node-hours, %.4g core-hours, %.4g GPU-hours (all "
+		"members, "
 		"to their time limits%s)\n",
 		plan->node_hours, plan->core_hours, plan->gpu_hours,
 		endless ? "; steps without one are not counted" : "");

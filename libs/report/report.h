@@ -21,24 +21,24 @@ struct weft_table;
 struct weft_table *weft_table_new(size_t columns, const char *const *head);
 int weft_table_right(struct weft_table *t, size_t column); /* numbers */
 int weft_table_row(struct weft_table *t, const char *const *cell);
-void weft_table_print(const struct weft_table *t, const struct weft_style *s,
-	struct weft_str *out);
+void weft_table_print(
+	const struct weft_table *t, const struct weft_style *s, struct weft_str *out);
 void weft_table_free(struct weft_table *t);
 
 /* "file:line:col: error: path: text", the source line, a caret, "hint: ...". */
-void weft_report_error(const struct weft_err *err, const struct weft_style *s,
-	struct weft_str *out);
-void weft_report_errors(const struct weft_errs *errs, const struct weft_style *s,
-	struct weft_str *out);
+void weft_report_error(
+	const struct weft_err *err, const struct weft_style *s, struct weft_str *out);
+void weft_report_errors(
+	const struct weft_errs *errs, const struct weft_style *s, struct weft_str *out);
 /* {"errors":[{file,line,column,path,text,hint,code}],"total":N} */
 int weft_report_errors_json(const struct weft_errs *errs, struct weft_str *out);
 
-void weft_report_plan(const struct weft_plan *plan, const struct weft_style *s,
-	struct weft_str *out);
+void weft_report_plan(
+	const struct weft_plan *plan, const struct weft_style *s, struct weft_str *out);
 
 void weft_report_status(const struct weft_run *run, const struct weft_status *st,
 	const struct weft_style *s, struct weft_str *out);
-int weft_report_status_json(const struct weft_run *run, const struct weft_status *st,
-	struct weft_str *out);
+int weft_report_status_json(
+	const struct weft_run *run, const struct weft_status *st, struct weft_str *out);
 
 #endif

@@ -6,12 +6,12 @@
 #include <string.h>
 
 #define COLUMNS 7
-#define HOSTS_SHOWN 3  /* of a step whose members ran on many */
+#define HOSTS_SHOWN 3 /* of a step whose members ran on many */
 #define METRICS_SHOWN 8
 #define FAILED_SHOWN 5 /* members of a step whose reason is told */
 
-static const char *const head[COLUMNS] = { "step", "state", "members", "where", "wait",
-	"run", "staged" };
+static const char *const head[COLUMNS] = {
+	"step", "state", "members", "where", "wait", "run", "staged"};
 
 /* The mean of a step's members, and what they moved. */
 struct sums {
@@ -55,8 +55,8 @@ static const char *seconds(struct weft_arena *a, double v, size_t n)
 /* The hosts of the members, each list once. */
 static const char *hosts(struct weft_arena *a, const struct weft_status_step *s)
 {
-	weft_autostr struct weft_str out = { 0 };
-	struct weft_map seen = { 0 };
+	weft_autostr struct weft_str out = {0};
+	struct weft_map seen = {0};
 
 	for (size_t i = 0; i < s->members; i++) {
 		const char *h = s->member[i].hosts;
@@ -75,7 +75,7 @@ static const char *hosts(struct weft_arena *a, const struct weft_status_step *s)
 static int add_step(struct weft_table *t, struct weft_arena *a,
 	const struct weft_status *st, const struct weft_status_step *s)
 {
-	struct sums sums = { 0 };
+	struct sums sums = {0};
 	char size[WEFT_UNIT_MAX];
 
 	sum_up(s, &sums);
@@ -86,8 +86,8 @@ static int add_step(struct weft_table *t, struct weft_arena *a,
 		hosts(a, s),
 		seconds(a, sums.wait, sums.n_wait),
 		seconds(a, sums.run, sums.n_run),
-		sums.staged ? weft_arena_strdup(a, weft_format_size(size, sums.staged)) :
-			      "-",
+		sums.staged ? weft_arena_strdup(a, weft_format_size(size, sums.staged))
+			    : "-",
 	};
 
 	for (size_t i = 0; i < COLUMNS; i++)
@@ -100,8 +100,8 @@ static int add_step(struct weft_table *t, struct weft_arena *a,
 
 static bool is_bad(enum weft_state s)
 {
-	return s == WEFT_STATE_FAILED || s == WEFT_STATE_LOST || s == WEFT_STATE_CANCELLED ||
-		s == WEFT_STATE_NOT_RUN;
+	return s == WEFT_STATE_FAILED || s == WEFT_STATE_LOST ||
+	       s == WEFT_STATE_CANCELLED || s == WEFT_STATE_NOT_RUN;
 }
 
 static void print_bad(const struct weft_status_step *s, const struct weft_style *st,
@@ -143,7 +143,8 @@ static void print_bad(const struct weft_status_step *s, const struct weft_style 
 		}
 	}
 	if (bad > FAILED_SHOWN)
-		weft_str_printf(out, "  and %zu more of %s\n", bad - FAILED_SHOWN, s->name);
+		weft_str_printf(
+			out, "  and %zu more of %s\n", bad - FAILED_SHOWN, s->name);
 }
 
 /* "done in 00:03:12", "stopped: ..." */
@@ -171,7 +172,7 @@ void weft_report_status(const struct weft_run *run, const struct weft_status *st
 {
 	size_t metrics = st->n_metrics < METRICS_SHOWN ? st->n_metrics : METRICS_SHOWN;
 	const char *heads[COLUMNS + METRICS_SHOWN];
-	struct weft_arena a = { 0 };
+	struct weft_arena a = {0};
 
 	memcpy(heads, head, sizeof(head));
 	for (size_t i = 0; i < metrics; i++)
@@ -204,13 +205,14 @@ static json_t *time_or_null(double t)
 
 static json_t *member_json(const struct weft_status_member *m, size_t index)
 {
-	return json_pack("{s:I,s:o,s:s,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:i,s:i}", "index",
-		(json_int_t)index, "id", *m->id ? paint_json(m->id) : json_null(), "state", weft_state_name(m->state), "queued",
-		time_or_null(m->queued), "started", time_or_null(m->started), "ended",
-		time_or_null(m->ended), "staged", (json_int_t)m->staged, "hosts",
-		paint_json(m->hosts), "job", paint_json(m->job), "reason",
-		paint_json(m->reason), "log", paint_json(m->log), "exit_status",
-		m->exit_status, "signal", m->signal);
+	return json_pack("{s:I,s:o,s:s,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:i,s:i}",
+		"index", (json_int_t)index, "id",
+		*m->id ? paint_json(m->id) : json_null(), "state",
+		weft_state_name(m->state), "queued", time_or_null(m->queued), "started",
+		time_or_null(m->started), "ended", time_or_null(m->ended), "staged",
+		(json_int_t)m->staged, "hosts", paint_json(m->hosts), "job",
+		paint_json(m->job), "reason", paint_json(m->reason), "log",
+		paint_json(m->log), "exit_status", m->exit_status, "signal", m->signal);
 }
 
 static json_t *step_json(const struct weft_status_step *s)
@@ -229,13 +231,14 @@ static json_t *step_json(const struct weft_status_step *s)
 		"members", members);
 }
 
-int weft_report_status_json(const struct weft_run *run, const struct weft_status *st,
-	struct weft_str *out)
+int weft_report_status_json(
+	const struct weft_run *run, const struct weft_status *st, struct weft_str *out)
 {
 	json_t *steps = json_array();
-	json_t *root = json_pack("{s:o,s:o,s:b,s:i,s:o,s:o}", "run", paint_json(run->id),
-		"dir", paint_json(run->dir), "finished", (int)st->finished, "code",
-		(int)st->code, "stopped", paint_json(st->stopped), "steps", steps);
+	json_t *root = json_pack("{s:o,s:o,s:b,s:i,s:o,s:o}", "run",
+		paint_json(run->id), "dir", paint_json(run->dir), "finished",
+		(int)st->finished, "code", (int)st->code, "stopped",
+		paint_json(st->stopped), "steps", steps);
 	char *text = NULL;
 	int rc = -1;
 

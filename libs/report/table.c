@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GAP 2	    /* between columns */
+#define GAP 2       /* between columns */
 #define MIN_WIDTH 8 /* a column is not cut below this */
 
 struct weft_table {
@@ -121,8 +121,8 @@ static void print_row(const struct weft_table *t, const char *const *row,
 		print_cell(row[i], width[i], t->right[i], i + 1 == used, s, out);
 }
 
-void weft_table_print(const struct weft_table *t, const struct weft_style *s,
-	struct weft_str *out)
+void weft_table_print(
+	const struct weft_table *t, const struct weft_style *s, struct weft_str *out)
 {
 	weft_autofree size_t *width = t ? calloc(t->columns + 1, sizeof(*width)) : NULL;
 

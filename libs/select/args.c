@@ -66,7 +66,8 @@ int weft_plan_sbatch_args(const struct weft_plan_group *g, struct weft_argv *arg
 	if (s->exclusive)
 		weft_argv_add(args, "--exclusive");
 	if (g->tasks && g->max_parallel && g->max_parallel < g->tasks)
-		weft_argv_addf(args, "--array=0-%zu%%%u", g->tasks - 1, g->max_parallel);
+		weft_argv_addf(
+			args, "--array=0-%zu%%%u", g->tasks - 1, g->max_parallel);
 	else if (g->tasks)
 		weft_argv_addf(args, "--array=0-%zu", g->tasks - 1);
 	return args->failed ? -1 : 0;

@@ -29,7 +29,8 @@ const char *const ask_key_names[N_KEYS] = {
 	[KEY_GRES] = "gres",
 };
 
-const struct weft_text *ask_key_text(const struct weft_resource_texts *r, enum ask_key key)
+const struct weft_text *ask_key_text(
+	const struct weft_resource_texts *r, enum ask_key key)
 {
 	switch (key) {
 	case KEY_PARTITION:
@@ -90,11 +91,12 @@ struct draft {
 	struct weft_err *err;
 };
 
-static int clash(struct draft *d, enum ask_key key, const char *hint, const char *fmt, ...)
-	WEFT_PRINTF(4, 5);
-static int clash(struct draft *d, enum ask_key key, const char *hint, const char *fmt, ...)
+static int clash(struct draft *d, enum ask_key key, const char *hint, const char *fmt,
+	...) WEFT_PRINTF(4, 5);
+static int clash(
+	struct draft *d, enum ask_key key, const char *hint, const char *fmt, ...)
 {
-	weft_autostr struct weft_str s = { 0 };
+	weft_autostr struct weft_str s = {0};
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -108,7 +110,7 @@ static int clash(struct draft *d, enum ask_key key, const char *hint, const char
 /* gres: "gpu:a100:2,nvme:1": the GPUs are ours to place, the rest is Slurm's. */
 static int take_gres(struct draft *d, const char *gres, struct weft_arena *arena)
 {
-	weft_autostr struct weft_str rest = { 0 };
+	weft_autostr struct weft_str rest = {0};
 	struct ask *a = d->a;
 
 	for (const char *p = gres; *p;) {
@@ -119,7 +121,8 @@ static int take_gres(struct draft *d, const char *gres, struct weft_arena *arena
 			return weft_err_nomem(d->err);
 		if (weft_streq(item, "gpu") || weft_starts_with(item, "gpu:") ||
 			weft_starts_with(item, "gres:gpu")) {
-			const char *type = strchr(item, ':'), *last = strrchr(item, ':');
+			const char *type = strchr(item, ':'),
+				   *last = strrchr(item, ':');
 			int64_t count = 1;
 
 			if (weft_starts_with(item, "gres:"))
@@ -176,7 +179,8 @@ static int link_gpus(struct draft *d, const struct weft_resources *r)
 	if (q > 1 || share > WEFT_MAX_TASKS || fabs(share * q - 1) > 1e-6)
 		return clash(d, KEY_GPUS_PER_TASK,
 			"use a whole number, or a part such as 0.5 or 0.25",
-			"gpus_per_task: %g is neither whole nor an even part of one", q);
+			"gpus_per_task: %g is neither whole nor an even part of one",
+			q);
 	a->gpu_num = 1;
 	a->gpu_den = (unsigned)share;
 	return 0;
@@ -186,9 +190,9 @@ static int link_gpus(struct draft *d, const struct weft_resources *r)
 static int tasks_of_gpus(struct draft *d)
 {
 	struct ask *a = d->a;
-	enum ask_key link = a->gpu_den > 1 || a->gpus_key == KEY_NTASKS_PER_GPU ?
-		KEY_NTASKS_PER_GPU :
-		KEY_GPUS_PER_TASK;
+	enum ask_key link = a->gpu_den > 1 || a->gpus_key == KEY_NTASKS_PER_GPU
+				    ? KEY_NTASKS_PER_GPU
+				    : KEY_GPUS_PER_TASK;
 	const char *hint = "leave one of them out: it follows from the others";
 
 	if (!a->gpu_num)
@@ -266,7 +270,8 @@ static int set_nodes(struct draft *d, bool torchrun)
 		return clash(d, KEY_NODES, "write the smaller number first",
 			"nodes: %u-%u is empty", a->lo, a->hi);
 	if (a->tasks && a->lo > a->tasks)
-		return clash(d, KEY_NODES, "use as many tasks as nodes, or leave ntasks out",
+		return clash(d, KEY_NODES,
+			"use as many tasks as nodes, or leave ntasks out",
 			"%u nodes for %u %s: Slurm gives no node without a task", a->lo,
 			a->tasks, a->tasks == 1 ? "task" : "tasks");
 	if (gpus && a->lo > gpus)
@@ -290,7 +295,8 @@ static int set_nodes(struct draft *d, bool torchrun)
 			WEFT_MAX_TASKS);
 	if (torchrun && gpus && a->lo == a->hi && gpus % a->lo)
 		return clash(d, KEY_GPUS, "use a multiple of nodes",
-			"torchrun needs as many GPUs on each node: %u are not even over "
+			"torchrun needs as many GPUs on each node: %u are not even "
+			"over "
 			"%u nodes",
 			gpus, a->lo);
 	if (torchrun && a->tasks && a->lo == a->hi && a->tasks % a->lo)
@@ -310,7 +316,8 @@ static int check_memory(struct draft *d, const struct weft_resources *r)
 		return clash(d, r->mem ? KEY_MEM : KEY_MEM_PER_CPU, "write one of them",
 			"mem, mem_per_cpu and mem_per_gpu exclude each other");
 	if (r->mem_per_gpu && a->gpu_mode == GPUS_NONE)
-		return clash(d, KEY_MEM_PER_GPU, "use mem or mem_per_cpu, or ask for GPUs",
+		return clash(d, KEY_MEM_PER_GPU,
+			"use mem or mem_per_cpu, or ask for GPUs",
 			"mem_per_gpu without GPUs");
 	if (r->cpus_per_gpu && a->gpu_mode == GPUS_NONE)
 		return clash(d, KEY_CPUS_PER_GPU, "use cpus_per_task, or ask for GPUs",
@@ -321,9 +328,9 @@ static int check_memory(struct draft *d, const struct weft_resources *r)
 	a->mem = r->mem;
 	a->mem_cpu = r->mem_per_cpu;
 	a->mem_gpu = r->mem_per_gpu;
-	a->mem_key = r->mem_per_cpu ? KEY_MEM_PER_CPU :
-		r->mem_per_gpu	    ? KEY_MEM_PER_GPU :
-				      KEY_MEM;
+	a->mem_key = r->mem_per_cpu   ? KEY_MEM_PER_CPU
+		     : r->mem_per_gpu ? KEY_MEM_PER_GPU
+				      : KEY_MEM;
 	a->cpus_gpu = r->cpus_per_gpu;
 	a->cpus_task = r->cpus_per_task ? r->cpus_per_task : 1;
 	return 0;
@@ -340,7 +347,7 @@ static const char *copy(struct weft_arena *arena, const char *s, bool *bad)
 int ask_make(struct ask *a, const struct weft_resources *r, enum weft_launch launch,
 	struct weft_arena *arena, enum ask_key *key, struct weft_err *err)
 {
-	struct draft d = { .a = a, .key = key, .err = err };
+	struct draft d = {.a = a, .key = key, .err = err};
 	bool torchrun = launch == WEFT_LAUNCH_TORCHRUN, bad = false;
 
 	memset(a, 0, sizeof(*a));
@@ -364,14 +371,14 @@ int ask_make(struct ask *a, const struct weft_resources *r, enum weft_launch lau
 	d.per_node = r->ntasks_per_node;
 	d.gpus = r->gpus;
 	d.gpus_node = r->gpus_per_node;
-	a->gpus_key = r->gpus_per_node ? KEY_GPUS_PER_NODE :
-		r->gpus		       ? KEY_GPUS :
-		r->gpus_per_task > 0   ? KEY_GPUS_PER_TASK :
-		r->ntasks_per_gpu      ? KEY_NTASKS_PER_GPU :
-					 KEY_GPUS;
+	a->gpus_key = r->gpus_per_node       ? KEY_GPUS_PER_NODE
+		      : r->gpus              ? KEY_GPUS
+		      : r->gpus_per_task > 0 ? KEY_GPUS_PER_TASK
+		      : r->ntasks_per_gpu    ? KEY_NTASKS_PER_GPU
+					     : KEY_GPUS;
 	a->tasks_key = r->ntasks_per_node ? KEY_NTASKS_PER_NODE : KEY_NTASKS;
 	a->many = r->ntasks > 1 || r->ntasks_per_node > 1 || r->min_nodes > 1 ||
-		r->gpus_per_task > 0 || r->ntasks_per_gpu;
+		  r->gpus_per_task > 0 || r->ntasks_per_gpu;
 	if (r->gres && take_gres(&d, r->gres, arena) < 0)
 		return -1;
 	if (link_gpus(&d, r) < 0 || tasks_of_gpus(&d) < 0 || nodes_of_gpus(&d) < 0)
@@ -448,21 +455,21 @@ bool ask_size(const struct ask *a, unsigned n, struct sized *out)
 		return false;
 	if (gpus > WEFT_MAX_TASKS)
 		return false;
-	*out = (struct sized){ .nodes = n,
+	*out = (struct sized){.nodes = n,
 		.tasks = (unsigned)tasks,
 		.tasks_node = (unsigned)tasks_node,
 		.gpus = (unsigned)gpus,
-		.gpus_node = (unsigned)gpus_node };
-	uint64_t cpus_task = a->cpus_gpu ? div_up(a->cpus_gpu * gpus_node, tasks_node) :
-					   a->cpus_task;
+		.gpus_node = (unsigned)gpus_node};
+	uint64_t cpus_task = a->cpus_gpu ? div_up(a->cpus_gpu * gpus_node, tasks_node)
+					 : a->cpus_task;
 
 	if (cpus_task > UINT32_MAX)
 		return false;
 	out->cpus_task = (unsigned)cpus_task;
 	out->cpus_node = cpus_task * tasks_node;
-	out->mem = a->mem_cpu ? times(a->mem_cpu, out->cpus_node) :
-		a->mem_gpu    ? times(a->mem_gpu, gpus_node) :
-				a->mem;
+	out->mem = a->mem_cpu   ? times(a->mem_cpu, out->cpus_node)
+		   : a->mem_gpu ? times(a->mem_gpu, gpus_node)
+				: a->mem;
 	return true;
 }
 

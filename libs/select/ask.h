@@ -39,18 +39,18 @@ enum ask_key {
 	N_KEYS
 };
 extern const char *const ask_key_names[N_KEYS];
-const struct weft_text *ask_key_text(const struct weft_resource_texts *r,
-	enum ask_key key);
+const struct weft_text *ask_key_text(
+	const struct weft_resource_texts *r, enum ask_key key);
 
 enum gpu_mode { GPUS_NONE, GPUS_TOTAL, GPUS_NODE, GPUS_TASK };
 
 struct ask {
 	unsigned lo, hi;    /* nodes; hi 0: open */
-	unsigned tasks;	    /* in all; 0: task_node on every node */
+	unsigned tasks;     /* in all; 0: task_node on every node */
 	unsigned task_node; /* on a node; beside tasks: at most, 0 no limit */
-	bool many;	    /* more than one task was meant by what is written */
+	bool many;          /* more than one task was meant by what is written */
 	enum gpu_mode gpu_mode;
-	unsigned gpus;		   /* in all, or on a node */
+	unsigned gpus;             /* in all, or on a node */
 	unsigned gpu_num, gpu_den; /* GPUs for tasks: num for every den */
 	unsigned cpus_task, cpus_gpu;
 	uint64_t mem, mem_cpu, mem_gpu, tmp;
@@ -58,7 +58,8 @@ struct ask {
 	bool exclusive;
 	enum weft_launch launch;
 	/* "" none; borrowed */
-	const char *partition, *gpu_type, *constraint, *exclude, *nodelist, *licenses, *gres;
+	const char *partition, *gpu_type, *constraint, *exclude, *nodelist, *licenses,
+		*gres;
 	const char *account, *qos, *reservation, *role_partition;
 	/* Which key is behind each number: where an error points. */
 	enum ask_key gpus_key, tasks_key, mem_key;

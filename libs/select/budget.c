@@ -11,12 +11,13 @@ static void check_limits(struct work *w)
 	if (!b->node_hours && !b->gpu_hours && !b->core_hours)
 		return;
 	for (size_t i = 0; i < w->plan->n_steps; i++) {
-		struct weft_err err = { 0 };
+		struct weft_err err = {0};
 
 		if (w->plan->step[i].time)
 			continue;
 		weft_err_set(&err, WEFT_EPLACE,
-			"there is a budget, but neither the step nor partition %s limits "
+			"there is a budget, but neither the step nor partition %s "
+			"limits "
 			"its time",
 			w->plan->step[i].partition);
 		weft_err_hint(&err, "write resources: {time: ...}");
@@ -33,17 +34,17 @@ void check_budget(struct work *w)
 		double limit, plan;
 		size_t field;
 	} rows[] = {
-		{ "node_hours", "node-hours", b->node_hours, w->plan->node_hours,
-			offsetof(struct weft_plan_step, node_hours) },
-		{ "gpu_hours", "GPU-hours", b->gpu_hours, w->plan->gpu_hours,
-			offsetof(struct weft_plan_step, gpu_hours) },
-		{ "core_hours", "core-hours", b->core_hours, w->plan->core_hours,
-			offsetof(struct weft_plan_step, core_hours) },
+		{"node_hours", "node-hours", b->node_hours, w->plan->node_hours,
+			offsetof(struct weft_plan_step, node_hours)},
+		{"gpu_hours", "GPU-hours", b->gpu_hours, w->plan->gpu_hours,
+			offsetof(struct weft_plan_step, gpu_hours)},
+		{"core_hours", "core-hours", b->core_hours, w->plan->core_hours,
+			offsetof(struct weft_plan_step, core_hours)},
 	};
 
 	check_limits(w);
 	for (size_t i = 0; i < WEFT_COUNT(rows); i++) {
-		struct weft_err err = { 0 };
+		struct weft_err err = {0};
 		const struct weft_plan_step *most = w->plan->step;
 		double top = -1;
 		char path[32], buf[WEFT_UNIT_MAX];
@@ -61,7 +62,8 @@ void check_budget(struct work *w)
 			}
 		}
 		weft_err_set(&err, WEFT_EPLACE,
-			"the steps may take %.10g %s at their time limits, the budget is "
+			"the steps may take %.10g %s at their time limits, the budget "
+			"is "
 			"%.10g",
 			rows[i].plan, rows[i].unit, rows[i].limit);
 		weft_err_hint(&err,

@@ -159,8 +159,8 @@ static int hint_avoided(struct pools *ps, const struct asks *asks, struct weft_e
 	return 0;
 }
 
-static char *explain(const struct candidate *best, size_t fitting, bool given,
-	const char *rule)
+static char *explain(
+	const struct candidate *best, size_t fitting, bool given, const char *rule)
 {
 	if (given)
 		rule = "as the step says";
@@ -173,13 +173,13 @@ static char *explain(const struct candidate *best, size_t fitting, bool given,
 static int choose_local(struct pools *ps, const struct asks *asks, struct choice *out,
 	struct weft_err *err)
 {
-	weft_autostr struct weft_str note = { 0 };
+	weft_autostr struct weft_str note = {0};
 
 	if (!ps->cluster->n_nodes)
 		return weft_err_set(err, WEFT_EPLACE, "there is no node here");
 	for (size_t i = 0; i < asks->n; i++) {
 		struct fit f;
-		weft_autostr struct weft_str more = { 0 };
+		weft_autostr struct weft_str more = {0};
 
 		if (fit_local(&ps->cluster->node[0], &asks->v[i], &f, &more, err) < 0)
 			return -1;
@@ -190,8 +190,8 @@ static int choose_local(struct pools *ps, const struct asks *asks, struct choice
 		if (more.len && !note.len)
 			weft_str_add(&note, more.s);
 	}
-	out->why = weft_printf("this machine%s%s", note.len ? ": " : "",
-		note.len ? note.s : "");
+	out->why = weft_printf(
+		"this machine%s%s", note.len ? ": " : "", note.len ? note.s : "");
 	return out->why ? 0 : weft_err_nomem(err);
 }
 
@@ -200,7 +200,7 @@ static int choose_pool(struct pools *ps, const struct asks *asks, struct choice 
 {
 	const struct ask *first = &asks->v[0];
 	bool given = *first->partition, gpus = needs_gpus(asks);
-	struct candidate best = { 0 }, second = { 0 }, near = { .fit.stage = STAGE_DOWN };
+	struct candidate best = {0}, second = {0}, near = {.fit.stage = STAGE_DOWN};
 	size_t fitting = 0, near_ask = 0;
 	const char *rule = "";
 
@@ -212,7 +212,7 @@ static int choose_pool(struct pools *ps, const struct asks *asks, struct choice 
 			return rc;
 	}
 	for (size_t i = 0; i < ps->n; i++) {
-		struct candidate c = { .pool = &ps->pool[i] };
+		struct candidate c = {.pool = &ps->pool[i]};
 		const char *name = c.pool->part->name;
 		size_t failed = 0;
 
@@ -239,7 +239,8 @@ static int choose_pool(struct pools *ps, const struct asks *asks, struct choice 
 		}
 	}
 	if (!best.pool) {
-		if (refuse(ps, near.pool, &asks->v[near_ask], &near.fit, given, key, err) < 0 &&
+		if (refuse(ps, near.pool, &asks->v[near_ask], &near.fit, given, key,
+			    err) < 0 &&
 			!given && hint_avoided(ps, asks, err) < 0)
 			return -1;
 		return 1;
@@ -257,10 +258,10 @@ int choose(struct pools *ps, const struct asks *asks, bool local, struct choice 
 {
 	int rc;
 
-	*out = (struct choice){ 0 };
+	*out = (struct choice){0};
 	*key = KEY_NONE;
-	rc = local ? choose_local(ps, asks, out, err) :
-		     choose_pool(ps, asks, out, key, err);
+	rc = local ? choose_local(ps, asks, out, err)
+		   : choose_pool(ps, asks, out, key, err);
 	if (rc)
 		return rc;
 	out->launch = WEFT_LAUNCH_SINGLE;

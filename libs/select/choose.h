@@ -15,7 +15,7 @@ struct asks {
 
 struct choice {
 	const struct pool *pool; /* NULL with --local */
-	struct fit fit;		 /* of all asks together */
+	struct fit fit;          /* of all asks together */
 	enum weft_launch launch;
 	char *why; /* malloced */
 };

@@ -12,7 +12,8 @@ static bool listed(const char *const *v, size_t n, const char *name)
 	return false;
 }
 
-static bool may_use(const struct weft_partition *p, const struct ask *a, struct fit *out)
+static bool may_use(
+	const struct weft_partition *p, const struct ask *a, struct fit *out)
 {
 	if (*a->account &&
 		((p->n_allow_accounts &&
@@ -21,7 +22,8 @@ static bool may_use(const struct weft_partition *p, const struct ask *a, struct 
 		out->detail = "account";
 		return false;
 	}
-	if (*a->qos && p->n_allow_qos && !listed(p->allow_qos, p->n_allow_qos, a->qos)) {
+	if (*a->qos && p->n_allow_qos &&
+		!listed(p->allow_qos, p->n_allow_qos, a->qos)) {
 		out->detail = "qos";
 		return false;
 	}
@@ -29,26 +31,26 @@ static bool may_use(const struct weft_partition *p, const struct ask *a, struct 
 }
 
 /* Memory that a share needs where nothing says how much: the partition's default. */
-static uint64_t need_mem(const struct weft_partition *p, bool consumable,
-	const struct sized *s)
+static uint64_t need_mem(
+	const struct weft_partition *p, bool consumable, const struct sized *s)
 {
 	if (s->mem || !consumable)
 		return s->mem;
-	return p->def_mem_per_cpu ? p->def_mem_per_cpu * s->cpus_node :
-				    p->def_mem_per_node;
+	return p->def_mem_per_cpu ? p->def_mem_per_cpu * s->cpus_node
+				  : p->def_mem_per_node;
 }
 
 static uint64_t cpu_limit(const struct weft_partition *p, const struct weft_node *n)
 {
-	return p->max_cpus_per_node && p->max_cpus_per_node < n->cpus ?
-		p->max_cpus_per_node :
-		n->cpus;
+	return p->max_cpus_per_node && p->max_cpus_per_node < n->cpus
+		       ? p->max_cpus_per_node
+		       : n->cpus;
 }
 
 static uint64_t mem_limit(const struct weft_partition *p, const struct weft_node *n)
 {
-	return p->max_mem_per_node && p->max_mem_per_node < n->mem ? p->max_mem_per_node :
-								     n->mem;
+	return p->max_mem_per_node && p->max_mem_per_node < n->mem ? p->max_mem_per_node
+								   : n->mem;
 }
 
 /* The first thing that a node lacks for a share; *have: what it has of it. */
@@ -92,7 +94,8 @@ static unsigned least_nodes(const struct pools *ps, const struct weft_partition 
 	while (lo < hi) {
 		unsigned mid = lo + (hi - lo) / 2;
 
-		if (ask_size(&loose, mid, &s) && share_on(ps, p, n, a, &s, &have) == STAGE_FITS)
+		if (ask_size(&loose, mid, &s) &&
+			share_on(ps, p, n, a, &s, &have) == STAGE_FITS)
 			hi = mid;
 		else
 			lo = mid + 1;
@@ -117,7 +120,8 @@ static void count_nodes(const struct pools *ps, const struct pool *pool,
 	for (size_t i = 0; i < pool->n_shapes; i++) {
 		const struct shape *sh = &pool->shape[i];
 
-		if (share_on(ps, pool->part, sh->node, a, &f->size, &have) != STAGE_FITS)
+		if (share_on(ps, pool->part, sh->node, a, &f->size, &have) !=
+			STAGE_FITS)
 			continue;
 		f->nodes += sh->count;
 		f->idle += sh->idle;
@@ -137,8 +141,8 @@ static void explain_share(const struct pools *ps, const struct pool *pool,
 		return;
 	for (size_t i = 0; i < pool->n_shapes; i++) {
 		uint64_t have;
-		enum stage st = share_on(ps, pool->part, pool->shape[i].node, a, &f->size,
-			&have);
+		enum stage st = share_on(
+			ps, pool->part, pool->shape[i].node, a, &f->size, &have);
 
 		if (st > f->stage || (st == f->stage && have > f->best)) {
 			f->stage = st;
@@ -165,7 +169,8 @@ static int try_counts(const struct pools *ps, const struct pool *pool,
 	if (!try)
 		return weft_err_nomem(err);
 	for (size_t i = 0; i < pool->n_shapes; i++) {
-		unsigned k = least_nodes(ps, pool->part, pool->shape[i].node, a, lo, most);
+		unsigned k =
+			least_nodes(ps, pool->part, pool->shape[i].node, a, lo, most);
 
 		if (k)
 			try[n++] = k;
@@ -196,7 +201,8 @@ static int mark_nodes(struct pools *ps, const char *list, bool *mark, bool value
 	char **name;
 	size_t n;
 
-	if (weft_hostlist_expand(list, ps->cluster->n_nodes + 65536, &name, &n, err) < 0)
+	if (weft_hostlist_expand(list, ps->cluster->n_nodes + 65536, &name, &n, err) <
+		0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		long at = pools_node(ps, name[i]);
@@ -223,7 +229,8 @@ static int narrow(struct pools *ps, const struct pool *pool, const struct ask *a
 
 	if (!mark)
 		return weft_err_nomem(err);
-	if (*a->exclude && mark_nodes(ps, a->exclude, mark, true, &n, &unknown, err) < 0)
+	if (*a->exclude &&
+		mark_nodes(ps, a->exclude, mark, true, &n, &unknown, err) < 0)
 		return -1;
 	if (pool_fill(ps, pool->part, mark, out, err) < 0)
 		return -1;
@@ -258,8 +265,8 @@ static int narrow(struct pools *ps, const struct pool *pool, const struct ask *a
 }
 
 /* Once the size is known: each node of the list takes a share as well. */
-static int check_nodelist(struct pools *ps, const struct pool *pool, const struct ask *a,
-	struct fit *f, struct weft_err *err)
+static int check_nodelist(struct pools *ps, const struct pool *pool,
+	const struct ask *a, struct fit *f, struct weft_err *err)
 {
 	char **name;
 	size_t n;
@@ -280,9 +287,12 @@ static int check_nodelist(struct pools *ps, const struct pool *pool, const struc
 	return 0;
 }
 
-static void check_time(const struct weft_partition *p, const struct ask *a, struct fit *f)
+static void check_time(
+	const struct weft_partition *p, const struct ask *a, struct fit *f)
 {
-	int64_t time = a->time ? a->time : p->default_time ? p->default_time : p->max_time;
+	int64_t time = a->time           ? a->time
+		       : p->default_time ? p->default_time
+					 : p->max_time;
 
 	f->time = (time + 59) / 60 * 60;
 	if (p->max_time && f->time > p->max_time) {
@@ -298,7 +308,7 @@ int fit_pool(struct pools *ps, const struct pool *pool, const struct ask *a,
 	struct pool own;
 	unsigned lo = a->lo, most = ask_most_nodes(a), least = 0;
 
-	*out = (struct fit){ .detail = "" };
+	*out = (struct fit){.detail = ""};
 	if (!p->up || !pool->up)
 		return 0;
 	out->stage = STAGE_ACCESS;
@@ -332,8 +342,9 @@ int fit_pool(struct pools *ps, const struct pool *pool, const struct ask *a,
 		return 0;
 	if (least && check_nodelist(ps, pool, a, out, err) < 0)
 		return -1;
-	if (out->stage == STAGE_FITS && ((p->max_nodes && out->size.nodes > p->max_nodes) ||
-						out->size.nodes < p->min_nodes))
+	if (out->stage == STAGE_FITS &&
+		((p->max_nodes && out->size.nodes > p->max_nodes) ||
+			out->size.nodes < p->min_nodes))
 		out->stage = STAGE_LIMIT;
 	if (out->stage == STAGE_FITS)
 		check_time(p, a, out);

@@ -9,11 +9,11 @@
 
 /* How far an ask got with a partition: the later, the nearer it was. */
 enum stage {
-	STAGE_DOWN,	  /* the partition is down, or all its nodes */
-	STAGE_ACCESS,	  /* account, QOS */
-	STAGE_NODELIST,	  /* nodelist or exclude */
-	STAGE_GPU_TYPE,	  /* no such GPUs, or none */
-	STAGE_GPUS,	  /* GPUs of a node */
+	STAGE_DOWN,       /* the partition is down, or all its nodes */
+	STAGE_ACCESS,     /* account, QOS */
+	STAGE_NODELIST,   /* nodelist or exclude */
+	STAGE_GPU_TYPE,   /* no such GPUs, or none */
+	STAGE_GPUS,       /* GPUs of a node */
 	STAGE_CONSTRAINT, /* features */
 	STAGE_CPUS,
 	STAGE_MEM,
@@ -26,12 +26,12 @@ enum stage {
 
 struct fit {
 	enum stage stage;
-	struct sized size; /* with FITS; else what was looked for, nodes maybe 0 */
+	struct sized size;    /* with FITS; else what was looked for, nodes maybe 0 */
 	unsigned nodes, idle; /* up nodes that can take a share; idle of them */
-	uint64_t best;	      /* the most that there is of what lacks */
+	uint64_t best;        /* the most that there is of what lacks */
 	const char *detail;   /* a name, for the message; "" */
-	int64_t time;	      /* seconds, whole minutes; 0 without limit */
-	bool lacking;		      /* --local: GPUs that it asks for are not here */
+	int64_t time;         /* seconds, whole minutes; 0 without limit */
+	bool lacking;         /* --local: GPUs that it asks for are not here */
 	const struct weft_node *node; /* one that takes a share */
 };
 

@@ -24,10 +24,11 @@ static void add_need(struct weft_plan_group *g, unsigned group, bool correspondi
 			return;
 		}
 	g->need[g->n_needs++] =
-		(struct weft_plan_need){ .group = group, .corresponding = corresponding };
+		(struct weft_plan_need){.group = group, .corresponding = corresponding};
 }
 
-static int edge_needs(struct work *w, const struct weft_step *s, struct weft_plan_group *g)
+static int edge_needs(
+	struct work *w, const struct weft_step *s, struct weft_plan_group *g)
 {
 	if (!s->n_edges)
 		return 0;
@@ -38,8 +39,8 @@ static int edge_needs(struct work *w, const struct weft_step *s, struct weft_pla
 		const struct weft_edge *edge = &s->edge[e];
 		const struct weft_plan_step *from = &w->plan->step[edge->step];
 		bool same = g->tasks && w->plan->group[from->group].tasks == g->tasks &&
-			edge->state == WEFT_DEP_DONE && !edge->optional && !edge->all &&
-			weft_spec_one_to_one(w->wf, s, edge);
+			    edge->state == WEFT_DEP_DONE && !edge->optional &&
+			    !edge->all && weft_spec_one_to_one(w->wf, s, edge);
 
 		add_need(g, from->group, same);
 	}
@@ -56,8 +57,8 @@ static int late_needs(struct work *w, struct weft_plan_group *g, size_t n_early,
 	for (size_t i = 0; i < n_own; i++)
 		extra += own[i].group >= n_early;
 	if (!*shared || extra) {
-		struct weft_plan_need *v = weft_arena_alloc(&w->plan->arena,
-			(n_early + extra + 1) * sizeof(*v));
+		struct weft_plan_need *v = weft_arena_alloc(
+			&w->plan->arena, (n_early + extra + 1) * sizeof(*v));
 
 		if (!v)
 			return -1;
@@ -105,8 +106,8 @@ int make_groups(struct work *w, struct weft_err *err)
 	struct weft_plan_need *shared = NULL;
 	size_t n_early = 0;
 
-	plan->group = weft_arena_alloc(&plan->arena,
-		(wf->n_steps + 1) * sizeof(*plan->group));
+	plan->group = weft_arena_alloc(
+		&plan->arena, (wf->n_steps + 1) * sizeof(*plan->group));
 	if (!late || !plan->group)
 		return weft_err_nomem(err);
 	mark_late(wf, late);
@@ -118,9 +119,8 @@ int make_groups(struct work *w, struct weft_err *err)
 				continue;
 			if (make_group(w, s, (unsigned)plan->n_groups) < 0)
 				return weft_err_nomem(err);
-			if (s->finally &&
-				late_needs(w, &plan->group[plan->n_groups], n_early,
-					&shared) < 0)
+			if (s->finally && late_needs(w, &plan->group[plan->n_groups],
+						  n_early, &shared) < 0)
 				return weft_err_nomem(err);
 			plan->n_groups++;
 		}

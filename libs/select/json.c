@@ -16,7 +16,10 @@ static const struct field {
 	enum kind kind;
 	size_t at;
 } fields[] = {
-#define F(name, kind) { #name, kind, offsetof(struct weft_plan_step, name) }
+#define F(name, kind)                                                                  \
+	{                                                                              \
+#name, kind, offsetof(struct weft_plan_step, name)                     \
+	}
 	F(name, TEXT),
 	F(partition, TEXT),
 	F(account, TEXT),
@@ -62,9 +65,9 @@ static json_t *field_json(const struct field *f, const struct weft_plan_step *s)
 	case UINT:
 		return json_integer(*(const unsigned *)p);
 	case SIZE:
-		return json_integer((json_int_t)*(const size_t *)p);
+		return json_integer((json_int_t) * (const size_t *)p);
 	case BYTES:
-		return json_integer((json_int_t)*(const uint64_t *)p);
+		return json_integer((json_int_t) * (const uint64_t *)p);
 	case SECONDS:
 		return json_integer(*(const int64_t *)p);
 	case BOOLEAN:
@@ -84,8 +87,8 @@ static json_t *step_json(const struct weft_plan_step *s)
 	json_t *o = json_object();
 
 	for (size_t i = 0; o && i < WEFT_COUNT(fields); i++)
-		if (json_object_set_new_nocheck(o, fields[i].name,
-			    field_json(&fields[i], s)) < 0) {
+		if (json_object_set_new_nocheck(
+			    o, fields[i].name, field_json(&fields[i], s)) < 0) {
 			json_decref(o);
 			return NULL;
 		}
@@ -97,9 +100,10 @@ static json_t *needs_json(const struct weft_plan_group *g)
 	json_t *list = json_array();
 
 	for (size_t i = 0; list && i < g->n_needs; i++)
-		if (json_array_append_new(list,
-			    json_pack("{s:I,s:b}", "group", (json_int_t)g->need[i].group,
-				    "corresponding", (int)g->need[i].corresponding)) < 0) {
+		if (json_array_append_new(
+			    list, json_pack("{s:I,s:b}", "group",
+					  (json_int_t)g->need[i].group, "corresponding",
+					  (int)g->need[i].corresponding)) < 0) {
 			json_decref(list);
 			return NULL;
 		}
@@ -108,7 +112,8 @@ static json_t *needs_json(const struct weft_plan_group *g)
 
 static json_t *group_json(const struct weft_plan_group *g)
 {
-	json_t *steps = json_array(), *needs = needs_json(g), *shape = step_json(&g->shape);
+	json_t *steps = json_array(), *needs = needs_json(g),
+	       *shape = step_json(&g->shape);
 
 	for (size_t i = 0; steps && i < g->n_steps; i++)
 		if (json_array_append_new(steps, json_integer(g->step[i])) < 0) {
@@ -116,9 +121,9 @@ static json_t *group_json(const struct weft_plan_group *g)
 			steps = NULL;
 		}
 	/* A NULL among the "o" makes pack fail and release the others. */
-	return json_pack("{s:s,s:o,s:I,s:I,s:o,s:o}", "name", g->name, "steps", steps, "tasks",
-		(json_int_t)g->tasks, "max_parallel", (json_int_t)g->max_parallel, "needs",
-		needs, "shape", shape);
+	return json_pack("{s:s,s:o,s:I,s:I,s:o,s:o}", "name", g->name, "steps", steps,
+		"tasks", (json_int_t)g->tasks, "max_parallel",
+		(json_int_t)g->max_parallel, "needs", needs, "shape", shape);
 }
 
 static int add_all(json_t *root, const struct weft_plan *plan)
@@ -175,7 +180,8 @@ static int damaged(struct reader *r, const char *what)
 	return weft_err_hint(r->err, "make it again with `weft plan --json`");
 }
 
-static int read_text(struct reader *r, const json_t *o, const char *key, const char **out)
+static int read_text(
+	struct reader *r, const json_t *o, const char *key, const char **out)
 {
 	const char *s = json_string_value(json_object_get(o, key));
 
@@ -202,12 +208,13 @@ static int read_hours(struct reader *r, const json_t *o, const char *key, double
 	return json_is_number(v) && *out >= 0 && isfinite(*out) ? 0 : damaged(r, key);
 }
 
-static int read_launch(struct reader *r, const json_t *o, const char *key,
-	enum weft_launch *out)
+static int read_launch(
+	struct reader *r, const json_t *o, const char *key, enum weft_launch *out)
 {
 	const char *s = json_string_value(json_object_get(o, key));
 
-	for (enum weft_launch l = WEFT_LAUNCH_SINGLE; s && l <= WEFT_LAUNCH_TORCHRUN; l++)
+	for (enum weft_launch l = WEFT_LAUNCH_SINGLE; s && l <= WEFT_LAUNCH_TORCHRUN;
+		l++)
 		if (strcmp(s, weft_launch_name(l)) == 0) {
 			*out = l;
 			return 0;
@@ -246,8 +253,9 @@ static int read_field(struct reader *r, const json_t *o, const struct field *f,
 		return 0;
 	case BOOLEAN:
 		*(bool *)p = json_is_true(json_object_get(o, f->name));
-		return json_is_boolean(json_object_get(o, f->name)) ? 0 :
-								      damaged(r, f->name);
+		return json_is_boolean(json_object_get(o, f->name))
+			       ? 0
+			       : damaged(r, f->name);
 	case INTEGER:
 		if (read_int(r, o, f->name, -1, INT32_MAX, &v) < 0)
 			return -1;
@@ -266,7 +274,8 @@ static int read_step(struct reader *r, const json_t *o, struct weft_plan_step *s
 	for (size_t i = 0; i < WEFT_COUNT(fields); i++)
 		if (read_field(r, o, &fields[i], s) < 0)
 			return -1;
-	if (!s->nodes || !s->ntasks || !s->ntasks_per_node || !s->cpus_per_task || !s->members)
+	if (!s->nodes || !s->ntasks || !s->ntasks_per_node || !s->cpus_per_task ||
+		!s->members)
 		return damaged(r, "a count is 0");
 	return 0;
 }
@@ -275,7 +284,8 @@ static int read_group(struct reader *r, const json_t *o, size_t index)
 {
 	struct weft_plan *plan = r->plan;
 	struct weft_plan_group *g = &plan->group[index];
-	const json_t *steps = json_object_get(o, "steps"), *needs = json_object_get(o, "needs");
+	const json_t *steps = json_object_get(o, "steps"),
+		     *needs = json_object_get(o, "needs");
 	json_int_t v;
 
 	if (!json_is_array(steps) || !json_is_array(needs))
@@ -333,9 +343,10 @@ static int read_plan(struct reader *r, const json_t *root)
 		return damaged(r, "steps or groups");
 	plan->n_steps = json_array_size(steps);
 	plan->n_groups = json_array_size(groups);
-	plan->step = weft_arena_alloc(&plan->arena, (plan->n_steps + 1) * sizeof(*plan->step));
-	plan->group =
-		weft_arena_alloc(&plan->arena, (plan->n_groups + 1) * sizeof(*plan->group));
+	plan->step = weft_arena_alloc(
+		&plan->arena, (plan->n_steps + 1) * sizeof(*plan->step));
+	plan->group = weft_arena_alloc(
+		&plan->arena, (plan->n_groups + 1) * sizeof(*plan->group));
 	if (!plan->step || !plan->group)
 		return weft_err_nomem(r->err);
 	for (size_t i = 0; i < plan->n_steps; i++) {
@@ -350,10 +361,10 @@ static int read_plan(struct reader *r, const json_t *root)
 	return 0;
 }
 
-int weft_plan_parse_json(const char *text, size_t n, struct weft_plan **plan,
-	struct weft_err *err)
+int weft_plan_parse_json(
+	const char *text, size_t n, struct weft_plan **plan, struct weft_err *err)
 {
-	struct reader r = { .err = err };
+	struct reader r = {.err = err};
 	json_error_t why;
 	json_t *root = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
 	int rc;

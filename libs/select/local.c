@@ -40,7 +40,7 @@ int fit_local(const struct weft_node *n, const struct ask *a, struct fit *out,
 	unsigned nodes = a->lo;
 	char buf[WEFT_UNIT_MAX];
 
-	*out = (struct fit){ .detail = "", .node = n, .nodes = 1, .idle = 1 };
+	*out = (struct fit){.detail = "", .node = n, .nodes = 1, .idle = 1};
 	/* An even torchrun may begin to fit above the least number of nodes. */
 	if (!ask_size(a, nodes, s))
 		return weft_err_set(err, WEFT_EPLACE,
@@ -57,8 +57,8 @@ int fit_local(const struct weft_node *n, const struct ask *a, struct fit *out,
 	if (s->tasks > cpus)
 		add_note(note, "%u tasks share %u CPUs", s->tasks, cpus);
 	if (s->cpus_task > each) {
-		add_note(note, "%u %s a task instead of %u", each, each == 1 ? "CPU" : "CPUs",
-			s->cpus_task);
+		add_note(note, "%u %s a task instead of %u", each,
+			each == 1 ? "CPU" : "CPUs", s->cpus_task);
 		s->cpus_task = each;
 	}
 	s->cpus_node = (uint64_t)s->cpus_task * s->tasks;

@@ -12,8 +12,8 @@ struct share {
 	struct weft_cluster cluster;
 };
 
-static int allocate(struct share *set, const struct weft_plan_step *s,
-	struct weft_arena *arena)
+static int allocate(
+	struct share *set, const struct weft_plan_step *s, struct weft_arena *arena)
 {
 	unsigned *index = weft_arena_alloc(arena, s->nodes * sizeof(*index));
 	struct weft_node *nodes = weft_arena_alloc(arena, s->nodes * sizeof(*nodes));
@@ -22,7 +22,7 @@ static int allocate(struct share *set, const struct weft_plan_step *s,
 	if (!index || !nodes)
 		return -1;
 	memset(set, 0, sizeof(*set));
-	set->node = (struct weft_node){ .name = "node",
+	set->node = (struct weft_node){.name = "node",
 		.cpus = cpus,
 		.cores = cpus,
 		.sockets = 1,
@@ -30,15 +30,15 @@ static int allocate(struct share *set, const struct weft_plan_step *s,
 		.mem = s->mem ? s->mem : UINT64_MAX,
 		.tmp = UINT64_MAX,
 		.n_gpus = s->gpus_per_node,
-		.n_gpu_types = s->gpus_per_node ? 1 : 0 };
-	set->node.gpus[0] = (struct weft_gpus){ .type = s->gpu_type, .count = s->gpus_per_node };
+		.n_gpu_types = s->gpus_per_node ? 1 : 0};
+	set->node.gpus[0] =
+		(struct weft_gpus){.type = s->gpu_type, .count = s->gpus_per_node};
 	for (unsigned i = 0; i < s->nodes; i++) {
 		index[i] = i;
 		nodes[i] = set->node;
 	}
 	set->part = (struct weft_partition){
-		.name = s->partition, .up = true, .node = index, .n_nodes = s->nodes
-	};
+		.name = s->partition, .up = true, .node = index, .n_nodes = s->nodes};
 	set->cluster.partition = &set->part;
 	set->cluster.n_partitions = 1;
 	set->cluster.node = nodes;
@@ -51,14 +51,15 @@ static int fit_member(const struct weft_plan_step *s, struct ask *a, struct choi
 {
 	struct share set;
 	struct pools ps;
-	struct asks asks = { .v = a, .n = 1 };
+	struct asks asks = {.v = a, .n = 1};
 	enum ask_key key;
 	int rc;
 
 	if (allocate(&set, s, arena) < 0)
 		return weft_err_nomem(err);
 	/* Where the job may run was settled with the step. */
-	a->partition = a->constraint = a->exclude = a->nodelist = a->role_partition = "";
+	a->partition = a->constraint = a->exclude = a->nodelist = a->role_partition =
+		"";
 	if (pools_make(&ps, &set.cluster, NULL, err) < 0)
 		return -1;
 	rc = choose(&ps, &asks, !*s->partition, c, &key, err);
@@ -72,10 +73,11 @@ int weft_plan_step_member(const struct weft_plan *plan, const struct weft_workfl
 {
 	const struct weft_step *ws = &wf->step[step];
 	const struct weft_plan_step *s = &plan->step[step];
-	size_t alternative = (size_t)s->variant < ws->n_resources ? (size_t)s->variant : 0;
-	struct weft_member m = { 0 };
-	struct weft_resources r = { 0 };
-	struct choice c = { 0 };
+	size_t alternative =
+		(size_t)s->variant < ws->n_resources ? (size_t)s->variant : 0;
+	struct weft_member m = {0};
+	struct weft_resources r = {0};
+	struct choice c = {0};
 	enum ask_key key = KEY_NONE;
 	struct ask a;
 	int rc = -1;

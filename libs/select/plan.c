@@ -14,7 +14,7 @@ static int text_of(struct work *w, const struct weft_step *step,
 	const struct weft_text *own, const struct weft_text *top, const char *role,
 	const char **out, struct weft_err *err)
 {
-	struct weft_scope scope = { .wf = w->wf, .step = step, .variant = -1 };
+	struct weft_scope scope = {.wf = w->wf, .step = step, .variant = -1};
 	const struct weft_text *t = own->s ? own : top;
 	weft_autofree char *value = NULL;
 
@@ -50,19 +50,19 @@ static int fill_ask(struct work *w, const struct weft_step *step, struct ask *a,
 		text_of(w, step, &step->qos, &wf->qos, role ? role->qos : NULL, &a->qos,
 			err) < 0)
 		return -1;
-	return text_of(w, step, &step->reservation, &wf->reservation, NULL, &a->reservation,
-		err);
+	return text_of(w, step, &step->reservation, &wf->reservation, NULL,
+		&a->reservation, err);
 }
 
 static void add_key(struct weft_str *key, const struct weft_resources *r)
 {
-	const char *const texts[] = { r->partition, r->gpu_type, r->constraint, r->exclude,
-		r->nodelist, r->licenses, r->gres };
+	const char *const texts[] = {r->partition, r->gpu_type, r->constraint,
+		r->exclude, r->nodelist, r->licenses, r->gres};
 
 	weft_str_printf(key, "%u-%u %u %u %u %u %u %u %u %u %g %ju %ju %ju %ju %jd %d",
-		r->min_nodes, r->max_nodes, r->ntasks, r->ntasks_per_node, r->cpus_per_task,
-		r->cpus_per_gpu, r->ntasks_per_gpu, r->gpus_given, r->gpus,
-		r->gpus_per_node, r->gpus_per_task, (uintmax_t)r->mem,
+		r->min_nodes, r->max_nodes, r->ntasks, r->ntasks_per_node,
+		r->cpus_per_task, r->cpus_per_gpu, r->ntasks_per_gpu, r->gpus_given,
+		r->gpus, r->gpus_per_node, r->gpus_per_task, (uintmax_t)r->mem,
 		(uintmax_t)r->mem_per_cpu, (uintmax_t)r->mem_per_gpu, (uintmax_t)r->tmp,
 		(intmax_t)r->time, r->exclusive);
 	for (size_t i = 0; i < WEFT_COUNT(texts); i++)
@@ -73,18 +73,19 @@ static void add_key(struct weft_str *key, const struct weft_resources *r)
 static bool same_texts(const struct ask *a, const struct ask *b)
 {
 	return weft_streq(a->partition, b->partition) &&
-		weft_streq(a->gpu_type, b->gpu_type) &&
-		weft_streq(a->constraint, b->constraint) &&
-		weft_streq(a->exclude, b->exclude) && weft_streq(a->nodelist, b->nodelist) &&
-		weft_streq(a->licenses, b->licenses) && weft_streq(a->gres, b->gres);
+	       weft_streq(a->gpu_type, b->gpu_type) &&
+	       weft_streq(a->constraint, b->constraint) &&
+	       weft_streq(a->exclude, b->exclude) &&
+	       weft_streq(a->nodelist, b->nodelist) &&
+	       weft_streq(a->licenses, b->licenses) && weft_streq(a->gres, b->gres);
 }
 
 /* Adds the ask of one member unless an equal one is there. */
 static int add_ask(struct work *w, const struct weft_step *step, size_t alternative,
 	const struct weft_member *m, struct weft_map *seen, struct asks *asks)
 {
-	weft_autostr struct weft_str text = { 0 };
-	struct weft_err err = { 0 };
+	weft_autostr struct weft_str text = {0};
+	struct weft_err err = {0};
 	struct weft_resources r;
 	enum ask_key key = KEY_NONE;
 	int rc = -1;
@@ -115,7 +116,8 @@ static int add_ask(struct work *w, const struct weft_step *step, size_t alternat
 	if (asks->n && !same_texts(&asks->v[0], &asks->v[asks->n])) {
 		weft_err_set(&err, WEFT_EPLACE,
 			"only numbers may differ between members: partition, gpu_type, "
-			"constraint, exclude, nodelist, licenses and gres are the job's");
+			"constraint, exclude, nodelist, licenses and gres are the "
+			"job's");
 		weft_err_hint(&err, "make a step for each of them");
 		blame(w->wf, step, alternative, KEY_NONE, &err);
 		goto out;
@@ -129,17 +131,17 @@ out:
 	return rc;
 }
 
-static int collect_asks(struct work *w, const struct weft_step *step, size_t alternative,
-	bool vary, struct asks *asks)
+static int collect_asks(struct work *w, const struct weft_step *step,
+	size_t alternative, bool vary, struct asks *asks)
 {
-	struct weft_map seen = { 0 };
+	struct weft_map seen = {0};
 	size_t n = vary ? step->sweep.count : 1;
 	int rc = 0;
 
 	asks->n = 0;
 	for (size_t i = 0; i < n && rc == 0; i++) {
-		struct weft_member m = { 0 };
-		struct weft_err err = { 0 };
+		struct weft_member m = {0};
+		struct weft_err err = {0};
 
 		if (vary && weft_sweep_member(w->wf, step, i, &m, &err) < 0) {
 			if (!err.file)
@@ -184,7 +186,8 @@ static int check_licenses(struct work *w, const struct weft_step *step,
 			else
 				weft_err_set(err, WEFT_EPLACE,
 					"the cluster has no licence %s", item);
-			weft_err_hint(err, "`scontrol show licenses` lists what there is");
+			weft_err_hint(
+				err, "`scontrol show licenses` lists what there is");
 			blame(w->wf, step, alternative, KEY_LICENSES, err);
 			return -1;
 		}
@@ -193,8 +196,9 @@ static int check_licenses(struct work *w, const struct weft_step *step,
 	return 0;
 }
 
-static int write_choice(struct work *w, const struct weft_step *step, size_t alternative,
-	const struct asks *asks, const struct choice *c, struct weft_plan_step *out)
+static int write_choice(struct work *w, const struct weft_step *step,
+	size_t alternative, const struct asks *asks, const struct choice *c,
+	struct weft_plan_step *out)
 {
 	write_step(out, &asks->v[0], c, step->sweep.count);
 	for (size_t i = 1; i < asks->n; i++) {
@@ -214,11 +218,11 @@ static int place_step(struct work *w, const struct weft_step *step, struct asks 
 	struct weft_plan_step *out)
 {
 	bool vary = step->sweep.kind != WEFT_SWEEP_NONE && resources_vary(step);
-	struct weft_errs refused = { 0 };
+	struct weft_errs refused = {0};
 	bool placed = false;
 
 	for (size_t alt = 0; alt < step->n_resources; alt++) {
-		struct weft_err err = { 0 };
+		struct weft_err err = {0};
 		enum ask_key key = KEY_NONE;
 		struct choice c;
 
@@ -256,10 +260,11 @@ static int place_step(struct work *w, const struct weft_step *step, struct asks 
 }
 
 /* Steps that ask for the same get the same: key of all that is asked. */
-static int request_key(struct work *w, const struct weft_step *step, struct weft_str *key)
+static int request_key(
+	struct work *w, const struct weft_step *step, struct weft_str *key)
 {
-	const struct weft_text *const texts[] = { &step->account, &step->qos,
-		&step->reservation };
+	const struct weft_text *const texts[] = {
+		&step->account, &step->qos, &step->reservation};
 
 	key->len = 0;
 	weft_str_printf(key, "%d %d %zu ", step->launch, step->role, step->sweep.count);
@@ -269,7 +274,7 @@ static int request_key(struct work *w, const struct weft_step *step, struct weft
 		weft_str_printf(key, "%s\x1f", texts[i]->s ? texts[i]->s : "");
 	}
 	for (size_t i = 0; i < step->n_resources; i++) {
-		weft_autoerr struct weft_err err = { 0 };
+		weft_autoerr struct weft_err err = {0};
 		struct weft_resources r;
 
 		if (evaluate(w->wf, w->conf, step, i, NULL, &r, &err) < 0)
@@ -282,13 +287,14 @@ static int request_key(struct work *w, const struct weft_step *step, struct weft
 
 static void place_all(struct work *w, struct asks *asks)
 {
-	weft_autostr struct weft_str key = { 0 };
+	weft_autostr struct weft_str key = {0};
 
 	for (size_t i = 0; i < w->wf->n_steps; i++) {
 		const struct weft_step *step = &w->wf->step[i];
 		struct weft_plan_step *out = &w->plan->step[i];
-		bool one = (step->sweep.kind == WEFT_SWEEP_NONE || !resources_vary(step)) &&
-			request_key(w, step, &key) == 0;
+		bool one = (step->sweep.kind == WEFT_SWEEP_NONE ||
+				   !resources_vary(step)) &&
+			   request_key(w, step, &key) == 0;
 		size_t like;
 
 		out->group = WEFT_NO_GROUP;
@@ -308,10 +314,11 @@ static void place_all(struct work *w, struct asks *asks)
 		if (!w->local && step->sweep.kind != WEFT_SWEEP_NONE &&
 			w->cluster->max_array_size &&
 			step->sweep.count > w->cluster->max_array_size) {
-			struct weft_err err = { 0 };
+			struct weft_err err = {0};
 
 			weft_err_set(&err, WEFT_EPLACE,
-				"%zu members are more than an array job of this cluster "
+				"%zu members are more than an array job of this "
+				"cluster "
 				"holds: %u",
 				step->sweep.count, w->cluster->max_array_size);
 			weft_err_hint(&err,
@@ -340,7 +347,8 @@ static int make_plan(struct work *w, struct asks *asks, struct weft_err *err)
 
 	plan->workflow = weft_arena_strdup(&plan->arena, wf->name);
 	plan->n_steps = wf->n_steps;
-	plan->step = weft_arena_alloc(&plan->arena, (wf->n_steps + 1) * sizeof(*plan->step));
+	plan->step =
+		weft_arena_alloc(&plan->arena, (wf->n_steps + 1) * sizeof(*plan->step));
 	if (!plan->workflow || !plan->step ||
 		pools_make(&w->pools, w->cluster, w->conf, err) < 0)
 		return weft_err_nomem(err);
@@ -362,9 +370,9 @@ int weft_select_plan(const struct weft_workflow *wf, const struct weft_cluster *
 	const struct weft_conf *conf, const struct weft_select_options *opt,
 	struct weft_plan **plan, struct weft_errs *errs)
 {
-	struct work w = { .wf = wf, .conf = conf, .cluster = cluster, .errs = errs };
-	struct weft_err err = { 0 };
-	struct asks asks = { 0 };
+	struct work w = {.wf = wf, .conf = conf, .cluster = cluster, .errs = errs};
+	struct weft_err err = {0};
+	struct asks asks = {0};
 	int rc = -1;
 
 	w.local = opt && opt->local;

@@ -18,11 +18,12 @@ static void shape_key(const struct weft_node *n, struct weft_str *key)
 static int number_shapes(struct pools *ps, struct weft_err *err)
 {
 	const struct weft_cluster *c = ps->cluster;
-	struct weft_map map = { 0 };
-	weft_autostr struct weft_str key = { 0 };
+	struct weft_map map = {0};
+	weft_autostr struct weft_str key = {0};
 	int rc = -1;
 
-	ps->shape_of = weft_arena_alloc(&ps->arena, c->n_nodes * sizeof(*ps->shape_of) + 1);
+	ps->shape_of =
+		weft_arena_alloc(&ps->arena, c->n_nodes * sizeof(*ps->shape_of) + 1);
 	if (!ps->shape_of)
 		return weft_err_nomem(err);
 	for (size_t i = 0; i < c->n_nodes; i++) {
@@ -68,7 +69,7 @@ int pool_fill(struct pools *ps, const struct weft_partition *part, const bool *s
 	const struct weft_cluster *c = ps->cluster;
 	size_t cap = 0;
 
-	*out = (struct pool){ .part = part, .reason = "" };
+	*out = (struct pool){.part = part, .reason = ""};
 	for (size_t i = 0; i < part->n_nodes; i++) {
 		const struct weft_node *n = &c->node[part->node[i]];
 		unsigned id = ps->shape_of[part->node[i]];
@@ -89,7 +90,7 @@ int pool_fill(struct pools *ps, const struct weft_partition *part, const bool *s
 				return weft_err_nomem(err);
 			at = (unsigned)out->n_shapes++;
 			ps->slot[id] = at;
-			out->shape[at] = (struct shape){ .node = n };
+			out->shape[at] = (struct shape){.node = n};
 		}
 		out->shape[at].count++;
 		out->shape[at].idle += n->state == WEFT_NODE_IDLE;
@@ -147,7 +148,8 @@ long pools_node(struct pools *ps, const char *name)
 
 	if (!ps->node.n)
 		for (size_t i = 0; i < ps->cluster->n_nodes; i++)
-			if (weft_map_add(&ps->node, ps->cluster->node[i].name, i, NULL) < 0)
+			if (weft_map_add(
+				    &ps->node, ps->cluster->node[i].name, i, NULL) < 0)
 				return -1;
 	return weft_map_get(&ps->node, name, &at) ? (long)at : -1;
 }
@@ -167,7 +169,8 @@ unsigned node_gpus(const struct weft_node *n, const char *type)
 static bool has_feature(const struct weft_node *n, const char *name, size_t len)
 {
 	for (size_t i = 0; i < n->n_features; i++)
-		if (strlen(n->feature[i]) == len && memcmp(n->feature[i], name, len) == 0)
+		if (strlen(n->feature[i]) == len &&
+			memcmp(n->feature[i], name, len) == 0)
 			return true;
 	return false;
 }

@@ -11,7 +11,7 @@
 
 struct shape {
 	const struct weft_node *node; /* one that has it */
-	unsigned count, idle;	      /* in this pool; idle: could start now */
+	unsigned count, idle;         /* in this pool; idle: could start now */
 };
 
 struct pool {
@@ -19,9 +19,9 @@ struct pool {
 	struct shape *shape;
 	size_t n_shapes;
 	unsigned up, down, idle;
-	unsigned max_gpus;   /* of a node */
-	const char *reason;  /* of the first down node */
-	bool avoid;	     /* weft.conf: never chosen by itself */
+	unsigned max_gpus;  /* of a node */
+	const char *reason; /* of the first down node */
+	bool avoid;         /* weft.conf: never chosen by itself */
 };
 
 struct pools {
@@ -31,7 +31,7 @@ struct pools {
 	size_t n;
 	unsigned *shape_of; /* node -> number of its shape */
 	size_t n_shapes;
-	unsigned *slot;	      /* shape -> place in the pool being made */
+	unsigned *slot;       /* shape -> place in the pool being made */
 	struct weft_map node; /* by name; filled when first asked for */
 };
 

@@ -17,7 +17,7 @@ void list_partitions(const struct pools *ps, struct weft_str *out)
 int refuse_partition(const struct pools *ps, const char *name, struct weft_err *err)
 {
 	weft_autofree const char **names = calloc(ps->n + 1, sizeof(*names));
-	weft_autostr struct weft_str list = { 0 };
+	weft_autostr struct weft_str list = {0};
 	const char *near;
 
 	if (!names)
@@ -28,7 +28,8 @@ int refuse_partition(const struct pools *ps, const char *name, struct weft_err *
 	list_partitions(ps, &list);
 	weft_err_set(err, WEFT_EPLACE, "the cluster has no partition %s", name);
 	if (near)
-		return weft_err_hint(err, "did you mean %s? There are: %s", near, list.s);
+		return weft_err_hint(
+			err, "did you mean %s? There are: %s", near, list.s);
 	return weft_err_hint(err, "there are: %s", list.s ? list.s : "none");
 }
 
@@ -39,7 +40,7 @@ static void list_gpus(const struct pool *pool, struct weft_str *out)
 		const struct weft_node *n = pool->shape[i].node;
 
 		for (size_t k = 0; k < n->n_gpu_types; k++) {
-			weft_autostr struct weft_str one = { 0 };
+			weft_autostr struct weft_str one = {0};
 
 			weft_str_printf(&one, "%u", n->gpus[k].count);
 			if (*n->gpus[k].type)
@@ -57,7 +58,7 @@ static void list_gpu_partitions(const struct pools *ps, struct weft_str *out)
 	size_t shown = 0;
 
 	for (size_t i = 0; i < ps->n && shown < LISTED; i++) {
-		weft_autostr struct weft_str gpus = { 0 };
+		weft_autostr struct weft_str gpus = {0};
 
 		list_gpus(&ps->pool[i], &gpus);
 		if (gpus.len && shown++ < LISTED)
@@ -86,8 +87,8 @@ static void list_features(const struct pool *pool, const struct ask *a,
 static int why_constraint(const struct pools *ps, const struct pool *pool,
 	const struct ask *a, const struct fit *f, bool given, struct weft_err *err)
 {
-	weft_autostr struct weft_str list = { 0 };
-	struct weft_map seen = { 0 };
+	weft_autostr struct weft_str list = {0};
+	struct weft_map seen = {0};
 
 	for (size_t i = 0; i < ps->n; i++)
 		if (given ? &ps->pool[i] == pool : ps->pool[i].part->up)
@@ -98,9 +99,10 @@ static int why_constraint(const struct pools *ps, const struct pool *pool,
 	return weft_err_hint(err, "features there: %s", list.len ? list.s : "none");
 }
 
-static int why_down(const struct pools *ps, const struct pool *pool, struct weft_err *err)
+static int why_down(
+	const struct pools *ps, const struct pool *pool, struct weft_err *err)
 {
-	weft_autostr struct weft_str list = { 0 };
+	weft_autostr struct weft_str list = {0};
 
 	if (!pool->part->up)
 		weft_err_set(err, WEFT_EPLACE, "it is down");
@@ -124,18 +126,18 @@ static int why_access(const struct pool *pool, const struct ask *a, const struct
 	bool qos = weft_streq(f->detail, "qos");
 	const char *const *v = qos ? p->allow_qos : p->allow_accounts;
 	size_t n = qos ? p->n_allow_qos : p->n_allow_accounts;
-	weft_autostr struct weft_str list = { 0 };
+	weft_autostr struct weft_str list = {0};
 
 	for (size_t i = 0; i < n && i < LISTED; i++)
 		weft_str_printf(&list, "%s%s", i ? ", " : "", v[i]);
 	weft_err_set(err, WEFT_EPLACE, "%s %s may not use it", qos ? "QOS" : "account",
 		qos ? a->qos : a->account);
-	return list.len ? weft_err_hint(err, "it is open to: %s", list.s) :
-			  weft_err_hint(err, "use another account or partition");
+	return list.len ? weft_err_hint(err, "it is open to: %s", list.s)
+			: weft_err_hint(err, "use another account or partition");
 }
 
-static int why_nodelist(const struct pool *pool, const struct ask *a, const struct fit *f,
-	enum ask_key *key, struct weft_err *err)
+static int why_nodelist(const struct pool *pool, const struct ask *a,
+	const struct fit *f, enum ask_key *key, struct weft_err *err)
 {
 	*key = *a->nodelist ? KEY_NODELIST : KEY_EXCLUDE;
 	if (!*a->nodelist) {
@@ -156,24 +158,26 @@ static int why_nodelist(const struct pool *pool, const struct ask *a, const stru
 static int why_gpu_type(const struct pools *ps, const struct ask *a, enum ask_key *key,
 	struct weft_err *err)
 {
-	weft_autostr struct weft_str list = { 0 };
+	weft_autostr struct weft_str list = {0};
 
 	list_gpu_partitions(ps, &list);
 	*key = *a->gpu_type ? KEY_GPU_TYPE : a->gpus_key;
 	if (*a->gpu_type && list.len)
-		weft_err_set(err, WEFT_EPLACE, "no node has GPUs of type %s", a->gpu_type);
+		weft_err_set(
+			err, WEFT_EPLACE, "no node has GPUs of type %s", a->gpu_type);
 	else
 		weft_err_set(err, WEFT_EPLACE, "no node has GPUs");
 	if (list.len)
 		return weft_err_hint(err, "partition %s", list.s);
-	return weft_err_hint(err, "the cluster has no GPUs: leave out %s, or use any_of",
+	return weft_err_hint(err,
+		"the cluster has no GPUs: leave out %s, or use any_of",
 		ask_key_names[a->gpus_key]);
 }
 
 static int why_gpus(const struct pool *pool, const struct ask *a, const struct fit *f,
 	enum ask_key *key, struct weft_err *err)
 {
-	weft_autostr struct weft_str list = { 0 };
+	weft_autostr struct weft_str list = {0};
 	unsigned want = f->size.gpus_node, have = (unsigned)f->best, n;
 
 	list_gpus(pool, &list);
@@ -185,7 +189,8 @@ static int why_gpus(const struct pool *pool, const struct ask *a, const struct f
 	n = f->size.gpus ? (f->size.gpus + have - 1) / have : 1;
 	if (f->size.gpus % n)
 		return weft_err_hint(err, "use at most %u GPUs a node", have);
-	return weft_err_hint(err, "use nodes: %u, gpus_per_node: %u", n, f->size.gpus / n);
+	return weft_err_hint(
+		err, "use nodes: %u, gpus_per_node: %u", n, f->size.gpus / n);
 }
 
 static int why_cpus(const struct ask *a, const struct fit *f, enum ask_key *key,
@@ -196,9 +201,10 @@ static int why_cpus(const struct ask *a, const struct fit *f, enum ask_key *key,
 	if (each > have) {
 		*key = a->cpus_gpu ? KEY_CPUS_PER_GPU : KEY_CPUS_PER_TASK;
 		weft_err_set(err, WEFT_EPLACE,
-			"no node has %u CPUs for a task: its nodes have %u", each, have);
-		return weft_err_hint(err, "use cpus_per_task: %u at most, and more tasks",
+			"no node has %u CPUs for a task: its nodes have %u", each,
 			have);
+		return weft_err_hint(
+			err, "use cpus_per_task: %u at most, and more tasks", have);
 	}
 	*key = a->tasks && !a->task_node ? KEY_NODES : KEY_NTASKS_PER_NODE;
 	if (a->gpu_mode == GPUS_NODE)
@@ -207,8 +213,7 @@ static int why_cpus(const struct ask *a, const struct fit *f, enum ask_key *key,
 		"no node has %ju CPUs (%u tasks of %u): its nodes have %u",
 		(uintmax_t)f->size.cpus_node, f->size.tasks_node, each, have);
 	return weft_err_hint(err, "use ntasks_per_node: %u at most, and nodes: %u",
-		have / each,
-		(f->size.tasks + have / each - 1) / (have / each));
+		have / each, (f->size.tasks + have / each - 1) / (have / each));
 }
 
 /* A size that can be written in the file: never more than there is. */
@@ -252,7 +257,7 @@ static int why_mem(const struct pool *pool, const struct ask *a, const struct fi
 static int why_nodes(const struct pool *pool, const struct ask *a, const struct fit *f,
 	enum ask_key *key, struct weft_err *err)
 {
-	weft_autostr struct weft_str share = { 0 };
+	weft_autostr struct weft_str share = {0};
 	bool gpus = f->size.gpus_node > 0;
 	unsigned have = (unsigned)f->best;
 
@@ -263,8 +268,9 @@ static int why_nodes(const struct pool *pool, const struct ask *a, const struct 
 	if (gpus)
 		weft_str_printf(&share, " and %u %s", f->size.gpus_node,
 			f->size.gpus_node == 1 ? "GPU" : "GPUs");
-	weft_err_set(err, WEFT_EPLACE, "it takes %u nodes (%s on each), and has %u for it",
-		f->size.nodes, share.s ? share.s : "", have);
+	weft_err_set(err, WEFT_EPLACE,
+		"it takes %u nodes (%s on each), and has %u for it", f->size.nodes,
+		share.s ? share.s : "", have);
 	if (pool->part->max_nodes && pool->part->max_nodes < have)
 		have = pool->part->max_nodes;
 	if (a->gpu_mode == GPUS_TOTAL)
@@ -283,10 +289,11 @@ static int why_limit(const struct pool *pool, const struct fit *f, enum ask_key 
 
 	*key = KEY_NODES;
 	if (f->size.nodes < p->min_nodes) {
-		weft_err_set(err, WEFT_EPLACE, "it gives a job at least %u nodes, not %u",
-			p->min_nodes, f->size.nodes);
-		return weft_err_hint(err, "use nodes: %u, or another partition",
-			p->min_nodes);
+		weft_err_set(err, WEFT_EPLACE,
+			"it gives a job at least %u nodes, not %u", p->min_nodes,
+			f->size.nodes);
+		return weft_err_hint(
+			err, "use nodes: %u, or another partition", p->min_nodes);
 	}
 	weft_err_set(err, WEFT_EPLACE, "it gives a job at most %u nodes, not %u",
 		p->max_nodes, f->size.nodes);
@@ -310,7 +317,8 @@ static int why_time(const struct pools *ps, const struct ask *a, const struct fi
 		if (!p->up || !ps->pool[i].up)
 			continue;
 		if (!longest || !p->max_time ||
-			(longest->part->max_time && p->max_time > longest->part->max_time))
+			(longest->part->max_time &&
+				p->max_time > longest->part->max_time))
 			longest = &ps->pool[i];
 	}
 	if (longest && longest->part->max_time && longest->part->max_time < f->time)
@@ -323,13 +331,14 @@ static int why_time(const struct pools *ps, const struct ask *a, const struct fi
 int refuse(const struct pools *ps, const struct pool *pool, const struct ask *a,
 	const struct fit *f, bool given, enum ask_key *key, struct weft_err *err)
 {
-	weft_autostr struct weft_str list = { 0 };
+	weft_autostr struct weft_str list = {0};
 	char buf[WEFT_UNIT_MAX];
 
 	*key = KEY_NONE;
 	if (!pool) {
 		list_partitions(ps, &list);
-		weft_err_set(err, WEFT_EPLACE, "no partition may be chosen for this step");
+		weft_err_set(
+			err, WEFT_EPLACE, "no partition may be chosen for this step");
 		return weft_err_hint(err, "name one with partition: %s",
 			list.s ? list.s : "the cluster has none");
 	}
@@ -382,7 +391,8 @@ int refuse(const struct pools *ps, const struct pool *pool, const struct ask *a,
 	/* True of every partition: none is nearer. */
 	if (!given && (f->stage == STAGE_GPU_TYPE || f->stage == STAGE_CONSTRAINT))
 		return -1;
-	return given ? weft_err_prefix(err, "partition %s", pool->part->name) :
-		       weft_err_prefix(err, "no partition can hold it; the nearest is %s",
+	return given ? weft_err_prefix(err, "partition %s", pool->part->name)
+		     : weft_err_prefix(err,
+			       "no partition can hold it; the nearest is %s",
 			       pool->part->name);
 }

@@ -8,7 +8,8 @@ void blame(const struct weft_workflow *wf, const struct weft_step *step,
 	size_t alternative, enum ask_key key, struct weft_err *err)
 {
 	const struct weft_text *t =
-		key == KEY_NONE ? NULL : ask_key_text(&step->resources[alternative], key);
+		key == KEY_NONE ? NULL
+				: ask_key_text(&step->resources[alternative], key);
 	char path[128];
 
 	if (!t || !t->s)
@@ -27,8 +28,8 @@ void blame(const struct weft_workflow *wf, const struct weft_step *step,
 static int differs(void *ctx, const struct weft_name *name)
 {
 	(void)ctx;
-	return name->n > 0 &&
-		(weft_streq(name->part[0], "params") || weft_streq(name->part[0], "member"));
+	return name->n > 0 && (weft_streq(name->part[0], "params") ||
+				      weft_streq(name->part[0], "member"));
 }
 
 bool resources_vary(const struct weft_step *step)
@@ -51,11 +52,11 @@ bool resources_vary(const struct weft_step *step)
 
 int evaluate(const struct weft_workflow *wf, const struct weft_conf *conf,
 	const struct weft_step *step, size_t alternative,
-	const struct weft_member *member, struct weft_resources *r, struct weft_err *err)
+	const struct weft_member *member, struct weft_resources *r,
+	struct weft_err *err)
 {
 	struct weft_scope scope = {
-		.wf = wf, .step = step, .member = member, .variant = (int)alternative
-	};
+		.wf = wf, .step = step, .member = member, .variant = (int)alternative};
 	const struct weft_conf_role *role = conf ? &conf->role[step->role] : NULL;
 
 	memset(r, 0, sizeof(*r));

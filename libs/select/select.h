@@ -20,27 +20,27 @@
 
 struct weft_plan_step {
 	const char *name;
-	const char *partition; /* "" for --local */
+	const char *partition;                   /* "" for --local */
 	const char *account, *qos, *reservation; /* "" none */
 	/* Of a member.  ntasks_per_node is the most on a node.  With torchrun tasks
 	 * are its workers; Slurm gets one task a node with the CPUs of all of them. */
 	unsigned nodes, ntasks, ntasks_per_node, cpus_per_task;
 	/* In all; the most on a node (less on some where gpus is no multiple). */
 	unsigned gpus, gpus_per_node;
-	const char *gpu_type;	      /* "" any */
-	uint64_t mem;		      /* bytes a node; 0: the partition's default */
+	const char *gpu_type; /* "" any */
+	uint64_t mem;         /* bytes a node; 0: the partition's default */
 	uint64_t tmp;
-	int64_t time;		      /* the job's limit in seconds, whole minutes; 0 none */
+	int64_t time; /* the job's limit in seconds, whole minutes; 0 none */
 	/* "" none; gres: what is not GPUs */
 	const char *constraint, *exclude, *nodelist, *licenses, *gres;
 	bool exclusive;
-	int variant;		      /* alternative of any_of that was taken */
-	enum weft_launch launch;      /* never DEFAULT */
-	size_t members;		      /* 1 without a sweep */
-	unsigned max_parallel;	      /* 0: no limit */
-	unsigned group;		      /* index */
+	int variant;             /* alternative of any_of that was taken */
+	enum weft_launch launch; /* never DEFAULT */
+	size_t members;          /* 1 without a sweep */
+	unsigned max_parallel;   /* 0: no limit */
+	unsigned group;          /* index */
 	double node_hours, core_hours, gpu_hours; /* upper bound, all members */
-	const char *why;	      /* one line: why this partition */
+	const char *why;                          /* one line: why this partition */
 };
 
 struct weft_plan_need {
@@ -51,13 +51,14 @@ struct weft_plan_need {
 /* Steps that share an allocation: one sbatch, an array for a sweep. */
 struct weft_plan_group {
 	const char *name;
-	unsigned *step;	    /* indices */
+	unsigned *step; /* indices */
 	size_t n_steps;
-	size_t tasks;	    /* array tasks; 0: a plain job */
+	size_t tasks; /* array tasks; 0: a plain job */
 	unsigned max_parallel;
 	struct weft_plan_need *need; /* earlier groups it waits for */
 	size_t n_needs;
-	struct weft_plan_step shape; /* what the job asks of sbatch; name is the group's */
+	struct weft_plan_step
+		shape; /* what the job asks of sbatch; name is the group's */
 };
 
 struct weft_plan {
@@ -88,8 +89,8 @@ int weft_plan_step_member(const struct weft_plan *plan, const struct weft_workfl
 
 /* The plan as JSON (schema: conf/plan.schema.json), and back. */
 int weft_plan_print_json(const struct weft_plan *plan, struct weft_str *out);
-int weft_plan_parse_json(const char *text, size_t n, struct weft_plan **plan,
-	struct weft_err *err);
+int weft_plan_parse_json(
+	const char *text, size_t n, struct weft_plan **plan, struct weft_err *err);
 
 /* sbatch options of a group (with --array, without --dependency), or srun options
  * of a step inside an allocation, for an environment without SLURM_NTASKS_PER_NODE

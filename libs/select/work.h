@@ -24,7 +24,8 @@ bool resources_vary(const struct weft_step *step);
 /* The resources of an alternative with the role's and the site's defaults. */
 int evaluate(const struct weft_workflow *wf, const struct weft_conf *conf,
 	const struct weft_step *step, size_t alternative,
-	const struct weft_member *member, struct weft_resources *r, struct weft_err *err);
+	const struct weft_member *member, struct weft_resources *r,
+	struct weft_err *err);
 /* Fills the plan's step from the choice. */
 void write_step(struct weft_plan_step *out, const struct ask *a, const struct choice *c,
 	size_t members);

@@ -7,7 +7,7 @@
 
 #include "report/report.h"
 
-static const struct weft_style plain = { .utf8 = true };
+static const struct weft_style plain = {.utf8 = true};
 
 static void expect(struct weft_str *got, const char *want)
 {
@@ -18,14 +18,14 @@ static void expect(struct weft_str *got, const char *want)
 
 START_TEST(table_aligns)
 {
-	static const char *const head[] = { "step", "n", "why" };
+	static const char *const head[] = {"step", "n", "why"};
 	struct weft_table *t = weft_table_new(3, head);
-	struct weft_str s = { 0 };
+	struct weft_str s = {0};
 
 	ck_assert_int_eq(weft_table_right(t, 1), 0);
 	ck_assert_int_eq(weft_table_right(t, 3), -1);
-	weft_table_row(t, (const char *const[]){ "sim", "12", "first" });
-	weft_table_row(t, (const char *const[]){ "über", "7", NULL });
+	weft_table_row(t, (const char *const[]){"sim", "12", "first"});
+	weft_table_row(t, (const char *const[]){"über", "7", NULL});
 	weft_table_print(t, &plain, &s);
 	expect(&s, "step   n  why\n"
 		   "sim   12  first\n"
@@ -36,14 +36,14 @@ END_TEST
 
 START_TEST(table_fits_a_terminal)
 {
-	static const char *const head[] = { "name", "count", "text" };
-	struct weft_style st = { .width = 30 };
+	static const char *const head[] = {"name", "count", "text"};
+	struct weft_style st = {.width = 30};
 	struct weft_table *t = weft_table_new(3, head);
-	struct weft_str s = { 0 };
+	struct weft_str s = {0};
 
 	weft_table_right(t, 1);
-	weft_table_row(t, (const char *const[]){ "a", "123456789012",
-				  "a text that is far too long" });
+	weft_table_row(t, (const char *const[]){
+				  "a", "123456789012", "a text that is far too long"});
 	weft_table_print(t, &st, &s);
 	expect(&s, "name         count  text\n"
 		   "a     123456789012  a text t..\n");
@@ -61,12 +61,12 @@ END_TEST
 
 START_TEST(table_in_colour)
 {
-	static const char *const head[] = { "a", "b" };
-	struct weft_style st = { .color = true };
+	static const char *const head[] = {"a", "b"};
+	struct weft_style st = {.color = true};
 	struct weft_table *t = weft_table_new(2, head);
-	struct weft_str s = { 0 };
+	struct weft_str s = {0};
 
-	weft_table_row(t, (const char *const[]){ "\033[31mred", "tab\there" });
+	weft_table_row(t, (const char *const[]){"\033[31mred", "tab\there"});
 	weft_table_print(t, &st, &s);
 	expect(&s, "\033[1ma         b\033[0m\n?[31mred  tab?here\n");
 	weft_table_free(t);
@@ -89,12 +89,12 @@ static char *temp_file(const char *text)
 START_TEST(error_shows_its_line)
 {
 	char *file = temp_file("steps:\n- name: a\n  gpus: four\n");
-	struct weft_err err = { 0 };
-	struct weft_str s = { 0 };
+	struct weft_err err = {0};
+	struct weft_str s = {0};
 	char want[512];
 
 	weft_err_set(&err, WEFT_ESPEC, "not a number: four");
-	weft_err_at(&err, file, (struct weft_pos){ 3, 9 }, "steps[0].gpus");
+	weft_err_at(&err, file, (struct weft_pos){3, 9}, "steps[0].gpus");
 	weft_err_hint(&err, "write %d", 4);
 	err.width = 4;
 	weft_report_error(&err, &plain, &s);
@@ -124,16 +124,16 @@ END_TEST
 START_TEST(error_shows_a_part_of_a_long_line)
 {
 	char text[1024];
-	struct weft_err err = { 0 };
-	struct weft_str s = { 0 };
-	struct weft_style st = { .width = 60 };
+	struct weft_err err = {0};
+	struct weft_str s = {0};
+	struct weft_style st = {.width = 60};
 
 	memset(text, 'x', sizeof(text));
 	text[700] = '!';
 	text[sizeof(text) - 1] = 0;
 	char *file = temp_file(text);
 	weft_err_set(&err, WEFT_ESPEC, "bad");
-	weft_err_at(&err, file, (struct weft_pos){ 1, 701 }, NULL);
+	weft_err_at(&err, file, (struct weft_pos){1, 701}, NULL);
 	weft_report_error(&err, &st, &s);
 	char *line = strstr(s.s, "    1 | "), *caret = strstr(s.s, "      | ");
 	ck_assert_ptr_nonnull(line);
@@ -149,11 +149,11 @@ END_TEST
 START_TEST(error_line_is_harmless)
 {
 	char *file = temp_file("a\tb\033[2Jc\x80\n");
-	struct weft_err err = { 0 };
-	struct weft_str s = { 0 };
+	struct weft_err err = {0};
+	struct weft_str s = {0};
 
 	weft_err_set(&err, WEFT_ESPEC, "bad");
-	weft_err_at(&err, file, (struct weft_pos){ 1, 3 }, NULL);
+	weft_err_at(&err, file, (struct weft_pos){1, 3}, NULL);
 	weft_report_error(&err, &plain, &s);
 	ck_assert_ptr_nonnull(strstr(s.s, "    1 | a b?[2Jc?\n      |   ^\n"));
 	weft_str_free(&s);
@@ -164,9 +164,9 @@ END_TEST
 
 START_TEST(errors_without_a_file)
 {
-	struct weft_err err = { 0 };
-	struct weft_style st = { .color = true };
-	struct weft_str s = { 0 };
+	struct weft_err err = {0};
+	struct weft_style st = {.color = true};
+	struct weft_str s = {0};
 
 	weft_err_set(&err, WEFT_ESLURM, "no Slurm");
 	weft_report_error(&err, &plain, &s);
@@ -179,14 +179,14 @@ END_TEST
 
 START_TEST(errors_as_json)
 {
-	struct weft_errs errs = { .max = 1 };
-	struct weft_str s = { 0 };
+	struct weft_errs errs = {.max = 1};
+	struct weft_str s = {0};
 
 	for (int i = 0; i < 3; i++) {
-		struct weft_err err = { 0 };
+		struct weft_err err = {0};
 
 		weft_err_set(&err, WEFT_ESPEC, "bad \"%d\"", i);
-		weft_err_at(&err, "w.yaml", (struct weft_pos){ 2, 5 }, "steps[0]");
+		weft_err_at(&err, "w.yaml", (struct weft_pos){2, 5}, "steps[0]");
 		weft_errs_add(&errs, &err);
 	}
 	ck_assert_int_eq(weft_report_errors_json(&errs, &s), 0);

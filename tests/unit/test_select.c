@@ -10,7 +10,8 @@
 static const char cluster_text[] =
 	"max_array_size: 1001\n"
 	"partitions:\n"
-	"  - {name: cpu, default: true, max_time: 1d, default_time: 1h, nodes: \"c[1-8]\"}\n"
+	"  - {name: cpu, default: true, max_time: 1d, default_time: 1h, nodes: "
+	"\"c[1-8]\"}\n"
 	"  - {name: gpu, max_time: 12h, nodes: \"g[1-4]\"}\n"
 	"nodes:\n"
 	"  - {nodes: \"c[1-8]\", state: idle, cpus: 16, cores: 16, sockets: 1,\n"
@@ -37,24 +38,26 @@ static void done(void)
 
 static void make(const char *steps, bool local)
 {
-	const struct weft_select_options opt = { .local = local };
-	struct weft_errs errs = { 0 };
-	struct weft_err err = { 0 };
-	weft_autofree char *text = weft_printf("name: t\nparams: {x: [1, 2, 3]}\nsteps:\n%s", steps);
+	const struct weft_select_options opt = {.local = local};
+	struct weft_errs errs = {0};
+	struct weft_err err = {0};
+	weft_autofree char *text =
+		weft_printf("name: t\nparams: {x: [1, 2, 3]}\nsteps:\n%s", steps);
 
-	ck_assert_msg(weft_spec_parse("/t.yaml", text, strlen(text), NULL, &wf, &errs) == 0,
+	ck_assert_msg(
+		weft_spec_parse("/t.yaml", text, strlen(text), NULL, &wf, &errs) == 0,
 		"%s", errs.n ? errs.v[0].text : "");
 	ck_assert_msg(weft_cluster_parse("c.yaml", cluster_text, strlen(cluster_text),
 			      &cluster, &err) == 0,
 		"%s", err.text);
 	ck_assert_int_eq(weft_conf_parse("weft.conf", "", 0, &conf, &err), 0);
-	ck_assert_msg(weft_select_plan(wf, cluster, conf, &opt, &plan, &errs) == 0, "%s",
-		errs.n ? errs.v[0].text : "");
+	ck_assert_msg(weft_select_plan(wf, cluster, conf, &opt, &plan, &errs) == 0,
+		"%s", errs.n ? errs.v[0].text : "");
 }
 
 static void expect_args(struct weft_argv *args, const char *want)
 {
-	weft_autostr struct weft_str s = { 0 };
+	weft_autostr struct weft_str s = {0};
 
 	ck_assert(!args->failed);
 	for (size_t i = 0; i < args->n; i++)
@@ -67,48 +70,53 @@ static void expect_args(struct weft_argv *args, const char *want)
 static const struct {
 	const char *step, *sbatch, *srun;
 } args[] = {
-	{ "run: x\n", /* nothing said */
-		"--partition=cpu --nodes=1 --ntasks=1 --ntasks-per-node=1 --cpus-per-task=1 "
+	{"run: x\n", /* nothing said */
+		"--partition=cpu --nodes=1 --ntasks=1 --ntasks-per-node=1 "
+		"--cpus-per-task=1 "
 		"--time=01:00:00",
 		"--exact --nodes=1 --ntasks=1 --ntasks-per-node=1 --cpus-per-task=1 "
-		"--gres=none" },
-	{ "run: x\n    sweep: {i: {range: [1, 60]}}\n    max_parallel: 12\n"
-	  "    resources: {ntasks: 8, mem: 4G, time: 20m}\n",
-		"--partition=cpu --nodes=1 --ntasks=8 --ntasks-per-node=8 --cpus-per-task=1 "
+		"--gres=none"},
+	{"run: x\n    sweep: {i: {range: [1, 60]}}\n    max_parallel: 12\n"
+	 "    resources: {ntasks: 8, mem: 4G, time: 20m}\n",
+		"--partition=cpu --nodes=1 --ntasks=8 --ntasks-per-node=8 "
+		"--cpus-per-task=1 "
 		"--mem=4096M --time=00:20:00 --array=0-59%12",
 		"--exact --nodes=1 --ntasks=8 --ntasks-per-node=8 --cpus-per-task=1 "
-		"--mem=4096M --gres=none" },
-	{ "run: x\n    launch: torchrun\n"
-	  "    resources: {nodes: 2, gpus_per_node: 4, cpus_per_task: 8, time: 90s}\n",
-		"--partition=gpu --nodes=2 --ntasks=2 --ntasks-per-node=1 --cpus-per-task=32 "
+		"--mem=4096M --gres=none"},
+	{"run: x\n    launch: torchrun\n"
+	 "    resources: {nodes: 2, gpus_per_node: 4, cpus_per_task: 8, time: 90s}\n",
+		"--partition=gpu --nodes=2 --ntasks=2 --ntasks-per-node=1 "
+		"--cpus-per-task=32 "
 		"--gpus-per-node=4 --time=00:02:00",
 		"--exact --nodes=2 --ntasks=2 --ntasks-per-node=1 --cpus-per-task=32 "
-		"--gpus-per-node=4" },
-	{ "run: x\n    account: bio\n    qos: high\n    reservation: r1\n"
-	  "    resources: {gpus: 10, gpu_type: a100, mem: 1000K,\n"
-	  "      time: 2h, exclusive: true, gres: \"nvme:1\", licenses: \"a:1\"}\n",
+		"--gpus-per-node=4"},
+	{"run: x\n    account: bio\n    qos: high\n    reservation: r1\n"
+	 "    resources: {gpus: 10, gpu_type: a100, mem: 1000K,\n"
+	 "      time: 2h, exclusive: true, gres: \"nvme:1\", licenses: \"a:1\"}\n",
 		"--partition=gpu --account=bio --qos=high --reservation=r1 --nodes=3 "
-		"--ntasks=3 --ntasks-per-node=1 --cpus-per-task=1 --gpus=a100:10 --mem=1M "
+		"--ntasks=3 --ntasks-per-node=1 --cpus-per-task=1 --gpus=a100:10 "
+		"--mem=1M "
 		"--time=02:00:00 --licenses=a:1 --gres=nvme:1 --exclusive",
 		"--exact --nodes=3 --ntasks=3 --ntasks-per-node=1 --cpus-per-task=1 "
-		"--gpus=a100:10 --mem=1M --gres=nvme:1" },
-	{ "run: x\n    resources: {ntasks: 21}\n", /* uneven */
+		"--gpus=a100:10 --mem=1M --gres=nvme:1"},
+	{"run: x\n    resources: {ntasks: 21}\n", /* uneven */
 		"--partition=cpu --nodes=2 --ntasks=21 --ntasks-per-node=11 "
 		"--cpus-per-task=1 --time=01:00:00",
-		"--exact --nodes=2 --ntasks=21 --cpus-per-task=1 --gres=none" },
-	{ "run: x\n    sweep: {i: [1, 2]}\n    max_parallel: 5\n"
-	  "    resources: {ntasks: 20, nodelist: \"c[1-2]\", exclude: c8, partition: cpu}\n",
+		"--exact --nodes=2 --ntasks=21 --cpus-per-task=1 --gres=none"},
+	{"run: x\n    sweep: {i: [1, 2]}\n    max_parallel: 5\n"
+	 "    resources: {ntasks: 20, nodelist: \"c[1-2]\", exclude: c8, partition: "
+	 "cpu}\n",
 		"--partition=cpu --nodes=2 --ntasks=20 --ntasks-per-node=10 "
 		"--cpus-per-task=1 --time=01:00:00 --exclude=c8 --nodelist=c[1-2] "
 		"--array=0-1",
 		"--exact --nodes=2 --ntasks=20 --ntasks-per-node=10 --cpus-per-task=1 "
-		"--gres=none" },
+		"--gres=none"},
 };
 
 START_TEST(options)
 {
 	weft_autofree char *text = weft_printf("  - name: s\n    %s", args[_i].step);
-	struct weft_argv got = { 0 };
+	struct weft_argv got = {0};
 
 	make(text, false);
 	ck_assert_int_eq(weft_plan_sbatch_args(&plan->group[0], &got), 0);
@@ -121,14 +129,15 @@ END_TEST
 
 START_TEST(members_have_their_own_numbers)
 {
-	static const unsigned tasks[] = { 1, 4, 20 }, nodes[] = { 1, 1, 2 },
-			      per_node[] = { 1, 4, 10 };
-	struct weft_arena arena = { 0 };
-	struct weft_err err = { 0 };
+	static const unsigned tasks[] = {1, 4, 20}, nodes[] = {1, 1, 2},
+			      per_node[] = {1, 4, 10};
+	struct weft_arena arena = {0};
+	struct weft_err err = {0};
 	struct weft_plan_step s;
 
 	make("  - name: s\n    run: x\n    sweep: {n: [1, 4, 20]}\n"
-	     "    resources: {ntasks: \"${{ params.n }}\", time: \"${{ params.n }}m\",\n"
+	     "    resources: {ntasks: \"${{ params.n }}\", time: \"${{ params.n "
+	     "}}m\",\n"
 	     "      mem_per_cpu: 1G}\n"
 	     "  - name: alike\n    run: x\n    sweep: {n: [1, 2]}\n",
 		false);
@@ -139,8 +148,8 @@ START_TEST(members_have_their_own_numbers)
 	ck_assert_uint_eq(plan->step[0].mem, 10ull << 30);
 	ck_assert_int_eq(plan->step[0].launch, WEFT_LAUNCH_SRUN);
 	for (size_t i = 0; i < 3; i++) {
-		ck_assert_msg(weft_plan_step_member(plan, wf, conf, 0, i, &s, &arena, &err) ==
-				0,
+		ck_assert_msg(weft_plan_step_member(
+				      plan, wf, conf, 0, i, &s, &arena, &err) == 0,
 			"%s", err.text);
 		ck_assert_uint_eq(s.ntasks, tasks[i]);
 		ck_assert_uint_eq(s.nodes, nodes[i]);
@@ -150,7 +159,8 @@ START_TEST(members_have_their_own_numbers)
 		ck_assert_int_eq(s.launch, i ? WEFT_LAUNCH_SRUN : WEFT_LAUNCH_SINGLE);
 		ck_assert_str_eq(s.partition, "cpu");
 	}
-	ck_assert_int_eq(weft_plan_step_member(plan, wf, conf, 1, 1, &s, &arena, &err), 0);
+	ck_assert_int_eq(
+		weft_plan_step_member(plan, wf, conf, 1, 1, &s, &arena, &err), 0);
 	ck_assert_int_eq(memcmp(&s, &plan->step[1], sizeof(s)), 0);
 	weft_arena_free(&arena);
 	done();
@@ -159,12 +169,14 @@ END_TEST
 
 START_TEST(local_makes_do)
 {
-	make("  - name: large\n    run: x\n    resources: {ntasks: 64, cpus_per_task: 4}\n"
+	make("  - name: large\n    run: x\n    resources: {ntasks: 64, cpus_per_task: "
+	     "4}\n"
 	     "  - name: train\n    run: x\n    launch: torchrun\n"
 	     "    resources: {nodes: 2, gpus_per_node: 4, gpu_type: h100, time: 1h}\n"
 	     "  - name: either\n    run: x\n"
 	     "    resources: {any_of: [{gpus: 1}, {ntasks: 2, cpus_per_task: 99}]}\n"
-	     "  - name: far\n    run: x\n    resources: {partition: elsewhere, mem: 9T}\n",
+	     "  - name: far\n    run: x\n    resources: {partition: elsewhere, mem: "
+	     "9T}\n",
 		true);
 	const struct weft_plan_step *s = plan->step;
 
@@ -176,7 +188,8 @@ START_TEST(local_makes_do)
 	ck_assert_uint_eq(s[1].ntasks, 8);
 	ck_assert_uint_eq(s[1].gpus, 0);
 	ck_assert_int_eq(s[1].time, 3600);
-	ck_assert_ptr_nonnull(strstr(s[1].why, "no GPUs here, 8 asked for: runs on CPUs"));
+	ck_assert_ptr_nonnull(
+		strstr(s[1].why, "no GPUs here, 8 asked for: runs on CPUs"));
 	ck_assert_int_eq(s[2].variant, 1);
 	ck_assert_uint_eq(s[2].ntasks, 2);
 	ck_assert_uint_eq(s[2].cpus_per_task, 8);
@@ -208,7 +221,7 @@ END_TEST
 
 static char *printed(const struct weft_plan *p)
 {
-	struct weft_str s = { 0 };
+	struct weft_str s = {0};
 
 	ck_assert_int_eq(weft_plan_print_json(p, &s), 0);
 	return weft_str_take(&s);
@@ -217,12 +230,12 @@ static char *printed(const struct weft_plan *p)
 START_TEST(json_there_and_back)
 {
 	struct weft_plan *again;
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 
 	make(some_steps, false);
 	weft_autofree char *first = printed(plan);
-	ck_assert_msg(weft_plan_parse_json(first, strlen(first), &again, &err) == 0, "%s",
-		err.text);
+	ck_assert_msg(weft_plan_parse_json(first, strlen(first), &again, &err) == 0,
+		"%s", err.text);
 	weft_autofree char *second = printed(again);
 	ck_assert_str_eq(first, second);
 	ck_assert_uint_eq(again->group[1].tasks, 3);
@@ -242,7 +255,9 @@ static void damage(json_t *at, json_t *root, int kind, size_t *refused)
 
 	json_object_foreach(keys, key, v)
 	{
-		json_t *bad = kind == 0 ? NULL : kind == 1 ? json_integer(-7) : json_null();
+		json_t *bad = kind == 0   ? NULL
+			      : kind == 1 ? json_integer(-7)
+					  : json_null();
 		struct weft_plan *got = NULL;
 
 		if (bad)
@@ -250,9 +265,10 @@ static void damage(json_t *at, json_t *root, int kind, size_t *refused)
 		else
 			json_object_del(at, key);
 		char *text = json_dumps(root, 0);
-		weft_autoerr struct weft_err err = { 0 };
+		weft_autoerr struct weft_err err = {0};
 
-		ck_assert_msg(weft_plan_parse_json(text, strlen(text), &got, &err) == -1,
+		ck_assert_msg(
+			weft_plan_parse_json(text, strlen(text), &got, &err) == -1,
 			"%s", key);
 		ck_assert_ptr_null(got);
 		ck_assert_int_eq(err.code, WEFT_ESPEC);
@@ -312,7 +328,8 @@ static void same_keys(const json_t *schema, const json_t *value)
 		ck_assert_msg(p != NULL, "%s is not in the schema", key);
 		if (!type)
 			continue;
-		ck_assert_msg((weft_streq(type, "string") && json_is_string(v)) ||
+		ck_assert_msg(
+			(weft_streq(type, "string") && json_is_string(v)) ||
 				(weft_streq(type, "integer") && json_is_integer(v)) ||
 				(weft_streq(type, "number") && json_is_number(v)) ||
 				(weft_streq(type, "boolean") && json_is_boolean(v)) ||
@@ -325,7 +342,8 @@ START_TEST(json_as_in_the_schema)
 {
 	json_error_t why;
 	/* tests/run starts every suite at the top of the tree. */
-	json_t *schema = json_load_file("conf/plan.schema.json", JSON_REJECT_DUPLICATES, &why);
+	json_t *schema =
+		json_load_file("conf/plan.schema.json", JSON_REJECT_DUPLICATES, &why);
 
 	ck_assert_msg(schema != NULL, "%s:%d: %s", why.source, why.line, why.text);
 	make(some_steps, false);

@@ -44,34 +44,38 @@ static void add_partition(struct weft_str *parts, struct weft_str *nodes, unsign
 		weft_str_add(parts, ", def_mem_per_cpu: 1G");
 	if (roll(10) == 0)
 		weft_str_add(parts, ", up: false");
-	weft_str_printf(parts, "%s}\n", roll(4) == 0 && i == 1 ? ", default: true" : "");
+	weft_str_printf(
+		parts, "%s}\n", roll(4) == 0 && i == 1 ? ", default: true" : "");
 	for (unsigned k = 1; k <= 9; k++) {
-		static const char *const states[] = { "idle", "idle", "mixed", "allocated",
-			"down" };
+		static const char *const states[] = {
+			"idle", "idle", "mixed", "allocated", "down"};
 		unsigned cpus = k < 5 ? 16 : 1u << (2 + i % 4);
 
 		weft_str_printf(nodes,
-			"  - {nodes: n%u%u, state: %s, cpus: %u, cores: %u, sockets: 1, "
+			"  - {nodes: n%u%u, state: %s, cpus: %u, cores: %u, sockets: "
+			"1, "
 			"threads_per_core: 1, mem: %uG",
 			i, k, states[roll(5)], cpus, cpus, k < 5 ? 32 : 64);
 		if (gpus)
-			weft_str_printf(nodes, ", gpus: {%s: %u}", k < 5 ? "a" : "b", gpus);
+			weft_str_printf(
+				nodes, ", gpus: {%s: %u}", k < 5 ? "a" : "b", gpus);
 		weft_str_add(nodes, "}\n");
 	}
 }
 
 static struct weft_cluster *random_cluster(void)
 {
-	weft_autostr struct weft_str parts = { 0 }, nodes = { 0 }, all = { 0 };
-	struct weft_err err = { 0 };
+	weft_autostr struct weft_str parts = {0}, nodes = {0}, all = {0};
+	struct weft_err err = {0};
 	struct weft_cluster *c;
 	unsigned n = 1 + roll(PARTITIONS);
 
 	for (unsigned i = 0; i < n; i++)
 		add_partition(&parts, &nodes, i);
-	weft_str_printf(&all, "select_by_memory: true\npartitions:\n%snodes:\n%s", parts.s,
-		nodes.s);
-	ck_assert_msg(weft_cluster_parse("c", all.s, all.len, &c, &err) == 0, "%s", err.text);
+	weft_str_printf(&all, "select_by_memory: true\npartitions:\n%snodes:\n%s",
+		parts.s, nodes.s);
+	ck_assert_msg(
+		weft_cluster_parse("c", all.s, all.len, &c, &err) == 0, "%s", err.text);
 	return c;
 }
 
@@ -80,7 +84,7 @@ struct wish {
 	unsigned nodes, tasks, per_node, cpus, gpus, gpus_node;
 	uint64_t mem; /* GiB */
 	unsigned minutes;
-	bool b; /* gpu_type: b */
+	bool b;        /* gpu_type: b */
 	int partition; /* -1: any */
 };
 
@@ -112,7 +116,8 @@ static void make_wish(struct wish *w)
 
 static void print_wish(struct weft_str *s, const struct wish *w, unsigned i)
 {
-	weft_str_printf(s, "  - {name: s%u, run: x, resources: {cpus_per_task: %u", i, w->cpus);
+	weft_str_printf(
+		s, "  - {name: s%u, run: x, resources: {cpus_per_task: %u", i, w->cpus);
 	if (w->nodes)
 		weft_str_printf(s, ", nodes: %u", w->nodes);
 	if (w->tasks)
@@ -136,36 +141,41 @@ static void print_wish(struct weft_str *s, const struct wish *w, unsigned i)
 
 static unsigned gpus_of(const struct weft_node *n, bool b)
 {
-	return !n->n_gpus || (b && strcmp(n->gpus[0].type, "b") != 0) ? 0 : n->gpus[0].count;
+	return !n->n_gpus || (b && strcmp(n->gpus[0].type, "b") != 0)
+		       ? 0
+		       : n->gpus[0].count;
 }
 
-static bool holds(const struct weft_partition *p,
-	const struct weft_node *n, const struct wish *w, uint64_t tasks, uint64_t gpus)
+static bool holds(const struct weft_partition *p, const struct weft_node *n,
+	const struct wish *w, uint64_t tasks, uint64_t gpus)
 {
 	uint64_t cpus = tasks * w->cpus, mem = w->mem << 30;
 
 	if (!mem)
 		mem = p->def_mem_per_cpu * cpus;
 	return n->state != WEFT_NODE_DOWN && cpus <= n->cpus &&
-		(!p->max_cpus_per_node || cpus <= p->max_cpus_per_node) && mem <= n->mem &&
-		(!p->max_mem_per_node || mem <= p->max_mem_per_node) &&
-		gpus <= gpus_of(n, w->b);
+	       (!p->max_cpus_per_node || cpus <= p->max_cpus_per_node) &&
+	       mem <= n->mem && (!p->max_mem_per_node || mem <= p->max_mem_per_node) &&
+	       gpus <= gpus_of(n, w->b);
 }
 
 /* Least number of nodes of a partition for a wish, tried one by one; 0: none. */
-static unsigned brute_force(const struct weft_cluster *c, const struct weft_partition *p,
-	const struct wish *w)
+static unsigned brute_force(const struct weft_cluster *c,
+	const struct weft_partition *p, const struct wish *w)
 {
 	int64_t time = w->minutes ? w->minutes * 60 : p->default_time;
 
 	if (!p->up || (p->max_time && time > p->max_time))
 		return 0;
 	for (unsigned n = 1; n <= p->n_nodes; n++) {
-		uint64_t tasks = w->tasks ? w->tasks : (uint64_t)n * (w->per_node ? w->per_node : 1);
+		uint64_t tasks =
+			w->tasks ? w->tasks
+				 : (uint64_t)n * (w->per_node ? w->per_node : 1);
 		uint64_t gpus = w->gpus ? (w->gpus + n - 1) / n : w->gpus_node;
 		unsigned have = 0;
 
-		if ((w->nodes && n != w->nodes) || tasks < n || (w->gpus && w->gpus < n))
+		if ((w->nodes && n != w->nodes) || tasks < n ||
+			(w->gpus && w->gpus < n))
 			continue;
 		if (n < p->min_nodes || (p->max_nodes && n > p->max_nodes))
 			continue;
@@ -173,7 +183,8 @@ static unsigned brute_force(const struct weft_cluster *c, const struct weft_part
 		if (!w->nodes && !w->tasks && !w->gpus && n > 1)
 			continue;
 		for (size_t i = 0; i < p->n_nodes; i++)
-			have += holds(p, &c->node[p->node[i]], w, (tasks + n - 1) / n, gpus);
+			have += holds(
+				p, &c->node[p->node[i]], w, (tasks + n - 1) / n, gpus);
 		if (have >= n)
 			return n;
 	}
@@ -183,7 +194,8 @@ static unsigned brute_force(const struct weft_cluster *c, const struct weft_part
 static bool has_gpus(const struct weft_cluster *c, const struct weft_partition *p)
 {
 	for (size_t i = 0; i < p->n_nodes; i++)
-		if (c->node[p->node[i]].n_gpus && c->node[p->node[i]].state != WEFT_NODE_DOWN)
+		if (c->node[p->node[i]].n_gpus &&
+			c->node[p->node[i]].state != WEFT_NODE_DOWN)
 			return true;
 	return false;
 }
@@ -212,7 +224,7 @@ static void check_step(const struct weft_cluster *c, const struct wish *w,
 	} else if (!w->gpus && !w->gpus_node && has_gpus(c, p)) {
 		for (size_t i = 0; i < c->n_partitions; i++)
 			ck_assert(has_gpus(c, &c->partition[i]) ||
-				!brute_force(c, &c->partition[i], w));
+				  !brute_force(c, &c->partition[i], w));
 	}
 }
 
@@ -227,7 +239,7 @@ static void check_refused(const struct weft_cluster *c, const struct wish *w)
 static char *plan_text(const struct weft_workflow *wf, const struct weft_cluster *c,
 	struct weft_plan **plan, struct weft_errs *errs)
 {
-	struct weft_str s = { 0 };
+	struct weft_str s = {0};
 
 	*plan = NULL;
 	errs->max = STEPS + 1;
@@ -253,16 +265,16 @@ START_TEST(random_plans)
 		struct wish wish[STEPS];
 
 		for (unsigned i = 0; i < STEPS; i++) {
-			weft_autostr struct weft_str text = { 0 };
-			struct weft_errs errs = { 0 }, errs2 = { 0 };
+			weft_autostr struct weft_str text = {0};
+			struct weft_errs errs = {0}, errs2 = {0};
 			struct weft_workflow *wf;
 			struct weft_plan *a, *b;
 
 			make_wish(&wish[i]);
 			weft_str_add(&text, "name: r\nsteps:\n");
 			print_wish(&text, &wish[i], i);
-			ck_assert_msg(weft_spec_parse("/r.yaml", text.s, text.len, NULL, &wf,
-					      &errs) == 0,
+			ck_assert_msg(weft_spec_parse("/r.yaml", text.s, text.len, NULL,
+					      &wf, &errs) == 0,
 				"%s: %s", text.s, errs.n ? errs.v[0].text : "");
 			weft_autofree char *first = plan_text(wf, c, &a, &errs);
 			weft_autofree char *second = plan_text(wf, c, &b, &errs2);
