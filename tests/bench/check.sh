@@ -10,5 +10,5 @@ awk 'BEGIN {
 		printf "    outputs: {o: out.bin}\n"
 	}
 }' >"$BENCH_TMP/large.yaml"
-bench "check: 100,000 steps" 3 1 500 "$BUILD/weft" check "$BENCH_TMP/large.yaml"
+bench "check: 100,000 steps" 5 1 500 "$BUILD/weft" check "$BENCH_TMP/large.yaml"
 bench_done

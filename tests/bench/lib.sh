@@ -7,7 +7,7 @@ trap 'exit 130' INT TERM
 export WEFT_CONF=/dev/null
 BENCH_BAD=0
 
-# bench NAME RUNS MAX_SECONDS MAX_MIB COMMAND...: median time and largest size.
+# bench NAME RUNS MAX_SECONDS MAX_MIB COMMAND...: least time and largest size.
 bench() {
 	local name=$1 runs=$2 seconds=$3 mib=$4 got
 	shift 4
