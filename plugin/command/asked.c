@@ -189,25 +189,30 @@ static void count_tasks(struct asked *a)
 	}
 }
 
+/*
+ * Never as gpus_per_task: Slurm would then show each task its own GPUs only, or
+ * with --gpu-bind=none (22.05) no GPU at all, and the placement deals out those of
+ * the node.
+ */
 static void size_gpus(struct asked *a)
 {
 	const struct weft_resources *r = &a->res;
 	const char *type = r->gpu_type ? r->gpu_type : "", *colon = *type ? ":" : "";
+	unsigned per_node = a->ntasks_per_node ? a->ntasks_per_node
+		: a->nodes			? ceil_div(a->ntasks, a->nodes)
+						: 0;
 
 	if (r->gpus_per_node)
 		size(a, "SLURM_GPUS_PER_NODE", "--gpus-per-node", "%s%s%u", type, colon,
 			r->gpus_per_node);
-	if (r->gpus)
+	else if (r->gpus)
 		size(a, "SLURM_GPUS", "--gpus", "%s%s%u", type, colon, r->gpus);
-	else if (r->gpus_per_task >= 1 && floor(r->gpus_per_task) == r->gpus_per_task)
-		size(a, "SLURM_GPUS_PER_TASK", "--gpus-per-task", "%s%s%.0f", type, colon,
-			r->gpus_per_task);
-	else if (r->gpus_per_task > 0 && !r->gpus_per_node)
+	else if (r->gpus_per_task > 0 && per_node)
+		size(a, "SLURM_GPUS_PER_NODE", "--gpus-per-node", "%s%s%.0f", type, colon,
+			ceil(r->gpus_per_task * per_node));
+	else if (r->gpus_per_task > 0)
 		size(a, "SLURM_GPUS", "--gpus", "%s%s%.0f", type, colon,
 			ceil(r->gpus_per_task * a->ntasks));
-	/* The placement deals them out: each task must see all of its node's. */
-	if (a->ticket.bind && (r->gpus || r->gpus_per_node || r->gpus_per_task > 0))
-		size(a, "SLURM_GPU_BIND", "--gpu-bind", "none");
 	if (r->gres)
 		size(a, "SLURM_GRES", "--gres", "%s", r->gres);
 }

@@ -184,9 +184,10 @@ static void warn_no_gpus(const struct node *n)
 	char host[65] = "?", line[256];
 
 	gethostname(host, sizeof(host) - 1);
-	int len = snprintf(line, sizeof(line),
-		"weft: warning: %s: step %s asks for GPUs, and Slurm gives it none here\n", host,
-		n->name);
+	int len = snprintf(line, sizeof(line), "weft: warning: %s: step %s asks for GPUs, and %s\n",
+		host, n->name,
+		n->machine->n_gpus ? "Slurm gives it none here"
+				   : "the node's topology has none: they aren't dealt out");
 	(void)!write(2, line, (size_t)len);
 }
 

@@ -22,8 +22,6 @@ static const struct size sizes[] = {
 	{ "SLURM_CPUS_PER_GPU", "--cpus-per-gpu --cpus-per-task -c", false, NULL },
 	{ "SLURM_GPUS", GPUS, false, "gpus" },
 	{ "SLURM_GPUS_PER_NODE", GPUS, false, "gpus_per_node" },
-	{ "SLURM_GPUS_PER_TASK", GPUS, false, "gpus_per_task" },
-	{ "SLURM_GPU_BIND", "--gpu-bind", false, NULL },
 	{ "SLURM_GRES", GPUS, false, NULL },
 	{ "SLURM_MEM_PER_NODE", MEM, true, NULL },
 	{ "SLURM_MEM_PER_CPU", MEM, true, NULL },
