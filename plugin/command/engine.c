@@ -89,7 +89,7 @@ static int local_node(struct weft_engine *e, struct weft_err *err)
 }
 
 /* Does this site's srun know the plug-in's options? */
-static bool has_plugin(void)
+bool engine_has_plugin(void)
 {
 	char *argv[] = { (char *)"srun", (char *)"--help", NULL };
 	struct weft_spawn s = WEFT_SPAWN_INIT;
@@ -145,7 +145,7 @@ int engine_fill(struct weft_engine *e, const struct opened *o, struct weft_err *
 	const char *array = getenv("SLURM_ARRAY_JOB_ID"), *task = getenv("SLURM_ARRAY_TASK_ID");
 	const char *id = getenv("SLURM_JOB_ID");
 	e->job = array && task ? weft_printf("%s_%s", array, task) : strdup(id ? id : "");
-	e->plugin = has_plugin();
+	e->plugin = engine_has_plugin();
 	if (o->conf->mpi)
 		e->mpi = strdup(o->conf->mpi);
 	else if (needs_mpi(o->plan))

@@ -45,6 +45,8 @@ int make_run(const struct job *j, const struct job_args *a, const char *parent,
 /* engine.c: what an engine needs besides the run; strings stay with *e. */
 int engine_fill(struct weft_engine *e, const struct opened *o, struct weft_err *err);
 void engine_clear(struct weft_engine *e);
+/* Does srun know --weft-bind: is weft.so there? */
+bool engine_has_plugin(void);
 /* The allocation that we are in, as a cluster. */
 int allocation_cluster(struct weft_cluster **c, struct weft_err *err);
 
