@@ -106,14 +106,20 @@ static int pick(const struct deal *x, size_t t, unsigned n)
 	return best;
 }
 
-/* Fits in no cache: over as few as possible. */
+/* Fits in no cache: over as few as possible, the emptiest first, the rest from one
+ * that has just enough. */
 static void straddle(struct deal *x, size_t t, unsigned n)
 {
 	while (n) {
 		struct cache *best = &x->cache[0];
-		for (unsigned i = 1; i < x->n_caches; i++)
-			if (x->cache[i].free > best->free)
-				best = &x->cache[i];
+		for (unsigned i = 1; i < x->n_caches; i++) {
+			struct cache *c = &x->cache[i];
+			bool enough = c->free >= n, best_enough = best->free >= n;
+			if (enough != best_enough ? enough
+						  : (enough ? c->free < best->free
+							    : c->free > best->free))
+				best = c;
+		}
 		if (!best->free)
 			return;
 		n -= take_from(x, t, best, n);

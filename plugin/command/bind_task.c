@@ -55,12 +55,6 @@ static int apply(const struct weft_machine *m, const struct weft_placed_task *t,
 		if (setenv(b.var[i].name, b.var[i].value, !b.var[i].keep))
 			return weft_err_nomem(err);
 	const char *failed = weft_bind_apply(&b);
-	if (failed && weft_streq(failed, "set_mempolicy") &&
-		(errno == EPERM || errno == ENOSYS)) {
-		/* Containers forbid it; memory comes from near CPUs anyway. */
-		weft_log(WEFT_DEBUG, "set_mempolicy: %s", strerror(errno));
-		failed = NULL;
-	}
 	if (failed)
 		return weft_err_sys(err, WEFT_EPLACE, "%s", failed);
 	if (m->borrowed)
