@@ -61,8 +61,8 @@ static const char *gpus_text(struct weft_arena *a, const struct sum *s)
 	for (size_t i = 0; i < s->n_gpu_types; i++) {
 		const struct weft_gpus *g = &s->gpus[i];
 
-		weft_str_printf(&out, "%s%s%s%u/%u", i ? ", " : "", g->type,
-			*g->type ? " " : "", g->count - g->used, g->count);
+		weft_str_printf(&out, "%s%s %u/%u", i ? ", " : "",
+			*g->type ? g->type : "gpu", g->count - g->used, g->count);
 	}
 	return out.failed ? NULL : weft_arena_strdup(a, out.len ? out.s : "-");
 }
@@ -71,6 +71,8 @@ static const char *mem_text(struct weft_arena *a, const struct sum *s)
 {
 	char lo[WEFT_UNIT_MAX], hi[WEFT_UNIT_MAX];
 
+	if (!s->mem_max)
+		return "-";
 	weft_format_size(lo, s->mem_min);
 	weft_format_size(hi, s->mem_max);
 	if (weft_streq(lo, hi))
@@ -107,7 +109,7 @@ static int add_row(struct weft_table *t, struct weft_arena *a,
 static int print_table(const struct weft_cluster *c, struct weft_str *out)
 {
 	static const char *const head[] = {"PARTITION", "STATE", "TIME LIMIT", "NODES",
-		"IDLE", "MIXED", "ALLOC", "DOWN", "FREE CPUS", "MEMORY", "FREE GPUS"};
+		"IDLE", "MIXED", "ALLOC", "DOWN", "FREE CPUS", "NODE MEMORY", "FREE GPUS"};
 	struct weft_style style = cmd_style(stdout);
 	struct weft_table *t = weft_table_new(WEFT_COUNT(head), head);
 	struct weft_arena arena = {0};
