@@ -16,9 +16,10 @@ bench() {
 		BENCH_BAD=1
 		return
 	fi
-	awk -v name="$name" -v s="${got% *}" -v m="${got#* }" -v ms="$seconds" -v mm="$mib" 'BEGIN {
-		over = s > ms || m > mm
-		printf "%-52s %7.3f s of %g s   %5d MiB of %d MiB%s\n", name, s, ms, m, mm,
+	awk -v name="$name" -v got="$got" -v ms="$seconds" -v mm="$mib" 'BEGIN {
+		split(got, v)
+		over = v[1] > ms || v[3] > mm
+		printf "%-44s %7.3f s of %g s (%.3f s CPU)   %5d MiB of %d MiB%s\n", name, v[1], ms, v[2], v[3], mm,
 			over ? "   OVER" : ""
 		exit over
 	}' || BENCH_BAD=1
