@@ -34,6 +34,7 @@ static void merge(struct fit *all, const struct fit *one)
 	if (one->time > all->time)
 		all->time = one->time;
 	all->lacking |= one->lacking;
+	all->shortened |= one->shortened;
 }
 
 /* All asks against one pool.  With FITS *out is their sum; else what failed, and
@@ -68,6 +69,7 @@ struct candidate {
 	const struct pool *pool;
 	struct fit fit;
 	bool role;
+	bool closed; /* to some, and nothing here says whether to this user */
 };
 
 /* -1: a is better. *rule: which rule decided. */
@@ -83,12 +85,15 @@ static int prefer(const struct candidate *a, const struct candidate *b, bool gpu
 	*rule = "the role's partition in weft.conf";
 	if (a->role != b->role)
 		return a->role ? -1 : 1;
-	*rule = "open to all groups";
-	if (!p->n_allow_groups != !q->n_allow_groups)
-		return p->n_allow_groups ? 1 : -1;
+	*rule = "open to everyone";
+	if (a->closed != b->closed)
+		return a->closed ? 1 : -1;
 	*rule = "the default partition";
 	if (p->is_default != q->is_default)
 		return p->is_default ? -1 : 1;
+	*rule = "its time limit holds weft.conf's default time";
+	if (a->fit.shortened != b->fit.shortened)
+		return a->fit.shortened ? 1 : -1;
 	*rule = "more free nodes than the others";
 	if (a->fit.idle != b->fit.idle)
 		return a->fit.idle > b->fit.idle ? -1 : 1;
@@ -127,6 +132,14 @@ static int check_names(const struct pools *ps, const char *list, struct weft_err
 		p += n + (p[n] == ',');
 	}
 	return 0;
+}
+
+/* Without an account or QOS in the file Slurm takes the user's default: it may be
+ * one that the partition refuses. */
+static bool is_closed(const struct weft_partition *p, const struct ask *a)
+{
+	return p->n_allow_groups || (p->n_allow_accounts && !*a->account) ||
+	       (p->n_allow_qos && !*a->qos);
 }
 
 static bool needs_gpus(const struct asks *asks)
@@ -220,6 +233,7 @@ static int choose_pool(struct pools *ps, const struct asks *asks, struct choice 
 			continue;
 		if (fit_all(ps, c.pool, asks, &c.fit, &failed, err) < 0)
 			return -1;
+		c.closed = is_closed(c.pool->part, first);
 		c.role = *first->role_partition && in_list(first->role_partition, name);
 		if (c.fit.stage != STAGE_FITS) {
 			if (!near.pool || c.fit.stage > near.fit.stage ||

@@ -295,7 +295,11 @@ static void check_time(
 					 : p->max_time;
 
 	f->time = (time + 59) / 60 * 60;
-	if (p->max_time && f->time > p->max_time) {
+	if (p->max_time && f->time > p->max_time && a->time_of_conf) {
+		/* A site's default is no wish of the user's. */
+		f->time = p->max_time;
+		f->shortened = true;
+	} else if (p->max_time && f->time > p->max_time) {
 		f->stage = STAGE_TIME;
 		f->best = (uint64_t)p->max_time;
 	}

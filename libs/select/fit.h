@@ -31,7 +31,8 @@ struct fit {
 	uint64_t best;        /* the most that there is of what lacks */
 	const char *detail;   /* a name, for the message; "" */
 	int64_t time;         /* seconds, whole minutes; 0 without limit */
-	bool lacking;         /* --local: GPUs that it asks for are not here */
+	bool shortened; /* weft.conf's default time is over the partition's limit */
+	bool lacking;   /* --local: GPUs that it asks for are not here */
 	const struct weft_node *node; /* one that takes a share */
 };
 

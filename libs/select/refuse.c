@@ -300,17 +300,16 @@ static int why_limit(const struct pool *pool, const struct fit *f, enum ask_key 
 	return weft_err_hint(err, "use nodes: %u at most", p->max_nodes);
 }
 
-static int why_time(const struct pools *ps, const struct ask *a, const struct fit *f,
-	enum ask_key *key, struct weft_err *err)
+static int why_time(const struct pools *ps, const struct fit *f, enum ask_key *key,
+	struct weft_err *err)
 {
 	char want[WEFT_UNIT_MAX], have[WEFT_UNIT_MAX];
 	const struct pool *longest = NULL;
 
 	*key = KEY_TIME;
-	weft_err_set(err, WEFT_EPLACE, "%s is over its time limit of %s%s",
+	weft_err_set(err, WEFT_EPLACE, "%s is over its time limit of %s",
 		weft_format_duration(want, f->time),
-		weft_format_duration(have, (int64_t)f->best),
-		a->time_of_conf ? " (the time is weft.conf's default)" : "");
+		weft_format_duration(have, (int64_t)f->best));
 	for (size_t i = 0; i < ps->n; i++) {
 		const struct weft_partition *p = ps->pool[i].part;
 
@@ -383,7 +382,7 @@ int refuse(const struct pools *ps, const struct pool *pool, const struct ask *a,
 		why_limit(pool, f, key, err);
 		break;
 	case STAGE_TIME:
-		why_time(ps, a, f, key, err);
+		why_time(ps, f, key, err);
 		break;
 	case STAGE_FITS:
 		break;
