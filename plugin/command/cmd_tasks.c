@@ -35,6 +35,7 @@ static pid_t start_task(char **argv, int64_t i, int64_t n, pid_t parent)
 	setenv("SLURM_PROCID", rank, 1);
 	setenv("SLURM_LOCALID", rank, 1);
 	setenv("SLURM_NTASKS", count, 1);
+	setenv("SLURM_STEP_TASKS_PER_NODE", count, 1); /* weft bind counts by it */
 	setenv("SLURM_NODEID", "0", 1);
 	execvp(argv[0], argv);
 	fprintf(stderr, "weft: %s: %s\n", argv[0], strerror(errno));

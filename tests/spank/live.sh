@@ -1,0 +1,158 @@
+#!/bin/bash
+# live - the plug-in on a real, private Slurm: two ordinary users, under `optional`
+# and `required`
+. "$(dirname "$0")/../lib.sh"
+
+CLUSTER=$TOP/contrib/devcluster/devcluster
+[ "$(id -u)" -eq 0 ] || {
+	t_skip 'the plug-in under Slurm' 'a private cluster needs root'
+	t_done
+}
+[ "${VARIANT:-release}" = release ] || {
+	t_skip 'the plug-in under Slurm' 'only with VARIANT=release: srun is not sanitized'
+	t_done
+}
+# Not in $T_TMP: the nodes have a /tmp of their own.
+D=$(mktemp -d /var/tmp/weft-live.XXXXXX) || exit 1
+rmdir "$D"
+trap '"$CLUSTER" down --dir "$D" -q; rm -rf "$T_TMP"' EXIT
+up() { # MODE
+	"$CLUSTER" up --dir "$D" -q --cpu-nodes 1 --gpu-nodes 1 --cpus-per-node 2 --build "$BUILD" "--$1"
+}
+up optional >"$T_TMP/up" 2>&1 || {
+	t_skip 'the plug-in under Slurm' "$(tail -n 1 "$T_TMP/up")"
+	t_done
+}
+
+as() { # USER COMMAND...: in the user's home on the login host; $OUT, $ERR, $STATUS
+	user=$1
+	shift
+	timeout 120 "$CLUSTER" sh --dir "$D" --user "$user" -- "$@" >"$T_TMP/out" 2>"$T_TMP/err" </dev/null &&
+		STATUS=0 || STATUS=$?
+	OUT=$(cat "$T_TMP/out") ERR=$(cat "$T_TMP/err")
+}
+put() { # USER FILE: from standard input
+	cat >"$D/home/$1/$2"
+	chown --reference="$D/home/$1" "$D/home/$1/$2"
+	chmod 755 "$D/home/$1/$2"
+}
+nodes_are_fine() { # NAME
+	as root sinfo -h -o '%T'
+	t_is "$1: no node was drained" "$(printf '%s\n' "$OUT" | sed 's/[*+~#]$//' | grep -vE '^(idle|mixed|allocated|completing)$')" ''
+}
+
+for u in alice bob; do
+	put $u heat.yaml <<-'END'
+		name: heat
+		env: {FROM_TOP: top}
+		steps:
+		  - name: train
+		    run: "true"
+		    env: {GREETING: "it's $(id) \"x\""}
+		    inputs: [{from: ./heat.yaml, as: self}]
+		    outputs: {model: model.pt}
+		    resources: {ntasks: 2, cpus_per_task: 1, time: 3m}
+		  - name: gpu
+		    run: "true"
+		    resources: {ntasks: 2, gpus_per_task: 1, partition: gpu, time: 3m}
+	END
+	put $u bad.yaml <<-'END'
+		name: heat
+		steps:
+		  - name: train
+		    run: "true"
+		    resources: {ntaks: 2}
+	END
+	put $u show <<-'END'
+		#!/bin/sh
+		echo "$SLURM_PROCID cpus $(sed -n 's/Cpus_allowed_list:	//p' /proc/self/status)" \
+			"of $SLURM_NTASKS omp $OMP_NUM_THREADS gpu $CUDA_VISIBLE_DEVICES step $WEFT_STEP" \
+			"greeting $GREETING top $FROM_TOP in $WEFT_INPUT_SELF out $WEFT_OUTPUT_MODEL"
+	END
+	put $u job.sh <<-'END'
+		#!/bin/bash
+		srun ./show; echo "plain $?"
+		srun --weft-step=train ./show; echo "step $?"
+		weft exec train -- ./show; echo "exec $?"
+	END
+	put $u touch.sh <<-'END'
+		#!/bin/sh
+		touch "$HOME/ran"
+	END
+done
+
+not_run() { # NAME USER
+	[ ! -e "$D/home/$2/ran" ] && t_ok "$1: nothing was run" || t_fail "$1: it was run"
+	rm -f "$D/home/$2/ran"
+}
+
+round() { # MODE USER
+	n="$1, $2"
+	home=$D/home/$2
+
+	as "$2" srun ./show
+	t_is "$n: an srun without options is left alone" "$STATUS ${OUT#* cpus *of}" '0  1 omp  gpu  step  greeting  top  in  out '
+
+	as "$2" srun --weft=heat.yaml --weft-step=train ./show
+	t_is "$n: fresh srun: status" "$STATUS" 0
+	t_is "$n: fresh srun: two tasks, a core each" "$(printf '%s\n' "$OUT" | sort | cut -d' ' -f1-8 | tr '\n' ';')" \
+		'0 cpus 0 of 2 omp 1 gpu;1 cpus 1 of 2 omp 1 gpu;'
+	t_has "$n: environment, unharmed" "$OUT" "greeting it's \$(id) \"x\" top top"
+	t_has "$n: input" "$OUT" "in $home/heat.yaml"
+	t_has "$n: output" "$OUT" "out $home/model.pt"
+	as "$2" srun -n1 --weft=heat.yaml --weft-step=train ./show
+	t_has "$n: what is typed holds" "$OUT" 'of 1 omp'
+
+	as "$2" srun --weft=bad.yaml --weft-step=train ./touch.sh
+	t_is "$n: bad file: status" "$STATUS" 3
+	t_has "$n: bad file: message" "$ERR" 'bad.yaml:5:'
+	t_has "$n: bad file: hint" "$ERR" 'ntasks'
+	not_run "$n: bad file" "$2"
+	as "$2" srun --weft=heat.yaml --weft-step=trian ./touch.sh
+	t_is "$n: no such step: status" "$STATUS" 2
+	t_has "$n: no such step: hint" "$ERR" "did you mean 'train'"
+	not_run "$n: no such step" "$2"
+	as "$2" sbatch --weft=bad.yaml touch.sh
+	t_is "$n: sbatch of a bad file: status" "$STATUS" 3
+	not_run "$n: sbatch of a bad file" "$2"
+
+	as "$2" WEFT_TICKET=forged srun -n2 --weft-bind=auto ./touch.sh
+	t_is "$n: forged ticket: status" "$STATUS" 64
+	t_has "$n: forged ticket: message" "$ERR" 'nothing was run'
+	not_run "$n: forged ticket" "$2"
+	as "$2" srun --export=NONE --weft=heat.yaml --weft-step=train ./touch.sh
+	[ "$STATUS" -eq 0 ] && t_has "$n: --export=NONE" "$(ls "$home")" ran ||
+		t_has "$n: --export=NONE says so" "$ERR" 'WEFT_TICKET is missing'
+	rm -f "$home/ran"
+
+	as "$2" srun --weft=heat.yaml --weft-step=train --weft-dry-run ./touch.sh
+	t_is "$n: dry run: status" "$STATUS" 0
+	t_has "$n: dry run: sizes" "$OUT" 'SLURM_NTASKS=2'
+	not_run "$n: dry run" "$2"
+	as "$2" srun --weft=heat.yaml --weft-step=gpu ./show
+	t_is "$n: GPU step: where the file says" "$STATUS $(printf '%s\n' "$OUT" | grep -c 'of 2')" '0 2'
+
+	as "$2" sh -c 'sbatch -W -n1 -c2 -o job.out --weft=heat.yaml job.sh >/dev/null; cat job.out'
+	t_has "$n: job: plain srun" "$OUT" 'plain 0'
+	t_is "$n: job: plain srun is left alone" "$(printf '%s\n' "$OUT" | sed '/^plain/,$d' | grep -c 'omp  gpu  step  ')" 1
+	t_has "$n: job: the difference is said" "$OUT" 'step train asks for ntasks 2, the job 1'
+	t_has "$n: job: step" "$OUT" 'step 0'
+	t_has "$n: job: exec" "$OUT" 'exec 0'
+	t_is "$n: job: exec has the file's tasks" "$(printf '%s\n' "$OUT" | sed '1,/^step/d' | grep -c 'of 2 omp 1')" 2
+	nodes_are_fine "$n"
+}
+round optional alice
+up required >"$T_TMP/up" 2>&1 || t_fail 'required' "$(cat "$T_TMP/up")"
+t_has 'required' "$(cat "$D"/plugstack.conf.d/weft.conf)" required
+round required bob
+
+# ---- what one user can do to another, or to root -----------------------------
+
+as alice sh -c 'mkfifo fifo; ln -s /etc/shadow link; for f in fifo link /proc/self/mem /dev/zero; do
+	timeout 20 srun --weft=$f --weft-step=train true; echo "$?"; done'
+t_is 'odd files: none runs' "$(printf '%s\n' "$OUT" | grep -c '^0$')" 0
+case $ERR in *root:*) t_fail 'a file that the user may not read is told' ;; *) t_ok 'a file that the user may not read is not told' ;; esac
+as alice WEFT_CONF="$D/home/alice/mine.conf" srun --weft-bind=auto -n1 true
+t_is "the user's WEFT_CONF means nothing to the node" "$STATUS" 0
+nodes_are_fine 'at the end'
+t_done
