@@ -133,16 +133,29 @@ static int add_expr(struct builder *b, size_t at, size_t end)
 	return add(b, part);
 }
 
+static size_t find_open(const struct builder *b, size_t i)
+{
+	const char *p;
+
+	while ((p = memchr(b->text + i, '$', b->len - i)) != NULL) {
+		i = (size_t)(p - b->text);
+		if (p[1] == '{' && p[2] == '{')
+			return i;
+		i++;
+	}
+	return b->len;
+}
+
 static int split(struct builder *b)
 {
 	size_t i = 0;
 
 	while (i < b->len) {
-		const char *open = strstr(b->text + i, "${{");
-		size_t at = open ? (size_t)(open - b->text) : b->len, end;
+		size_t at = find_open(b, i), end;
+		bool open = at < b->len;
 
 		if (b->sh)
-			weft_shell_read(b->sh, b->text, i, at, open != NULL);
+			weft_shell_read(b->sh, b->text, i, at, open);
 		if (at > i &&
 			add(b, (struct part){.text = b->text + i, .n = at - i}) != 0)
 			return -1;

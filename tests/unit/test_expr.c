@@ -255,11 +255,11 @@ START_TEST(long_texts)
 	struct weft_template *t;
 	double start = weft_monotonic();
 	s.len = 0;
-	for (int i = 0; i < 200000; i++)
+	for (int i = 0; i < 50000; i++)
 		weft_str_add(&s, "line ${{ vars.x }}\n");
 	weft_str_add(&s, "${{ 1 + }}");
 	ck_assert_int_eq(weft_template_parse(&a, s.s, WEFT_QUOTE_SHELL, &t, &err), -1);
-	ck_assert_uint_eq(err.pos.line, 200001);
+	ck_assert_uint_eq(err.pos.line, 50001);
 	ck_assert_uint_eq(err.pos.col, 9);
 	ck_assert(weft_monotonic() - start < 10);
 	weft_arena_free(&a);
