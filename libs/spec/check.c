@@ -2,8 +2,8 @@
 
 #include "spec/parse.h"
 
-static const struct spec_field *field_of(const struct spec_parser *p,
-	enum spec_context in, const char *key)
+static const struct spec_field *field_of(
+	const struct spec_parser *p, enum spec_context in, const char *key)
 {
 	size_t id;
 	return weft_map_get(&p->keys[in], key, &id) ? &spec_fields[id] : NULL;
@@ -14,8 +14,8 @@ static bool is_extension(enum spec_context in, const char *key)
 	return in == IN_TOP && weft_starts_with(key, "x-");
 }
 
-static void unknown_key(struct spec_parser *p, const struct weft_yaml_node *key,
-	enum spec_context in)
+static void unknown_key(
+	struct spec_parser *p, const struct weft_yaml_node *key, enum spec_context in)
 {
 	const char *words[64];
 	size_t n, first = spec_first(in, &n), count = 0;
@@ -72,21 +72,25 @@ static void wrong_shape(struct spec_parser *p, const struct spec_field *f,
 		forms[count++] = "a list";
 	if (shapes & (MAP | PAIRS | NAMED | AXES))
 		forms[count++] = "a mapping";
-	const char *is = n->kind == WEFT_YAML_SCALAR ? "a single value" :
-			 n->kind == WEFT_YAML_SEQ    ? "a list" :
-						       "a mapping";
+	const char *is = n->kind == WEFT_YAML_SCALAR ? "a single value"
+			 : n->kind == WEFT_YAML_SEQ  ? "a list"
+						     : "a mapping";
 	spec_bad(p, n, NULL, "must be %s%s%s%s%s, not %s", count ? forms[0] : "a text",
-		count == 3 ? ", " : count == 2 ? " or " : "", count > 1 ? forms[1] : "",
-		count == 3 ? " or " : "", count > 2 ? forms[2] : "", is);
+		count == 3   ? ", "
+		: count == 2 ? " or "
+			     : "",
+		count > 1 ? forms[1] : "", count == 3 ? " or " : "",
+		count > 2 ? forms[2] : "", is);
 }
 
 /* Options of sbatch that a key here, or weft itself, already decides. */
 static const char *taken_option(struct spec_parser *p, const char *option)
 {
-	static const char *const ours[] = { "array", "chdir", "dependency", "error",
-		"export", "hold", "input", "job-name", "kill-on-invalid-dep", "open-mode",
-		"output", "parsable", "requeue", "no-requeue", "test-only", "wait", "wrap" };
-	static const char *const keys[] = { "account", "qos", "reservation" };
+	static const char *const ours[] = {"array", "chdir", "dependency", "error",
+		"export", "hold", "input", "job-name", "kill-on-invalid-dep",
+		"open-mode", "output", "parsable", "requeue", "no-requeue", "test-only",
+		"wait", "wrap"};
+	static const char *const keys[] = {"account", "qos", "reservation"};
 	char key[64];
 	size_t n = strlen(option);
 	if (n >= sizeof(key))
@@ -104,8 +108,8 @@ static const char *taken_option(struct spec_parser *p, const char *option)
 	return NULL;
 }
 
-static void check_key(struct spec_parser *p, enum spec_keys keys,
-	const struct weft_yaml_node *key)
+static void check_key(
+	struct spec_parser *p, enum spec_keys keys, const struct weft_yaml_node *key)
 {
 	const char *s = key->text;
 	switch (keys) {
@@ -127,7 +131,9 @@ static void check_key(struct spec_parser *p, enum spec_keys keys,
 				"is not a valid name");
 		return;
 	case KEY_OPTION:
-		if (!*s || strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(s) ||
+		if (!*s ||
+			strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") !=
+				strlen(s) ||
 			*s == '-') {
 			spec_bad(p, key, "a long option without the dashes: `comment`",
 				"is not an option of sbatch");
@@ -145,8 +151,8 @@ static void check_key(struct spec_parser *p, enum spec_keys keys,
 	}
 }
 
-static void check_axis_value(struct spec_parser *p, const struct spec_field *f,
-	struct weft_yaml_node *n)
+static void check_axis_value(
+	struct spec_parser *p, const struct spec_field *f, struct weft_yaml_node *n)
 {
 	if (n->kind == WEFT_YAML_SCALAR) {
 		struct spec_field value = *f;
@@ -166,8 +172,8 @@ static void check_axis_value(struct spec_parser *p, const struct spec_field *f,
 	}
 }
 
-static void check_axis(struct spec_parser *p, const struct spec_field *f,
-	struct weft_yaml_node *n)
+static void check_axis(
+	struct spec_parser *p, const struct spec_field *f, struct weft_yaml_node *n)
 {
 	if (n->kind == WEFT_YAML_MAP) {
 		spec_check(p, n, IN_AXIS);
@@ -184,11 +190,11 @@ static void check_axis(struct spec_parser *p, const struct spec_field *f,
 }
 
 /* A mapping with names that the user chose. */
-static void check_named(struct spec_parser *p, const struct spec_field *f,
-	struct weft_yaml_node *n)
+static void check_named(
+	struct spec_parser *p, const struct spec_field *f, struct weft_yaml_node *n)
 {
 	bool fold = f->keys == KEY_IDENT || f->keys == KEY_SECRET;
-	struct weft_map names = { .fold = true };
+	struct weft_map names = {.fold = true};
 	for (size_t i = 0; i < n->n; i++) {
 		struct weft_yaml_node *key = n->key[i], *value = n->item[i];
 		size_t other;
@@ -198,8 +204,9 @@ static void check_named(struct spec_parser *p, const struct spec_field *f,
 		if (new < 0)
 			spec_nomem(p);
 		else if (new == 0)
-			spec_bad(p, key, "names differ by more than case, for they become "
-					 "environment variables",
+			spec_bad(p, key,
+				"names differ by more than case, for they become "
+				"environment variables",
 				"is `%s` of line %u again", n->key[other]->text,
 				n->key[other]->pos.line);
 		if (f->shapes & AXES)
@@ -224,8 +231,8 @@ bool spec_is_special_sweep(const struct weft_yaml_node *n)
 	       weft_yaml_get(n, "replicas");
 }
 
-void spec_check_value(struct spec_parser *p, const struct spec_field *f,
-	struct weft_yaml_node *n)
+void spec_check_value(
+	struct spec_parser *p, const struct spec_field *f, struct weft_yaml_node *n)
 {
 	if (n->kind == WEFT_YAML_SCALAR) {
 		if (f->shapes & ONE)
@@ -239,8 +246,8 @@ void spec_check_value(struct spec_parser *p, const struct spec_field *f,
 			wrong_shape(p, f, f->shapes, n);
 			return;
 		}
-		unsigned shapes = (f->shapes & LIST ? ONE : 0) |
-				  (f->shapes & MAPS ? MAP : 0);
+		unsigned shapes =
+			(f->shapes & LIST ? ONE : 0) | (f->shapes & MAPS ? MAP : 0);
 		for (size_t i = 0; i < n->n; i++) {
 			struct weft_yaml_node *item = n->item[i];
 			spec_enter_item(p, i);
@@ -252,7 +259,8 @@ void spec_check_value(struct spec_parser *p, const struct spec_field *f,
 				wrong_shape(p, f, shapes, item);
 			spec_leave(p);
 		}
-	} else if (f->shapes & MAP && (!(f->shapes & AXES) || spec_is_special_sweep(n))) {
+	} else if (f->shapes & MAP &&
+		   (!(f->shapes & AXES) || spec_is_special_sweep(n))) {
 		spec_check(p, n, f->sub);
 	} else if (f->shapes & (PAIRS | NAMED | AXES)) {
 		check_named(p, f, n);
@@ -284,7 +292,7 @@ static void check_required(struct spec_parser *p, const struct weft_yaml_node *m
 
 void spec_check(struct spec_parser *p, struct weft_yaml_node *map, enum spec_context in)
 {
-	bool given[64] = { false };
+	bool given[64] = {false};
 	bool defaults = p->in_defaults;
 	size_t first = p->fields[in].first;
 	for (size_t i = 0; i < map->n; i++) {
@@ -296,7 +304,8 @@ void spec_check(struct spec_parser *p, struct weft_yaml_node *map, enum spec_con
 		if (!f) {
 			unknown_key(p, key, in);
 		} else if (in == IN_STEP && defaults && f->flags & NO_DEFAULT) {
-			spec_bad(p, key, "give it in each step", "can't have a default");
+			spec_bad(
+				p, key, "give it in each step", "can't have a default");
 		} else {
 			given[(size_t)(f - spec_fields) - first] = true;
 			if (f == &spec_fields[TOP_defaults])

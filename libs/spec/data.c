@@ -24,7 +24,7 @@ static const char *step_name(struct spec_parser *p, const char *s, bool *all)
 static void read_depend(struct spec_parser *p, const struct weft_yaml_node *n)
 {
 	struct weft_yaml_node *at[N_FIELDS];
-	struct spec_ref ref = { .node = n };
+	struct spec_ref ref = {.node = n};
 	if (spec_is_bad(p, n)) {
 		p->torn = true;
 		return;
@@ -38,7 +38,8 @@ static void read_depend(struct spec_parser *p, const struct weft_yaml_node *n)
 		ref.node = at[DEPEND_step];
 		if (at[DEPEND_state])
 			ref.state = (enum weft_dep_state)spec_enum(
-				spec_fields[DEPEND_state].values, at[DEPEND_state]->text);
+				spec_fields[DEPEND_state].values,
+				at[DEPEND_state]->text);
 		ref.optional = at[DEPEND_optional] &&
 			       !strcmp(at[DEPEND_optional]->text, "true");
 	}
@@ -65,7 +66,8 @@ void spec_depends(struct spec_parser *p, const struct weft_yaml_node *n)
 
 static bool is_path(const char *s)
 {
-	return s[0] == '/' || s[0] == '~' || !strncmp(s, "./", 2) || !strncmp(s, "../", 3);
+	return s[0] == '/' || s[0] == '~' || !strncmp(s, "./", 2) ||
+	       !strncmp(s, "../", 3);
 }
 
 static void read_from(struct spec_parser *p, struct weft_input *in,
@@ -88,13 +90,17 @@ static void read_from(struct spec_parser *p, struct weft_input *in,
 	wrong = spec_wrong(&spec_fields[INPUT_from], n->text, &hint);
 	if (wrong || !dot) {
 		p->torn = true;
-		spec_bad(p, n, hint, "%s", wrong ? wrong : "must be STEP.OUTPUT or a path");
+		spec_bad(p, n, hint, "%s",
+			wrong ? wrong : "must be STEP.OUTPUT or a path");
 		return;
 	}
 	/* Of several the first that exists is taken: none of them must. */
-	struct spec_ref ref = { .node = n, .input = in, .from = in->n_from - 1,
-		.optional = in->optional || several };
-	char *step = weft_arena_strndup(&p->wf->arena, n->text, (size_t)(dot - n->text));
+	struct spec_ref ref = {.node = n,
+		.input = in,
+		.from = in->n_from - 1,
+		.optional = in->optional || several};
+	char *step =
+		weft_arena_strndup(&p->wf->arena, n->text, (size_t)(dot - n->text));
 	ref.output = spec_dup(p, dot + 1);
 	if (step) {
 		ref.step = step_name(p, step, &ref.all);
@@ -135,13 +141,14 @@ static void read_input(struct spec_parser *p, struct weft_step *s,
 	}
 	in->pos = map->pos;
 	in->name = input_name(p, map, at, list ? from->item[0] : from);
-	in->to = at[INPUT_to] ? (enum weft_scratch)spec_enum(spec_fields[INPUT_to].values,
-					at[INPUT_to]->text) :
-				WEFT_SCRATCH_SHARED;
-	in->mode = at[INPUT_mode] ?
-			   (enum weft_mode)spec_enum(spec_fields[INPUT_mode].values,
-				   at[INPUT_mode]->text) :
-			   WEFT_MODE_AUTO;
+	in->to = at[INPUT_to]
+			 ? (enum weft_scratch)spec_enum(
+				   spec_fields[INPUT_to].values, at[INPUT_to]->text)
+			 : WEFT_SCRATCH_SHARED;
+	in->mode = at[INPUT_mode]
+			   ? (enum weft_mode)spec_enum(spec_fields[INPUT_mode].values,
+				     at[INPUT_mode]->text)
+			   : WEFT_MODE_AUTO;
 	in->optional = at[INPUT_optional] && !strcmp(at[INPUT_optional]->text, "true");
 	in->from = spec_alloc(p, list ? from->n : 1, sizeof(*in->from));
 	if (!in->from)
@@ -164,10 +171,10 @@ static void read_input(struct spec_parser *p, struct weft_step *s,
 			"there is an input `%s` already", in->name);
 }
 
-void spec_inputs(struct spec_parser *p, struct weft_step *s,
-	const struct weft_yaml_node *n)
+void spec_inputs(
+	struct spec_parser *p, struct weft_step *s, const struct weft_yaml_node *n)
 {
-	struct weft_map names = { .fold = true };
+	struct weft_map names = {.fold = true};
 	if (!n)
 		return;
 	bool list = n->kind == WEFT_YAML_SEQ;
@@ -188,8 +195,8 @@ void spec_inputs(struct spec_parser *p, struct weft_step *s,
 
 /* ---- outputs ---- */
 
-static void read_output(struct spec_parser *p, struct weft_output *out,
-	const struct weft_yaml_node *n)
+static void read_output(
+	struct spec_parser *p, struct weft_output *out, const struct weft_yaml_node *n)
 {
 	struct weft_yaml_node *at[N_FIELDS];
 	if (n->kind == WEFT_YAML_SCALAR) {
@@ -202,7 +209,8 @@ static void read_output(struct spec_parser *p, struct weft_output *out,
 	spec_leave(p);
 	if (at[OUTPUT_keep] && !strcmp(at[OUTPUT_keep]->text, "never"))
 		out->keep = WEFT_KEEP_NEVER;
-	out->optional = at[OUTPUT_optional] && !strcmp(at[OUTPUT_optional]->text, "true");
+	out->optional =
+		at[OUTPUT_optional] && !strcmp(at[OUTPUT_optional]->text, "true");
 	if (at[OUTPUT_sync] && !strcmp(at[OUTPUT_sync]->text, "continuous")) {
 		spec_enter(p, "sync");
 		spec_bad(p, at[OUTPUT_sync], NULL, "`continuous` is not supported yet");
@@ -210,8 +218,8 @@ static void read_output(struct spec_parser *p, struct weft_output *out,
 	}
 }
 
-void spec_outputs(struct spec_parser *p, struct weft_step *s,
-	const struct weft_yaml_node *n)
+void spec_outputs(
+	struct spec_parser *p, struct weft_step *s, const struct weft_yaml_node *n)
 {
 	if (!n || n->kind != WEFT_YAML_MAP)
 		return;
@@ -239,18 +247,19 @@ static void read_file(struct spec_parser *p, struct weft_step *s,
 	struct weft_yaml_node *at[N_FIELDS];
 	struct weft_file *f = &s->file[s->n_files];
 	if (n->n != 1) {
-		spec_bad(p, n, NULL, "needs exactly one of `copy`, `template` and `text`");
+		spec_bad(p, n, NULL,
+			"needs exactly one of `copy`, `template` and `text`");
 		return;
 	}
 	spec_collect(p, n, IN_FILE, at);
-	enum spec_id id = at[FILE_copy] ? FILE_copy :
-			  at[FILE_template] ? FILE_template :
-					      FILE_text;
+	enum spec_id id = at[FILE_copy]       ? FILE_copy
+			  : at[FILE_template] ? FILE_template
+					      : FILE_text;
 	if (!at[id])
 		return;
-	f->kind = id == FILE_copy ? WEFT_FILE_COPY :
-		  id == FILE_template ? WEFT_FILE_TEMPLATE :
-					WEFT_FILE_TEXT;
+	f->kind = id == FILE_copy       ? WEFT_FILE_COPY
+		  : id == FILE_template ? WEFT_FILE_TEMPLATE
+					: WEFT_FILE_TEXT;
 	f->name = spec_dup(p, key->text);
 	f->pos = key->pos;
 	spec_enter(p, spec_fields[id].key);
@@ -259,8 +268,8 @@ static void read_file(struct spec_parser *p, struct weft_step *s,
 	s->n_files++;
 }
 
-void spec_files(struct spec_parser *p, struct weft_step *s,
-	const struct weft_yaml_node *n)
+void spec_files(
+	struct spec_parser *p, struct weft_step *s, const struct weft_yaml_node *n)
 {
 	if (!n || n->kind != WEFT_YAML_MAP)
 		return;

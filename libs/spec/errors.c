@@ -9,7 +9,7 @@ void spec_nomem(struct spec_parser *p)
 	if (p->nomem)
 		return;
 	p->nomem = p->failed = true;
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	weft_err_nomem(&err);
 	weft_errs_add(p->errs, &err);
 }
@@ -47,7 +47,7 @@ static size_t slot_of(const struct spec_nodes *m, const void *key)
 int spec_nodes_add(struct spec_nodes *m, const void *key, size_t value)
 {
 	if (m->n * 2 >= m->cap) {
-		struct spec_nodes big = { .cap = m->cap ? m->cap * 2 : 64, .n = m->n };
+		struct spec_nodes big = {.cap = m->cap ? m->cap * 2 : 64, .n = m->n};
 		big.slot = calloc(big.cap, sizeof(*big.slot));
 		if (!big.slot)
 			return -1;
@@ -59,7 +59,7 @@ int spec_nodes_add(struct spec_nodes *m, const void *key, size_t value)
 	}
 	size_t i = slot_of(m, key);
 	m->n += !m->slot[i].key;
-	m->slot[i] = (struct spec_nodes_slot){ key, value };
+	m->slot[i] = (struct spec_nodes_slot){key, value};
 	return 0;
 }
 
@@ -78,14 +78,14 @@ bool spec_nodes_get(const struct spec_nodes *m, const void *key, size_t *value)
 void spec_enter(struct spec_parser *p, const char *key)
 {
 	if (p->depth < WEFT_COUNT(p->crumb))
-		p->crumb[p->depth] = (struct spec_crumb){ .key = key };
+		p->crumb[p->depth] = (struct spec_crumb){.key = key};
 	p->depth++;
 }
 
 void spec_enter_item(struct spec_parser *p, size_t index)
 {
 	if (p->depth < WEFT_COUNT(p->crumb))
-		p->crumb[p->depth] = (struct spec_crumb){ .index = index };
+		p->crumb[p->depth] = (struct spec_crumb){.index = index};
 	p->depth++;
 }
 
@@ -109,7 +109,7 @@ static void add(struct path *to, const char *s)
 
 static void add_index(struct path *to, size_t i)
 {
-	char digits[32] = { 0 };
+	char digits[32] = {0};
 	size_t at = sizeof(digits) - 1;
 	digits[--at] = ']';
 	do
@@ -164,8 +164,8 @@ bool spec_is_bad(const struct spec_parser *p, const struct weft_yaml_node *n)
 
 /* Each error is wanted once, though the node that holds it may be used often
  * (anchors, defaults). */
-static void report(struct spec_parser *p, const struct weft_yaml_node *n,
-	struct weft_err *err)
+static void report(
+	struct spec_parser *p, const struct weft_yaml_node *n, struct weft_err *err)
 {
 	p->failed = true;
 	char *key = weft_arena_printf(&p->wf->arena, "%s:%u:%u:%s", err->file,
@@ -178,18 +178,18 @@ static void report(struct spec_parser *p, const struct weft_yaml_node *n,
 	weft_err_clear(err);
 }
 
-static void WEFT_PRINTF(5, 0) bad_v(struct spec_parser *p,
-	const struct weft_yaml_node *n, const char *path, const char *hint,
-	const char *fmt, va_list ap)
+static void WEFT_PRINTF(5, 0)
+	bad_v(struct spec_parser *p, const struct weft_yaml_node *n, const char *path,
+		const char *hint, const char *fmt, va_list ap)
 {
-	struct weft_err err = { 0 };
-	struct weft_str text = { 0 };
+	struct weft_err err = {0};
+	struct weft_str text = {0};
 	struct weft_yaml_doc *doc;
 	const char *file = spec_file(p, n, &doc);
 	weft_str_vprintf(&text, fmt, ap);
 	weft_err_set(&err, WEFT_ESPEC, "%s", text.s ? text.s : fmt);
 	weft_str_free(&text);
-	weft_err_at(&err, file, doc ? n->pos : (struct weft_pos){ 0, 0 },
+	weft_err_at(&err, file, doc ? n->pos : (struct weft_pos){0, 0},
 		path && path[0] ? path : NULL);
 	err.width = doc && n->kind == WEFT_YAML_SCALAR ? n->width : 0;
 	if (hint)
@@ -224,8 +224,8 @@ const char *spec_hint(struct spec_parser *p, const char *fmt, ...)
 	return p->hint;
 }
 
-const char *spec_did_you_mean(struct spec_parser *p, const char *word,
-	const char *const *words, size_t n)
+const char *spec_did_you_mean(
+	struct spec_parser *p, const char *word, const char *const *words, size_t n)
 {
 	const char *near = weft_nearest(word, words, n);
 	return near ? spec_hint(p, "did you mean `%s`?", near) : NULL;
@@ -281,7 +281,7 @@ void spec_bad_expr(struct spec_parser *p, const struct weft_yaml_node *n,
 	const char *file = spec_file(p, n, &doc);
 	bool exact;
 	struct weft_pos at = place(p, n, err->pos, &exact);
-	err->pos = doc ? at : (struct weft_pos){ 0, 0 };
+	err->pos = doc ? at : (struct weft_pos){0, 0};
 	weft_err_at(err, file, err->pos, path);
 	err->width = !doc ? 0 : exact ? err->width : n->width;
 	report(p, n, err);

@@ -20,9 +20,11 @@ F(TOP, mail, K_TEXT, ONE, "Address that Slurm mails to when a job ends or fails.
 	.names = AT_SUBMIT)
 F(TOP, slurm, K_TEXT, PAIRS, "Further long options of sbatch, without the dashes.",
 	.keys = KEY_OPTION, .names = AT_SUBMIT)
-F(TOP, vars, K_VALUE, PAIRS, "Named values; they may use each other.", .keys = KEY_IDENT,
+F(TOP, vars, K_VALUE, PAIRS, "Named values; they may use each other.",
+	.keys = KEY_IDENT,
 	.names = AT_LOAD)
-F(TOP, env, K_TEXT, PAIRS, "Environment of every step.", .keys = KEY_ENV, .names = AT_TOP)
+F(TOP, env, K_TEXT, PAIRS, "Environment of every step.", .keys = KEY_ENV,
+	.names = AT_TOP)
 F(TOP, secrets, K_TEXT, NAMED,
 	"Environment read from files at launch; never in plan, journal, arguments or "
 	"expressions.",
@@ -51,7 +53,8 @@ F(STEP, name, K_NAME, ONE, "Name of the step, unique in the file.",
 F(STEP, description, K_TEXT, ONE, "For people; printed by the report.")
 F(STEP, labels, K_TEXT, PAIRS, "Labels that land in the journal and the report.",
 	.keys = KEY_LABEL, .names = AT_SUBMIT)
-F(STEP, env, K_TEXT, PAIRS, "Environment of the step.", .keys = KEY_ENV, .names = AT_RUN)
+F(STEP, env, K_TEXT, PAIRS, "Environment of the step.", .keys = KEY_ENV,
+	.names = AT_RUN)
 F(STEP, secrets, K_TEXT, NAMED, "Environment read from files at launch.",
 	.keys = KEY_SECRET, .sub = IN_SECRET)
 F(STEP, slurm, K_TEXT, PAIRS, "Further long options of sbatch, without the dashes.",
@@ -77,12 +80,14 @@ F(STEP, launch, K_ENUM, ONE,
 	.values = "single srun mpi torchrun", .names = AT_LOAD)
 F(STEP, files, K_TEXT, NAMED, "Files placed in the working directory before launch.",
 	.keys = KEY_FILE, .sub = IN_FILE, .flags = WHOLE)
-F(STEP, stdout, K_TEXT, ONE, "Where standard output goes; default in the step's folder.",
+F(STEP, stdout, K_TEXT, ONE,
+	"Where standard output goes; default in the step's folder.",
 	.names = AT_START)
 F(STEP, stderr, K_TEXT, ONE, "Where standard error goes; default in the step's folder.",
 	.names = AT_START)
 F(STEP, depends, K_STEPREF, ONE | LIST | MAP | MAPS,
-	"Steps that must be done first; NAME.* waits for all members.", .sub = IN_DEPEND,
+	"Steps that must be done first; NAME.* waits for all members.",
+	.sub = IN_DEPEND,
 	.flags = NO_DEFAULT)
 F(STEP, with, K_STEPREF, ONE | LIST | MAP | MAPS,
 	"Steps that run beside it at the same time.", .sub = IN_WITH, .flags = NOT_YET)
@@ -94,7 +99,8 @@ F(STEP, resources, K_TEXT, MAP, "What a member asks of Slurm.", .sub = IN_RESOUR
 F(STEP, place, K_ENUM, ONE | MAP, "How tasks are bound to cores, GPUs and memory.",
 	.values = "auto none", .def = "auto", .sub = IN_PLACE, .names = AT_LOAD)
 F(STEP, sweep, K_IDENT, LIST | AXES | MAP,
-	"Axes of params by name, axes of its own, a number of replicas, or a member for "
+	"Axes of params by name, axes of its own, a number of replicas, or a member "
+	"for "
 	"each of another step's.",
 	.keys = KEY_IDENT, .sub = IN_SWEEP, .names = AT_LOAD, .flags = WHOLE)
 F(STEP, sweep_mode, K_ENUM, ONE, "How axes combine.", .values = "grid zip",
@@ -105,7 +111,8 @@ F(STEP, max_failed, K_SHARE, ONE,
 	"Members that may fail, N or N%, with the sweep still done.", .def = "0",
 	.names = AT_LOAD)
 F(STEP, scratch, K_ENUM, ONE,
-	"Where the working directory is: the shared file system, a disk of the node, or "
+	"Where the working directory is: the shared file system, a disk of the node, "
+	"or "
 	"memory (counted into mem).",
 	.values = "shared node memory", .def = "shared", .names = AT_LOAD)
 F(STEP, inputs, K_TEXT, MAP | MAPS, "What is staged in before launch.", .sub = IN_INPUT,

@@ -3,13 +3,13 @@
 #include "spec/fields.h"
 
 const struct spec_field spec_fields[N_FIELDS] = {
-#define F(ctx, name, what, forms, text, ...)                                  \
-	[ctx##_##name] = { .key = #name,                                      \
-		.in = IN_##ctx,                                               \
-		.kind = (what),                                               \
-		.shapes = (forms),                                            \
-		.doc = (text),                                                \
-		__VA_ARGS__ },
+#define F(ctx, name, what, forms, text, ...)                                           \
+	[ctx##_##name] = {.key = #name,                                                \
+		.in = IN_##ctx,                                                        \
+		.kind = (what),                                                        \
+		.shapes = (forms),                                                     \
+		.doc = (text),                                                         \
+		__VA_ARGS__},
 #include "field_list.h"
 #undef F
 };
@@ -91,7 +91,8 @@ const char *spec_names_text(enum spec_names names)
 		return "`vars`, `params`, `env`, `steps`, `member`, `loop`, `attempt`, "
 		       "`run`, `step` and `workflow`";
 	case AT_RUN:
-		return "`vars`, `params`, `env`, `inputs`, `outputs`, `steps`, `member`, "
+		return "`vars`, `params`, `env`, `inputs`, `outputs`, `steps`, "
+		       "`member`, "
 		       "`loop`, `attempt`, `run`, `step` and `workflow`";
 	}
 	return "no names";
@@ -101,20 +102,20 @@ const char *spec_names_text(enum spec_names names)
 
 const char *weft_role_name(enum weft_role role)
 {
-	static const char *const names[WEFT_N_ROLES] = { "analysis", "simulation",
-		"training", "inference", "steering" };
+	static const char *const names[WEFT_N_ROLES] = {
+		"analysis", "simulation", "training", "inference", "steering"};
 	return (unsigned)role < WEFT_N_ROLES ? names[role] : "analysis";
 }
 
 const char *weft_launch_name(enum weft_launch launch)
 {
-	static const char *const names[] = { "default", "single", "srun", "mpi",
-		"torchrun" };
+	static const char *const names[] = {
+		"default", "single", "srun", "mpi", "torchrun"};
 	return (unsigned)launch < WEFT_COUNT(names) ? names[launch] : "default";
 }
 
 const char *weft_scratch_name(enum weft_scratch scratch)
 {
-	static const char *const names[] = { "shared", "node", "memory" };
+	static const char *const names[] = {"shared", "node", "memory"};
 	return (unsigned)scratch < WEFT_COUNT(names) ? names[scratch] : "shared";
 }

@@ -36,19 +36,19 @@ enum spec_context {
 
 /* What a scalar means: the field decides, not the scalar. */
 enum spec_kind {
-	K_TEXT,	    /* any text of at most 128 KiB */
-	K_LONG,	    /* any text */
+	K_TEXT,     /* any text of at most 128 KiB */
+	K_LONG,     /* any text */
 	K_VALUE,    /* number, boolean, text; in an axis also a map */
-	K_NAME,	    /* of a step or the workflow */
+	K_NAME,     /* of a step or the workflow */
 	K_IDENT,    /* of axes, inputs, worlds */
 	K_STEPNAME, /* NAME of a step of this file */
 	K_STEPREF,  /* NAME or NAME.* */
-	K_FROM,	    /* STEP.OUTPUT or a path */
+	K_FROM,     /* STEP.OUTPUT or a path */
 	K_INSIDE,   /* a path below the working directory */
 	K_BOOL,
 	K_INT,
 	K_NUMBER,
-	K_GPUS,	  /* K_NUMBER, whole for now */
+	K_GPUS,   /* K_NUMBER, whole for now */
 	K_COUNTS, /* N or N-M */
 	K_SHARE,  /* N or N% */
 	K_DURATION,
@@ -59,23 +59,31 @@ enum spec_kind {
 
 /* The forms that a value may have. */
 enum spec_shape {
-	ONE = 1,     /* a scalar */
-	LIST = 2,    /* a list of scalars */
-	MAP = 4,     /* a mapping of the context .sub */
-	MAPS = 8,    /* a list of such mappings; with LIST mixed */
-	PAIRS = 16,  /* a mapping of free names to scalars */
-	NAMED = 32,  /* a mapping of free names to mappings of .sub */
-	AXES = 64,   /* a mapping of names to axes */
+	ONE = 1,    /* a scalar */
+	LIST = 2,   /* a list of scalars */
+	MAP = 4,    /* a mapping of the context .sub */
+	MAPS = 8,   /* a list of such mappings; with LIST mixed */
+	PAIRS = 16, /* a mapping of free names to scalars */
+	NAMED = 32, /* a mapping of free names to mappings of .sub */
+	AXES = 64,  /* a mapping of names to axes */
 };
 
 /* What the free names of a mapping look like. */
-enum spec_keys { KEY_NONE, KEY_IDENT, KEY_ENV, KEY_SECRET, KEY_LABEL, KEY_OPTION, KEY_FILE };
+enum spec_keys {
+	KEY_NONE,
+	KEY_IDENT,
+	KEY_ENV,
+	KEY_SECRET,
+	KEY_LABEL,
+	KEY_OPTION,
+	KEY_FILE
+};
 
 enum spec_flags {
 	REQUIRED = 1,
-	NOT_YET = 2,	/* checked, then refused */
+	NOT_YET = 2,    /* checked, then refused */
 	NO_DEFAULT = 4, /* not in `defaults` */
-	WHOLE = 8,	/* merging replaces the value's mappings */
+	WHOLE = 8,      /* merging replaces the value's mappings */
 };
 
 /* Which names an expression may use, by the moment when it is evaluated. */
@@ -83,11 +91,11 @@ enum spec_names {
 	AT_NEVER,  /* no expression here */
 	AT_LOAD,   /* when the file is read */
 	AT_SUBMIT, /* when the job is submitted */
-	AT_TOP,	   /* at launch, but of no step in particular */
+	AT_TOP,    /* at launch, but of no step in particular */
 	AT_SIZE,   /* when the plan is made */
 	AT_WHEN,   /* when a member could start */
 	AT_START,  /* before a member's inputs are there */
-	AT_RUN,	   /* at launch: everything */
+	AT_RUN,    /* at launch: everything */
 };
 
 struct spec_field {

@@ -33,12 +33,12 @@ static bool bind_output(struct spec_parser *p, struct spec_ref *r, size_t to)
 	const char **words = spec_alloc(p, s->n_outputs, sizeof(*words));
 	for (i = 0; words && i < s->n_outputs; i++)
 		words[i] = s->output[i].name;
-	const char *hint = words ? spec_did_you_mean(p, r->output, words, s->n_outputs) :
-				   NULL;
+	const char *hint =
+		words ? spec_did_you_mean(p, r->output, words, s->n_outputs) : NULL;
 	if (!hint && !s->n_outputs)
 		hint = spec_hint(p, "step `%s` has no outputs", s->name);
-	spec_bad_path(p, r->node, r->path, hint, "step `%s` has no output `%s`", s->name,
-		r->output);
+	spec_bad_path(p, r->node, r->path, hint, "step `%s` has no output `%s`",
+		s->name, r->output);
 	return false;
 }
 
@@ -102,11 +102,11 @@ static int make_edges(struct spec_parser *p)
 			}
 			stamp[at] = owner + 1;
 			slot[at] = (unsigned)s->n_edges;
-			s->edge[s->n_edges++] = (struct weft_edge){ .step = to,
+			s->edge[s->n_edges++] = (struct weft_edge){.step = to,
 				.state = r->state,
 				.optional = optional,
 				.all = r->all,
-				.pos = r->node->pos };
+				.pos = r->node->pos};
 		}
 	}
 	return 0;
@@ -164,7 +164,7 @@ static void report_cycle(struct spec_parser *p, const unsigned *waits)
 {
 	struct weft_workflow *wf = p->wf;
 	weft_autofree unsigned *seen = calloc(wf->n_steps, sizeof(*seen));
-	weft_autostr struct weft_str text = { 0 };
+	weft_autostr struct weft_str text = {0};
 	unsigned at = 0, hops = 0;
 	if (!seen) {
 		spec_nomem(p);
@@ -225,7 +225,7 @@ static int make_order(struct spec_parser *p)
 	weft_autofree size_t *begin = calloc(n + 2, sizeof(*begin));
 	weft_autofree unsigned *user = calloc(n_edges + 1, sizeof(*user));
 	weft_autofree unsigned *ready = calloc(n + 1, sizeof(*ready));
-	struct heap heap = { wf, ready, 0 };
+	struct heap heap = {wf, ready, 0};
 	wf->order = spec_alloc(p, n, sizeof(*wf->order));
 	p->rank = spec_alloc(p, n, sizeof(*p->rank));
 	if (!waits || !begin || !user || !ready || !wf->order || !p->rank) {

@@ -21,17 +21,18 @@ static void read_budget(struct spec_parser *p, const struct weft_yaml_node *n)
 		b->core_hours = strtod(at[BUDGET_core_hours]->text, NULL);
 }
 
-static struct weft_text top_text(struct spec_parser *p, struct weft_yaml_node **at,
-	enum spec_id id)
+static struct weft_text top_text(
+	struct spec_parser *p, struct weft_yaml_node **at, enum spec_id id)
 {
 	spec_enter(p, spec_fields[id].key);
-	struct weft_text t = spec_text(p, at[id], spec_fields[id].names, WEFT_QUOTE_NONE);
+	struct weft_text t =
+		spec_text(p, at[id], spec_fields[id].names, WEFT_QUOTE_NONE);
 	spec_leave(p);
 	return t;
 }
 
-static struct weft_pairs top_pairs(struct spec_parser *p, struct weft_yaml_node **at,
-	enum spec_id id)
+static struct weft_pairs top_pairs(
+	struct spec_parser *p, struct weft_yaml_node **at, enum spec_id id)
 {
 	spec_enter(p, spec_fields[id].key);
 	struct weft_pairs t = spec_pairs(p, at[id], spec_fields[id].names);
@@ -66,8 +67,9 @@ static void name_steps(struct spec_parser *p, const struct weft_yaml_node *list)
 		} else if (new == 0 && !spec_is_bad(p, name)) {
 			spec_enter_item(p, i);
 			spec_enter(p, "name");
-			spec_bad(p, name, NULL, "there is a step `%s` on line %u already",
-				s->name, wf->step[other].pos.line);
+			spec_bad(p, name, NULL,
+				"there is a step `%s` on line %u already", s->name,
+				wf->step[other].pos.line);
 			spec_leave(p);
 			spec_leave(p);
 		}
@@ -85,7 +87,8 @@ static void read_steps(struct spec_parser *p, struct weft_yaml_node *list,
 	spec_check_value(p, &spec_fields[TOP_steps], list);
 	if (list->kind != WEFT_YAML_SEQ || !list->n) {
 		if (list->kind == WEFT_YAML_SEQ)
-			spec_bad(p, list, "a workflow has at least one step", "is empty");
+			spec_bad(p, list, "a workflow has at least one step",
+				"is empty");
 		spec_leave(p);
 		return;
 	}
@@ -100,7 +103,7 @@ static void read_steps(struct spec_parser *p, struct weft_yaml_node *list,
 			continue;
 		p->step = (unsigned)i;
 		spec_enter_item(p, i);
-		spec_step(p, &wf->step[i], list->item[i], at);
+		spec_step(p, &wf->step[i], list->item[i], defaults ? at : NULL);
 		spec_leave(p);
 	}
 	p->step = WEFT_NO_STEP;
@@ -161,9 +164,10 @@ static void check_sbatch_lines(struct spec_parser *p)
 	for (unsigned line = 1; s < end; line++) {
 		const char *stop = memchr(s, '\n', (size_t)(end - s));
 		size_t len = (size_t)((stop ? stop : end) - s);
-		if (len > 7 && !memcmp(s, "#SBATCH", 7) && (s[7] == ' ' || s[7] == '\t')) {
-			struct weft_yaml_node at = { .pos = { line, 1 }, .width = 7,
-				.kind = WEFT_YAML_SCALAR };
+		if (len > 7 && !memcmp(s, "#SBATCH", 7) &&
+			(s[7] == ' ' || s[7] == '\t')) {
+			struct weft_yaml_node at = {
+				.pos = {line, 1}, .width = 7, .kind = WEFT_YAML_SCALAR};
 			if (begun)
 				spec_bad(p, &at, "move it above the first key",
 					"Slurm does not read `#SBATCH` lines after the "
@@ -197,7 +201,8 @@ static int find_folder(struct spec_parser *p, const char *path, const char *dir)
 		folder = weft_path_absolute(cwd, dir);
 	else if (full) {
 		char *slash = strrchr(full, '/');
-		folder = strndup(full, slash && slash > full ? (size_t)(slash - full) : 1);
+		folder = strndup(
+			full, slash && slash > full ? (size_t)(slash - full) : 1);
 	}
 	if (!folder)
 		return -1;
@@ -210,10 +215,10 @@ static void read_root(struct spec_parser *p, const struct weft_spec_options *opt
 {
 	struct weft_yaml_node *root = p->doc->root;
 	if (!root || root->kind != WEFT_YAML_MAP) {
-		struct weft_yaml_node at = { .pos = { 1, 1 }, .kind = WEFT_YAML_MAP };
+		struct weft_yaml_node at = {.pos = {1, 1}, .kind = WEFT_YAML_MAP};
 		spec_bad(p, root ? root : &at, "a workflow begins with `name: ..`",
-			root ? "a workflow must be a mapping of keys" :
-			       "the file is empty");
+			root ? "a workflow must be a mapping of keys"
+			     : "the file is empty");
 		return;
 	}
 	check_sbatch_lines(p);
@@ -247,11 +252,11 @@ static int finish(const char *path, struct weft_yaml_doc *doc,
 	const struct weft_spec_options *opt, struct weft_workflow **wf,
 	struct weft_errs *errs)
 {
-	struct spec_parser p = { .doc = doc, .errs = errs, .step = WEFT_NO_STEP };
+	struct spec_parser p = {.doc = doc, .errs = errs, .step = WEFT_NO_STEP};
 	*wf = NULL;
 	p.wf = calloc(1, sizeof(*p.wf));
 	if (!p.wf) {
-		struct weft_err err = { 0 };
+		struct weft_err err = {0};
 		weft_err_nomem(&err);
 		weft_errs_add(errs, &err);
 		weft_yaml_free(doc);
@@ -275,7 +280,7 @@ int weft_spec_load(const char *path, const struct weft_spec_options *opt,
 	struct weft_workflow **wf, struct weft_errs *errs)
 {
 	struct weft_yaml_doc *doc;
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	*wf = NULL;
 	if (weft_yaml_load(path, &doc, &err) < 0) {
 		weft_errs_add(errs, &err);
@@ -289,7 +294,7 @@ int weft_spec_parse(const char *path, const char *text, size_t n,
 	struct weft_errs *errs)
 {
 	struct weft_yaml_doc *doc;
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	*wf = NULL;
 	if (weft_yaml_parse(path, text, n, &doc, &err) < 0) {
 		weft_errs_add(errs, &err);

@@ -19,8 +19,8 @@ static bool same_values(const struct weft_axis *a, const struct weft_axis *b)
 {
 	if (a->range != b->range || a->n != b->n)
 		return false;
-	return a->range ? a->first == b->first && a->step == b->step :
-			  a->value == b->value;
+	return a->range ? a->first == b->first && a->step == b->step
+			: a->value == b->value;
 }
 
 bool weft_spec_matches(const struct weft_workflow *wf, const struct weft_step *step,
@@ -52,7 +52,7 @@ bool weft_spec_one_to_one(const struct weft_workflow *wf, const struct weft_step
 static int equal_at(const struct weft_axis *a, size_t i, const struct weft_axis *b,
 	size_t k, bool *equal)
 {
-	struct weft_value x = { 0 }, y = { 0 };
+	struct weft_value x = {0}, y = {0};
 	int rc = spec_axis_value(a, i, &x);
 	if (rc == 0)
 		rc = spec_axis_value(b, k, &y);
@@ -114,8 +114,9 @@ static int each_of_zip(const struct weft_sweep *s, size_t index,
 		bool equal = true;
 		for (size_t a = 0; equal && a < s->n_axes; a++) {
 			int b = matching(s, a, dep);
-			if (b >= 0 && equal_at(&s->axis[a], spec_coordinate(s, a, index),
-					      &dep->axis[b], i, &equal) < 0)
+			if (b >= 0 &&
+				equal_at(&s->axis[a], spec_coordinate(s, a, index),
+					&dep->axis[b], i, &equal) < 0)
 				return -1;
 		}
 		int rc = equal ? f(ctx, i) : 0;
@@ -138,8 +139,8 @@ int weft_spec_each_match(const struct weft_workflow *wf, const struct weft_step 
 	}
 	if (weft_spec_one_to_one(wf, step, edge) && s->axis[0].distinct)
 		return f(ctx, index);
-	return dep->zip ? each_of_zip(s, index, dep, f, ctx) :
-			  each_of_grid(s, index, dep, f, ctx);
+	return dep->zip ? each_of_zip(s, index, dep, f, ctx)
+			: each_of_grid(s, index, dep, f, ctx);
 }
 
 /* ---- when the file is read ---- */
@@ -171,14 +172,15 @@ static void check_ref(struct spec_parser *p, const struct spec_ref *r)
 		for (size_t i = 0; i < s->axis[a].n; i++) {
 			if (has_value(&s->axis[a], i, &dep->axis[b]))
 				continue;
-			struct weft_value v = { 0 };
-			struct weft_str text = { 0 };
+			struct weft_value v = {0};
+			struct weft_str text = {0};
 			if (spec_axis_value(&s->axis[a], i, &v) == 0)
 				weft_value_json(&text, &v);
 			spec_bad_path(p, r->node, r->path,
-				"give both the same values, or write `NAME.*` for all members",
-				"no member of `%s` has %s = %s", r->step, s->axis[a].name,
-				text.s ? text.s : "?");
+				"give both the same values, or write `NAME.*` for all "
+				"members",
+				"no member of `%s` has %s = %s", r->step,
+				s->axis[a].name, text.s ? text.s : "?");
 			weft_str_free(&text);
 			weft_value_clear(&v);
 			return;

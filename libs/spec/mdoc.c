@@ -122,7 +122,8 @@ int weft_spec_print_mdoc(struct weft_str *out)
 {
 	for (size_t c = 0; c < N_CONTEXTS; c++) {
 		size_t n, first = spec_first((enum spec_context)c, &n);
-		weft_str_printf(out, ".Ss %s\n", spec_context_title((enum spec_context)c));
+		weft_str_printf(
+			out, ".Ss %s\n", spec_context_title((enum spec_context)c));
 		weft_str_add(out, ".Bl -tag -width Ds -compact\n");
 		for (size_t i = first; i < first + n; i++)
 			row(out, &spec_fields[i]);

@@ -25,7 +25,7 @@ static int canonical_number(struct weft_str *out, const struct weft_value *v)
 		weft_str_add(out, s);
 		return 0;
 	}
-	struct weft_value plain = { 0 };
+	struct weft_value plain = {0};
 	int rc = weft_value_set_number(&plain, v->num == 0 ? 0 : v->num);
 	if (rc == 0)
 		rc = weft_value_json(out, &plain);
@@ -57,8 +57,8 @@ int spec_canonical(struct weft_str *out, const struct weft_value *v)
 		if (i)
 			weft_str_addc(out, ',');
 		if (map) {
-			struct weft_value key = { .kind = WEFT_V_STRING,
-				.str = v->name[order[i]] };
+			struct weft_value key = {
+				.kind = WEFT_V_STRING, .str = v->name[order[i]]};
 			rc = weft_value_json(out, &key);
 			weft_str_addc(out, ':');
 		}
@@ -75,7 +75,7 @@ bool spec_value_equal(const struct weft_value *a, const struct weft_value *b)
 		return false;
 	if (a->kind == WEFT_V_STRING)
 		return weft_streq(a->str, b->str);
-	struct weft_str x = { 0 }, y = { 0 };
+	struct weft_str x = {0}, y = {0};
 	bool same = spec_canonical(&x, a) == 0 && spec_canonical(&y, b) == 0 &&
 		    weft_streq(x.s, y.s);
 	weft_str_free(&x);
@@ -96,14 +96,15 @@ int weft_sweep_member(const struct weft_workflow *wf, const struct weft_step *st
 	size_t index, struct weft_member *m, struct weft_err *err)
 {
 	const struct weft_sweep *s = &step->sweep;
-	struct weft_str json = { 0 };
+	struct weft_str json = {0};
 	char hex[WEFT_DIGEST_HEX];
 	(void)wf;
-	*m = (struct weft_member){ .index = index, .count = s->count };
+	*m = (struct weft_member){.index = index, .count = s->count};
 	m->params.kind = WEFT_V_MAP;
 	if (index >= s->count)
-		return weft_err_set(err, WEFT_ESPEC, "step `%s` has %zu members, no %zu",
-			step->name, s->count, index);
+		return weft_err_set(err, WEFT_ESPEC,
+			"step `%s` has %zu members, no %zu", step->name, s->count,
+			index);
 	if (s->n_axes) {
 		m->params.item = calloc(s->n_axes, sizeof(*m->params.item));
 		m->params.name = calloc(s->n_axes, sizeof(*m->params.name));

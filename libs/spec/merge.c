@@ -4,8 +4,8 @@
 
 #include "spec/parse.h"
 
-static struct weft_yaml_node *new_map(struct spec_parser *p, size_t room,
-	struct weft_pos pos)
+static struct weft_yaml_node *new_map(
+	struct spec_parser *p, size_t room, struct weft_pos pos)
 {
 	struct weft_yaml_node *m = weft_yaml_new(p->doc, WEFT_YAML_MAP, pos);
 	if (m) {
@@ -31,7 +31,7 @@ static struct weft_yaml_node *merge_maps(struct spec_parser *p,
 	struct weft_yaml_node *base, struct weft_yaml_node *over,
 	const enum spec_context *in, bool deep)
 {
-	struct weft_map keys = { 0 };
+	struct weft_map keys = {0};
 	struct weft_yaml_node *m = new_map(p, base->n + over->n, base->pos);
 	bool large = over->n > 16;
 	for (size_t i = 0; m && large && i < over->n; i++)
@@ -45,8 +45,8 @@ static struct weft_yaml_node *merge_maps(struct spec_parser *p,
 	for (size_t i = 0; i < base->n; i++) {
 		size_t at, id;
 		struct weft_yaml_node *value = base->item[i], *key = base->key[i];
-		if (large ? weft_map_get(&keys, key->text, &at) :
-			    index_of(over, key->text, &at)) {
+		if (large ? weft_map_get(&keys, key->text, &at)
+			  : index_of(over, key->text, &at)) {
 			const struct spec_field *f = NULL;
 			if (in && weft_map_get(&p->keys[*in], key->text, &id))
 				f = &spec_fields[id];
@@ -55,7 +55,8 @@ static struct weft_yaml_node *merge_maps(struct spec_parser *p,
 				value = spec_merge_field(p, f, value, over->item[at]);
 			else if (deep && value->kind == WEFT_YAML_MAP &&
 				 over->item[at]->kind == WEFT_YAML_MAP)
-				value = merge_maps(p, value, over->item[at], NULL, true);
+				value = merge_maps(
+					p, value, over->item[at], NULL, true);
 			else
 				value = over->item[at];
 		}
@@ -73,8 +74,8 @@ static struct weft_yaml_node *merge_maps(struct spec_parser *p,
 	}
 	for (size_t i = 0; i < over->n; i++) {
 		size_t at;
-		if (large ? weft_map_get(&keys, over->key[i]->text, &at) :
-			    index_of(base, over->key[i]->text, &at))
+		if (large ? weft_map_get(&keys, over->key[i]->text, &at)
+			  : index_of(base, over->key[i]->text, &at))
 			continue;
 		m->key[m->n] = over->key[i];
 		m->item[m->n++] = over->item[i];
@@ -108,18 +109,19 @@ struct weft_yaml_node *spec_merge_field(struct spec_parser *p,
 
 /* ---- overlays ---- */
 
-size_t spec_add_origin(struct spec_parser *p, struct weft_yaml_doc *doc,
-	const char *file)
+size_t spec_add_origin(
+	struct spec_parser *p, struct weft_yaml_doc *doc, const char *file)
 {
 	if (weft_grow(p->origin, p->n_origin, p->cap_origin) < 0) {
 		spec_nomem(p);
 		return 0;
 	}
-	p->origin[p->n_origin] = (struct spec_origin){ doc, file };
+	p->origin[p->n_origin] = (struct spec_origin){doc, file};
 	return p->n_origin++;
 }
 
-static void remember(struct spec_parser *p, const struct weft_yaml_node *n, size_t origin)
+static void remember(
+	struct spec_parser *p, const struct weft_yaml_node *n, size_t origin)
 {
 	if (spec_nodes_get(&p->origins, n, NULL))
 		return;
@@ -136,10 +138,10 @@ static void remember(struct spec_parser *p, const struct weft_yaml_node *n, size
 	}
 }
 
-static struct weft_yaml_node *merge_steps(struct spec_parser *p,
-	struct weft_yaml_node *base, struct weft_yaml_node *over)
+static struct weft_yaml_node *merge_steps(
+	struct spec_parser *p, struct weft_yaml_node *base, struct weft_yaml_node *over)
 {
-	struct weft_map names = { 0 };
+	struct weft_map names = {0};
 	struct weft_yaml_node *seq = weft_yaml_new(p->doc, WEFT_YAML_SEQ, base->pos);
 	if (seq)
 		seq->item = spec_alloc(p, base->n + over->n, sizeof(*seq->item));
@@ -177,7 +179,7 @@ static struct weft_yaml_node *merge_steps(struct spec_parser *p,
 
 int spec_overlay(struct spec_parser *p, const char *file, struct weft_yaml_node **root)
 {
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	struct weft_yaml_doc *doc = NULL;
 	if (weft_grow(p->more, p->n_more, p->cap_more) < 0) {
 		spec_nomem(p);
@@ -202,7 +204,8 @@ int spec_overlay(struct spec_parser *p, const char *file, struct weft_yaml_node 
 	struct weft_yaml_node *merged = spec_merge(p, base, over, IN_TOP);
 	if (!merged)
 		return -1;
-	if (steps && more && steps->kind == WEFT_YAML_SEQ && more->kind == WEFT_YAML_SEQ)
+	if (steps && more && steps->kind == WEFT_YAML_SEQ &&
+		more->kind == WEFT_YAML_SEQ)
 		for (size_t i = 0; i < merged->n; i++)
 			if (!strcmp(merged->key[i]->text, "steps"))
 				merged->item[i] = merge_steps(p, steps, more);

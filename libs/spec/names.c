@@ -24,8 +24,8 @@ enum root {
 	R_WORKFLOW = 2048,
 };
 
-static const char *const roots[] = { "vars", "params", "env", "inputs", "outputs", "steps",
-	"member", "loop", "attempt", "run", "step", "workflow" };
+static const char *const roots[] = {"vars", "params", "env", "inputs", "outputs",
+	"steps", "member", "loop", "attempt", "run", "step", "workflow"};
 
 static unsigned allowed(enum spec_names names)
 {
@@ -57,7 +57,7 @@ static void bad(struct where *w, const struct weft_name *name, const char *hint,
 static void bad(struct where *w, const struct weft_name *name, const char *hint,
 	const char *fmt, ...)
 {
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	char text[512];
 	va_list ap;
 	va_start(ap, fmt);
@@ -76,8 +76,8 @@ static const char *dotted(const struct weft_name *name, char *buf, size_t size)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < name->n && n < size; i++)
-		n += (size_t)snprintf(buf + n, size - n, "%s%.80s", i ? "." : "",
-			name->part[i]);
+		n += (size_t)snprintf(
+			buf + n, size - n, "%s%.80s", i ? "." : "", name->part[i]);
 	return buf;
 }
 
@@ -101,8 +101,18 @@ static const char **words_for(struct where *w, size_t n)
 	return spec_alloc(w->p, n, sizeof(const char *));
 }
 
-static void check_pairs(struct where *w, const struct weft_name *name, const char *text,
-	const struct weft_pairs *a, const struct weft_pairs *b, const char *otherwise)
+static bool has_pair(const struct weft_pairs *pairs, const char *name)
+{
+	for (size_t i = 0; i < pairs->n; i++)
+		if (!strcmp(pairs->v[i].name, name))
+			return true;
+	return false;
+}
+
+/* Names are listed only for the hint of an error. */
+static void unknown_pair(struct where *w, const struct weft_name *name,
+	const char *text, const struct weft_pairs *a, const struct weft_pairs *b,
+	const char *otherwise)
 {
 	size_t count = 0;
 	const char **words = words_for(w, a->n + (b ? b->n : 0));
@@ -110,11 +120,8 @@ static void check_pairs(struct where *w, const struct weft_name *name, const cha
 		words[count++] = a->v[i].name;
 	for (size_t i = 0; words && b && i < b->n; i++)
 		words[count++] = b->v[i].name;
-	for (size_t i = 0; i < count; i++)
-		if (!strcmp(words[i], name->part[1]))
-			return;
-	const char *hint = words ? spec_did_you_mean(w->p, name->part[1], words, count) :
-				   NULL;
+	const char *hint =
+		words ? spec_did_you_mean(w->p, name->part[1], words, count) : NULL;
 	bad(w, name, hint ? hint : otherwise, text, name->part[1]);
 }
 
@@ -123,8 +130,8 @@ static void check_vars(struct where *w, const struct weft_name *name)
 	if (name->n != 2)
 		form(w, name, "`vars.NAME`");
 	else if (!weft_map_get(&w->p->wf->var_by_name, name->part[1], NULL))
-		check_pairs(w, name, "there is no variable `%s`", &w->p->wf->vars, NULL,
-			"add it under `vars` at the top level");
+		unknown_pair(w, name, "there is no variable `%s`", &w->p->wf->vars,
+			NULL, "add it under `vars` at the top level");
 }
 
 static void check_params(struct where *w, const struct weft_name *name)
@@ -135,12 +142,12 @@ static void check_params(struct where *w, const struct weft_name *name)
 		form(w, name, "`params.AXIS`");
 		return;
 	}
-	const char **words = words_for(w, sweep->n_axes);
-	for (size_t a = 0; words && a < sweep->n_axes; a++) {
-		words[a] = sweep->axis[a].name;
-		if (!strcmp(words[a], name->part[1]))
+	for (size_t a = 0; a < sweep->n_axes; a++)
+		if (!strcmp(sweep->axis[a].name, name->part[1]))
 			return;
-	}
+	const char **words = words_for(w, sweep->n_axes);
+	for (size_t a = 0; words && a < sweep->n_axes; a++)
+		words[a] = sweep->axis[a].name;
 	if (sweep->kind == WEFT_SWEEP_NONE && w->p->failed && !sweep->n_axes)
 		return; /* its sweep may be what was wrong */
 	if (!sweep->n_axes)
@@ -154,14 +161,19 @@ static void check_env(struct where *w, const struct weft_name *name)
 {
 	const struct weft_pairs *top = &w->p->wf->env;
 	const char *why = "`env.X` reads only the file's own `env`; in `run`, use $X";
-	if (name->n != 2)
+	if (name->n != 2) {
 		form(w, name, "`env.NAME`");
-	else if (w->at->env)
+	} else if (w->at->env) {
 		/* Values of env see the top level's only: no circles. */
-		check_pairs(w, name, "there is no `%s` in the top level's `env`", top, NULL,
-			why);
-	else
-		check_pairs(w, name, "there is no `%s` in `env`", &w->step->env, top, why);
+		if (!has_pair(top, name->part[1]))
+			unknown_pair(w, name,
+				"there is no `%s` in the top level's `env`", top, NULL,
+				why);
+	} else if (!has_pair(&w->step->env, name->part[1]) &&
+		   !has_pair(top, name->part[1])) {
+		unknown_pair(
+			w, name, "there is no `%s` in `env`", &w->step->env, top, why);
+	}
 }
 
 static void check_inputs(struct where *w, const struct weft_name *name)
@@ -171,12 +183,12 @@ static void check_inputs(struct where *w, const struct weft_name *name)
 		form(w, name, "`inputs.NAME`");
 		return;
 	}
-	const char **words = words_for(w, s->n_inputs);
-	for (size_t i = 0; words && i < s->n_inputs; i++) {
-		words[i] = s->input[i].name;
-		if (!strcmp(words[i], name->part[1]))
+	for (size_t i = 0; i < s->n_inputs; i++)
+		if (!strcmp(s->input[i].name, name->part[1]))
 			return;
-	}
+	const char **words = words_for(w, s->n_inputs);
+	for (size_t i = 0; words && i < s->n_inputs; i++)
+		words[i] = s->input[i].name;
 	if (words)
 		unknown(w, name, 1, "input", words, s->n_inputs,
 			"add it to the step's `inputs`");
@@ -185,36 +197,37 @@ static void check_inputs(struct where *w, const struct weft_name *name)
 static void check_outputs(struct where *w, const struct weft_name *name,
 	const struct weft_step *of, size_t part)
 {
-	const char **words = words_for(w, of->n_outputs);
-	for (size_t i = 0; words && i < of->n_outputs; i++) {
-		words[i] = of->output[i].name;
-		if (!strcmp(words[i], name->part[part]))
+	for (size_t i = 0; i < of->n_outputs; i++)
+		if (!strcmp(of->output[i].name, name->part[part]))
 			return;
-	}
-	const char *hint = words ? spec_did_you_mean(w->p, name->part[part], words,
-					   of->n_outputs) :
-				   NULL;
+	const char **words = words_for(w, of->n_outputs);
+	for (size_t i = 0; words && i < of->n_outputs; i++)
+		words[i] = of->output[i].name;
+	const char *hint =
+		words ? spec_did_you_mean(w->p, name->part[part], words, of->n_outputs)
+		      : NULL;
 	bad(w, name, hint ? hint : "add it to the step's `outputs`",
-		of == w->step ? "the step has no output `%s`" :
-				"step `%2$s` has no output `%1$s`",
+		of == w->step ? "the step has no output `%s`"
+			      : "step `%2$s` has no output `%1$s`",
 		name->part[part], of->name);
 }
 
 static void check_steps(struct where *w, const struct weft_name *name)
 {
-	static const char *const members[] = { "outputs", "metrics", "state", "hosts",
-		"dir", "address" };
+	static const char *const members[] = {
+		"outputs", "metrics", "state", "hosts", "dir", "address"};
 	struct spec_parser *p = w->p;
-	const char *forms = "`steps.NAME.outputs.X`, `.metrics.X`, `.state`, `.hosts` or "
-			    "`.dir`";
+	const char *forms =
+		"`steps.NAME.outputs.X`, `.metrics.X`, `.state`, `.hosts` or "
+		"`.dir`";
 	size_t to;
 	if (name->n < 3) {
 		form(w, name, forms);
 		return;
 	}
 	if (!weft_map_get(&p->wf->by_name, name->part[1], &to)) {
-		bad(w, name, spec_nearest_step(p, name->part[1]), "there is no step `%s`",
-			name->part[1]);
+		bad(w, name, spec_nearest_step(p, name->part[1]),
+			"there is no step `%s`", name->part[1]);
 		return;
 	}
 	const struct weft_step *of = &p->wf->step[to];
@@ -237,13 +250,14 @@ static void check_steps(struct where *w, const struct weft_name *name)
 		int reaches = spec_reaches(p, w->step->index, (unsigned)to);
 		if (reaches <= 0)
 			bad(w, name, spec_hint(p, "add `depends: [%s]`", of->name),
-				reaches ? "step `%s` is needed through too many others" :
-					  "step `%s` may not have run yet",
+				reaches ? "step `%s` is needed through too many others"
+					: "step `%s` may not have run yet",
 				of->name);
 	}
 }
 
-static void check_fixed(struct where *w, const struct weft_name *name, const char *values)
+static void check_fixed(
+	struct where *w, const struct weft_name *name, const char *values)
 {
 	char forms[128] = "";
 	size_t n = 0;
@@ -266,17 +280,17 @@ static int check_name(void *ctx, const struct weft_name *name)
 	while (r < WEFT_COUNT(roots) && strcmp(roots[r], name->part[0]) != 0)
 		r++;
 	if (r == WEFT_COUNT(roots)) {
-		const char *near = weft_nearest(name->part[0], roots, WEFT_COUNT(roots));
+		const char *near =
+			weft_nearest(name->part[0], roots, WEFT_COUNT(roots));
 		bad(w, name,
-			near ? spec_hint(w->p, "did you mean `%s`?", near) :
-			       spec_hint(w->p, "a text is written in quotes: \"%.60s\"",
+			near ? spec_hint(w->p, "did you mean `%s`?", near)
+			     : spec_hint(w->p, "a text is written in quotes: \"%.60s\"",
 				       name->part[0]),
 			"there is no name `%s`", name->part[0]);
 		return 0;
 	}
 	if (!(allowed(names) & 1u << r)) {
-		bad(w, name,
-			spec_hint(w->p, "known here: %s", spec_names_text(names)),
+		bad(w, name, spec_hint(w->p, "known here: %s", spec_names_text(names)),
 			"`%s` can't be used here", name->part[0]);
 		return 0;
 	}
@@ -329,8 +343,8 @@ void spec_names_check(struct spec_parser *p)
 {
 	for (size_t i = 0; i < p->n_pending; i++) {
 		const struct spec_pending *at = &p->pending[i];
-		struct where w = { p, at,
-			at->step == WEFT_NO_STEP ? NULL : &p->wf->step[at->step] };
+		struct where w = {p, at,
+			at->step == WEFT_NO_STEP ? NULL : &p->wf->step[at->step]};
 		if (at->expr)
 			weft_expr_names(at->expr, check_name, &w);
 		else

@@ -28,8 +28,8 @@ struct spec_pending {
 	const char *path;
 	const struct weft_template *tpl;
 	const struct weft_expr *expr; /* of `when` */
-	const char *env;	      /* the name, when it is the value of an env */
-	unsigned step;		      /* WEFT_NO_STEP: top level */
+	const char *env;              /* the name, when it is the value of an env */
+	unsigned step;                /* WEFT_NO_STEP: top level */
 	enum spec_names names;
 };
 
@@ -50,7 +50,7 @@ struct spec_each { /* {each: STEP} */
 	unsigned owner;
 };
 
-struct spec_origin { /* of nodes that are not in the main document */
+struct spec_origin {               /* of nodes that are not in the main document */
 	struct weft_yaml_doc *doc; /* NULL: --set */
 	const char *file;
 };
@@ -60,7 +60,7 @@ struct spec_nodes {
 	struct spec_nodes_slot {
 		const void *key;
 		size_t value;
-	} *slot;
+	} * slot;
 	size_t n, cap;
 };
 int spec_nodes_add(struct spec_nodes *m, const void *key, size_t value);
@@ -68,12 +68,12 @@ bool spec_nodes_get(const struct spec_nodes *m, const void *key, size_t *value);
 
 struct spec_parser {
 	struct weft_workflow *wf;
-	struct weft_yaml_doc *doc; /* the workflow file */
+	struct weft_yaml_doc *doc;   /* the workflow file */
 	struct weft_yaml_doc **more; /* overlays, --set */
 	size_t n_more, cap_more;
 	struct weft_errs *errs;
 	bool failed; /* an error was reported */
-	bool torn; /* some references lead nowhere: who needs whom is not known */
+	bool torn;   /* some references lead nowhere: who needs whom is not known */
 	bool nomem;
 	struct spec_crumb crumb[80];
 	size_t depth;
@@ -88,7 +88,7 @@ struct spec_parser {
 	struct spec_origin *origin;
 	size_t n_origin, cap_origin;
 	struct spec_nodes origins; /* node -> index of origin */
-	struct spec_nodes bad;	   /* nodes that an error was reported for */
+	struct spec_nodes bad;     /* nodes that an error was reported for */
 	struct spec_pending *pending;
 	size_t n_pending, cap_pending;
 	struct spec_ref *ref;
@@ -124,8 +124,8 @@ unsigned spec_name_width(const struct weft_name *name);
 bool spec_is_bad(const struct spec_parser *p, const struct weft_yaml_node *n);
 const char *spec_hint(struct spec_parser *p, const char *fmt, ...) WEFT_PRINTF(2, 3);
 /* "did you mean `x`?" or NULL */
-const char *spec_did_you_mean(struct spec_parser *p, const char *word,
-	const char *const *words, size_t n);
+const char *spec_did_you_mean(
+	struct spec_parser *p, const char *word, const char *const *words, size_t n);
 void spec_enter(struct spec_parser *p, const char *key);
 void spec_enter_item(struct spec_parser *p, size_t index);
 void spec_leave(struct spec_parser *p);
@@ -141,12 +141,12 @@ const char *spec_file(const struct spec_parser *p, const struct weft_yaml_node *
 	struct weft_yaml_doc **doc);
 
 /* ---- check.c, scalar.c ---- */
-void spec_check(struct spec_parser *p, struct weft_yaml_node *map,
-	enum spec_context in);
-void spec_check_value(struct spec_parser *p, const struct spec_field *f,
-	struct weft_yaml_node *n);
-void spec_check_scalar(struct spec_parser *p, const struct spec_field *f,
-	struct weft_yaml_node *n);
+void spec_check(
+	struct spec_parser *p, struct weft_yaml_node *map, enum spec_context in);
+void spec_check_value(
+	struct spec_parser *p, const struct spec_field *f, struct weft_yaml_node *n);
+void spec_check_scalar(
+	struct spec_parser *p, const struct spec_field *f, struct weft_yaml_node *n);
 /* The values of a mapping by field, without those that are bad.  Only the part of
  * `at` that is the context's is written. */
 void spec_collect(struct spec_parser *p, const struct weft_yaml_node *map,
@@ -172,44 +172,44 @@ struct weft_yaml_node *spec_merge_field(struct spec_parser *p,
 int spec_overlay(struct spec_parser *p, const char *file, struct weft_yaml_node **root);
 /* ---- set.c ---- */
 void spec_set(struct spec_parser *p, const char *arg, struct weft_yaml_node **root);
-size_t spec_add_origin(struct spec_parser *p, struct weft_yaml_doc *doc,
-	const char *file);
+size_t spec_add_origin(
+	struct spec_parser *p, struct weft_yaml_doc *doc, const char *file);
 
 /* ---- text.c ---- */
 struct weft_text spec_text(struct spec_parser *p, const struct weft_yaml_node *n,
 	enum spec_names names, enum weft_quoting quoting);
-struct weft_pairs spec_pairs(struct spec_parser *p, const struct weft_yaml_node *map,
-	enum spec_names names);
+struct weft_pairs spec_pairs(
+	struct spec_parser *p, const struct weft_yaml_node *map, enum spec_names names);
 struct weft_texts spec_texts(struct spec_parser *p, const struct weft_yaml_node *list,
 	enum spec_names names);
 void spec_add_pending(struct spec_parser *p, struct spec_pending pending);
 struct weft_pairs spec_secrets(struct spec_parser *p, const struct weft_yaml_node *map);
 /* A value in the workflow's arena. */
-int spec_keep_value(struct spec_parser *p, const struct weft_value *v,
-	struct weft_value *out);
+int spec_keep_value(
+	struct spec_parser *p, const struct weft_value *v, struct weft_value *out);
 /* What a node means where any value may stand. */
-int spec_value(struct spec_parser *p, const struct weft_yaml_node *n,
-	struct weft_value *out);
+int spec_value(
+	struct spec_parser *p, const struct weft_yaml_node *n, struct weft_value *out);
 
 /* ---- vars.c ---- */
 void spec_vars(struct spec_parser *p, const struct weft_yaml_node *map);
 /* Replaces the text of a scalar by its value when the file is read. */
 bool spec_render_now(struct spec_parser *p, struct weft_yaml_node *n);
 /* A value that is one expression. */
-int spec_eval_now(struct spec_parser *p, const struct weft_yaml_node *n,
-	struct weft_value *out);
+int spec_eval_now(
+	struct spec_parser *p, const struct weft_yaml_node *n, struct weft_value *out);
 
 /* ---- top.c, step.c, data.c, sweep.c ---- */
 void spec_top(struct spec_parser *p, struct weft_yaml_node *root);
 void spec_step(struct spec_parser *p, struct weft_step *s, struct weft_yaml_node *map,
-	struct weft_yaml_node *defaults[N_FIELDS]);
+	struct weft_yaml_node **defaults);
 void spec_depends(struct spec_parser *p, const struct weft_yaml_node *n);
-void spec_inputs(struct spec_parser *p, struct weft_step *s,
-	const struct weft_yaml_node *n);
-void spec_outputs(struct spec_parser *p, struct weft_step *s,
-	const struct weft_yaml_node *n);
-void spec_files(struct spec_parser *p, struct weft_step *s,
-	const struct weft_yaml_node *n);
+void spec_inputs(
+	struct spec_parser *p, struct weft_step *s, const struct weft_yaml_node *n);
+void spec_outputs(
+	struct spec_parser *p, struct weft_step *s, const struct weft_yaml_node *n);
+void spec_files(
+	struct spec_parser *p, struct weft_step *s, const struct weft_yaml_node *n);
 void spec_params(struct spec_parser *p, const struct weft_yaml_node *map);
 void spec_sweep(struct spec_parser *p, struct weft_step *s,
 	const struct weft_yaml_node *n, const struct weft_yaml_node *mode);
@@ -217,8 +217,8 @@ void spec_sweep(struct spec_parser *p, struct weft_step *s,
 void spec_each(struct spec_parser *p);
 /* Evaluates resources that hold expressions, with the first member. */
 void spec_try_resources(struct spec_parser *p);
-void spec_resource_texts(struct spec_parser *p, struct weft_step *s,
-	const struct weft_yaml_node *n);
+void spec_resource_texts(
+	struct spec_parser *p, struct weft_step *s, const struct weft_yaml_node *n);
 
 /* ---- member.c ---- */
 int spec_axis_value(const struct weft_axis *axis, size_t i, struct weft_value *out);

@@ -44,7 +44,7 @@ static int fetch(const struct weft_scope *sc, const struct weft_step *step,
 
 static void convert(enum spec_kind kind, const char *s, union result *v)
 {
-	*v = (union result){ 0 };
+	*v = (union result){0};
 	if (kind == K_SIZE)
 		weft_parse_size(s, &v->bytes, NULL);
 	else if (kind == K_DURATION)
@@ -55,19 +55,19 @@ static void convert(enum spec_kind kind, const char *s, union result *v)
 		spec_parse_number(s, &v->num);
 }
 
-static void keep(struct weft_resources *r, enum spec_id id, char **text,
-	const union result *v)
+static void keep(
+	struct weft_resources *r, enum spec_id id, char **text, const union result *v)
 {
 	char *s = *text;
 	unsigned n = v->num > 0 && v->num < 4294967295.0 ? (unsigned)v->num : 0;
-	char **slot = id == RESOURCES_partition  ? &r->partition :
-		      id == RESOURCES_gpu_type   ? &r->gpu_type :
-		      id == RESOURCES_constraint ? &r->constraint :
-		      id == RESOURCES_exclude    ? &r->exclude :
-		      id == RESOURCES_nodelist   ? &r->nodelist :
-		      id == RESOURCES_licenses   ? &r->licenses :
-		      id == RESOURCES_gres       ? &r->gres :
-						   NULL;
+	char **slot = id == RESOURCES_partition    ? &r->partition
+		      : id == RESOURCES_gpu_type   ? &r->gpu_type
+		      : id == RESOURCES_constraint ? &r->constraint
+		      : id == RESOURCES_exclude    ? &r->exclude
+		      : id == RESOURCES_nodelist   ? &r->nodelist
+		      : id == RESOURCES_licenses   ? &r->licenses
+		      : id == RESOURCES_gres       ? &r->gres
+						   : NULL;
 	if (slot) {
 		*slot = weft_steal(text);
 		return;
@@ -76,7 +76,8 @@ static void keep(struct weft_resources *r, enum spec_id id, char **text,
 	case RESOURCES_nodes: {
 		const char *dash = strchr(s, '-');
 		r->min_nodes = (unsigned)strtoul(s, NULL, 10);
-		r->max_nodes = dash ? (unsigned)strtoul(dash + 1, NULL, 10) : r->min_nodes;
+		r->max_nodes =
+			dash ? (unsigned)strtoul(dash + 1, NULL, 10) : r->min_nodes;
 		break;
 	}
 	case RESOURCES_ntasks:
@@ -130,7 +131,7 @@ static void keep(struct weft_resources *r, enum spec_id id, char **text,
 int weft_scope_resources(const struct weft_scope *scope, const struct weft_step *step,
 	size_t alternative, struct weft_resources *out, struct weft_err *err)
 {
-	*out = (struct weft_resources){ 0 };
+	*out = (struct weft_resources){0};
 	if (alternative >= step->n_resources)
 		return weft_err_set(err, WEFT_ESPEC, "step `%s` has %zu alternatives",
 			step->name, step->n_resources);
@@ -160,7 +161,7 @@ void weft_resources_clear(struct weft_resources *r)
 	free(r->nodelist);
 	free(r->licenses);
 	free(r->gres);
-	*r = (struct weft_resources){ 0 };
+	*r = (struct weft_resources){0};
 }
 
 static bool has_template(const struct weft_resource_texts *texts)
@@ -177,21 +178,25 @@ void spec_try_resources(struct spec_parser *p)
 	struct weft_workflow *wf = p->wf;
 	for (size_t i = 0; i < wf->n_steps; i++) {
 		const struct weft_step *s = &wf->step[i];
+		/* Steps share what they ask for where it holds no expression. */
+		if (i && s->resources == s[-1].resources)
+			continue;
 		for (size_t a = 0; a < s->n_resources; a++) {
-			struct weft_member m = { 0 };
+			struct weft_member m = {0};
 			struct weft_resources r;
-			struct weft_err err = { 0 };
+			struct weft_err err = {0};
 			if (!has_template(&s->resources[a]))
 				continue;
-			struct weft_scope sc = { .wf = wf, .step = s, .member = &m,
-				.variant = (int)a };
+			struct weft_scope sc = {
+				.wf = wf, .step = s, .member = &m, .variant = (int)a};
 			if (weft_sweep_member(wf, s, 0, &m, &err) < 0 ||
 				weft_scope_resources(&sc, s, a, &r, &err) < 0) {
 				p->failed = true;
 				if (err.file) /* as the user named it */
 					weft_err_at(&err, p->doc->file, err.pos, NULL);
 				if (!err.path)
-					err.path = weft_printf("steps[%zu].resources", i);
+					err.path =
+						weft_printf("steps[%zu].resources", i);
 				weft_errs_add(p->errs, &err);
 			} else {
 				weft_resources_clear(&r);

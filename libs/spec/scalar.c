@@ -12,7 +12,8 @@ bool spec_has_template(const struct weft_yaml_node *n)
 
 static bool ascii_alnum(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9');
 }
 
 bool spec_is_name(const char *s)
@@ -85,7 +86,7 @@ static const char *wrong_step_ref(const char *s, bool stars)
 /* STEP.OUTPUT, STEP.*.OUTPUT, or a path that shows that it is one. */
 static const char *wrong_from(const char *s, const char **hint)
 {
-	static const char *const starts[] = { "/", "./", "../", "~/" };
+	static const char *const starts[] = {"/", "./", "../", "~/"};
 	for (size_t i = 0; i < WEFT_COUNT(starts); i++)
 		if (weft_starts_with(s, starts[i]))
 			return NULL;
@@ -121,7 +122,8 @@ static const char *wrong_number(const struct spec_field *f, const char *s, bool 
 	static __thread char text[160];
 	double v;
 	bool any = f->min == 0 && f->max == 0;
-	if (!spec_parse_number(s, &v) || (whole && (v != floor(v) || strpbrk(s, ".eE")))) {
+	if (!spec_parse_number(s, &v) ||
+		(whole && (v != floor(v) || strpbrk(s, ".eE")))) {
 		snprintf(text, sizeof(text), "must be %s",
 			whole ? "a whole number" : "a number");
 		return text;
@@ -169,13 +171,13 @@ static const char *wrong_share(const char *s)
 	number[n] = '\0';
 	if (share) {
 		double d;
-		return spec_parse_number(number, &d) && d >= 0 && d <= 100 ?
-			       NULL :
-			       "must be a share from 0% to 100%";
+		return spec_parse_number(number, &d) && d >= 0 && d <= 100
+			       ? NULL
+			       : "must be a share from 0% to 100%";
 	}
-	return weft_parse_int(number, 0, SPEC_MAX_MEMBERS, &v) ?
-		       NULL :
-		       "must be a number of members, or a share as N%";
+	return weft_parse_int(number, 0, SPEC_MAX_MEMBERS, &v)
+		       ? NULL
+		       : "must be a number of members, or a share as N%";
 }
 
 static const char *wrong_duration(const struct spec_field *f, const char *s)
@@ -212,7 +214,8 @@ static const char *wrong_enum(const struct spec_field *f, const char *s)
 		int len = (int)strcspn(v, " ");
 		const char *rest = v + len + (v[len] == ' ');
 		const char *sep = !*rest ? "" : strchr(rest, ' ') ? ", " : " or ";
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "`%.*s`%s", len, v, sep);
+		n += (size_t)snprintf(
+			text + n, sizeof(text) - n, "`%.*s`%s", len, v, sep);
 		v = rest;
 	}
 	return text;
@@ -235,8 +238,8 @@ static const char *enum_hint(const struct spec_field *f, const char *s)
 	return text;
 }
 
-static const char *wrong_gpus(const struct spec_field *f, const char *s,
-	const char **hint)
+static const char *wrong_gpus(
+	const struct spec_field *f, const char *s, const char **hint)
 {
 	double v;
 	const char *w = wrong_number(f, s, false);
@@ -261,7 +264,8 @@ const char *spec_wrong(const struct spec_field *f, const char *s, const char **h
 	case K_LONG:
 		return NULL;
 	case K_NAME:
-		*hint = "letters, digits, `_` and `-`, at most 63, a letter or digit first";
+		*hint = "letters, digits, `_` and `-`, at most 63, a letter or digit "
+			"first";
 		return spec_is_name(s) ? NULL : "is not a valid name";
 	case K_IDENT:
 		*hint = "letters, digits and `_`, no digit first";
@@ -275,9 +279,9 @@ const char *spec_wrong(const struct spec_field *f, const char *s, const char **h
 	case K_INSIDE:
 		return wrong_inside(s, hint);
 	case K_BOOL:
-		return !strcmp(s, "true") || !strcmp(s, "false") ?
-			       NULL :
-			       "must be `true` or `false`";
+		return !strcmp(s, "true") || !strcmp(s, "false")
+			       ? NULL
+			       : "must be `true` or `false`";
 	case K_INT:
 		if (strchr(s, ':') && strstr(f->key, "gpus"))
 			*hint = "the type of the GPUs goes into `gpu_type`";
@@ -309,8 +313,8 @@ static bool is_textual(enum spec_kind kind)
 	return kind == K_TEXT || kind == K_LONG || kind == K_VALUE || kind == K_EXPR;
 }
 
-void spec_check_scalar(struct spec_parser *p, const struct spec_field *f,
-	struct weft_yaml_node *n)
+void spec_check_scalar(
+	struct spec_parser *p, const struct spec_field *f, struct weft_yaml_node *n)
 {
 	const char *hint;
 	if (weft_yaml_is_null(n)) {
@@ -321,7 +325,8 @@ void spec_check_scalar(struct spec_parser *p, const struct spec_field *f,
 	}
 	if (spec_has_template(n) && f->kind != K_EXPR) {
 		if (f->names == AT_NEVER) {
-			/* The text of a description may show one; elsewhere it is lost. */
+			/* The text of a description may show one; elsewhere it is lost.
+			 */
 			if (f->kind == K_TEXT && !strcmp(f->key, "description"))
 				return;
 			spec_bad(p, n, NULL, "can't hold an expression");
@@ -330,9 +335,9 @@ void spec_check_scalar(struct spec_parser *p, const struct spec_field *f,
 		if (f->kind == K_VALUE)
 			return;
 		if (f->names != AT_LOAD) {
-			const char *wrong = f->kind == K_INSIDE || is_textual(f->kind) ?
-						    spec_wrong(f, n->text, &hint) :
-						    NULL;
+			const char *wrong = f->kind == K_INSIDE || is_textual(f->kind)
+						    ? spec_wrong(f, n->text, &hint)
+						    : NULL;
 			if (wrong)
 				spec_bad(p, n, hint, "%s", wrong);
 			return;

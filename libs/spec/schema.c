@@ -3,10 +3,10 @@
 
 #include "spec/fields.h"
 
-static const char *const definition[N_CONTEXTS] = { "workflow", "step", "resources",
-	"place", "sweep", "range", "input", "output", "depend", "file", "secret", "budget",
-	"channel", "loop", "track", "with", "service", "ready", "publish", "steer",
-	"retry", "checkpoint", "container" };
+static const char *const definition[N_CONTEXTS] = {"workflow", "step", "resources",
+	"place", "sweep", "range", "input", "output", "depend", "file", "secret",
+	"budget", "channel", "loop", "track", "with", "service", "ready", "publish",
+	"steer", "retry", "checkpoint", "container"};
 
 static void string(struct weft_str *o, const char *s)
 {
@@ -44,8 +44,8 @@ static void bounds(struct weft_str *o, const struct spec_field *f, const char *t
 {
 	weft_str_printf(o, "\"type\": \"%s\"", type);
 	if (f->min != 0 || f->max != 0)
-		weft_str_printf(o, ", \"minimum\": %.15g, \"maximum\": %.15g", f->min,
-			f->max);
+		weft_str_printf(
+			o, ", \"minimum\": %.15g, \"maximum\": %.15g", f->min, f->max);
 }
 
 /* The members of an object for a scalar of this kind, without expressions. */
@@ -116,7 +116,8 @@ static void value(struct weft_str *o, const struct spec_field *f)
 	bool expression = f->names != AT_NEVER && !is_text(f);
 	weft_str_add(o, expression ? "{\"anyOf\": [{" : "{");
 	scalar(o, f);
-	weft_str_add(o, expression ? "}, {\"$ref\": \"#/definitions/expression\"}]}" : "}");
+	weft_str_add(
+		o, expression ? "}, {\"$ref\": \"#/definitions/expression\"}]}" : "}");
 }
 
 static void reference(struct weft_str *o, const char *name)
@@ -195,8 +196,8 @@ static void forms(struct weft_str *o, const struct spec_field *f)
 	}
 	if (f->shapes & MAP) {
 		weft_str_add(o, n++ ? ", " : "");
-		reference(o, f == &spec_fields[TOP_defaults] ? "defaults" :
-							       definition[f->sub]);
+		reference(o, f == &spec_fields[TOP_defaults] ? "defaults"
+							     : definition[f->sub]);
 	}
 	if (f->shapes & (PAIRS | NAMED | AXES)) {
 		weft_str_add(o, n++ ? ", " : "");
@@ -256,9 +257,10 @@ static void context(struct weft_str *o, enum spec_context in, bool defaults)
 		const struct spec_field *f = &spec_fields[i];
 		if (defaults && f->flags & NO_DEFAULT)
 			continue;
-		weft_str_printf(o, "%s\n        \"%s\": {\"description\": ",
-			printed++ ? "," : "", f->key);
-		weft_autostr struct weft_str doc = { 0 };
+		weft_str_printf(o,
+			"%s\n        \"%s\": {\"description\": ", printed++ ? "," : "",
+			f->key);
+		weft_autostr struct weft_str doc = {0};
 		weft_str_printf(&doc, "%s%s", f->doc,
 			f->flags & NOT_YET ? " Not supported yet." : "");
 		string(o, doc.s ? doc.s : "");
@@ -274,7 +276,8 @@ static void context(struct weft_str *o, enum spec_context in, bool defaults)
 /* What the kinds refer to.  A text may look like a number or a boolean to YAML. */
 static const char common[] =
 	"    \"text\": {\"type\": [\"string\", \"number\", \"boolean\"]},\n"
-	"    \"expression\": {\"type\": \"string\", \"pattern\": \"\\\\$\\\\{\\\\{\"},\n"
+	"    \"expression\": {\"type\": \"string\", \"pattern\": "
+	"\"\\\\$\\\\{\\\\{\"},\n"
 	"    \"name\": {\"type\": [\"string\", \"number\"], \"pattern\": "
 	"\"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$\"},\n"
 	"    \"identifier\": {\"type\": \"string\", \"pattern\": "
@@ -284,12 +287,15 @@ static const char common[] =
 	"    \"from\": {\"type\": \"string\", \"pattern\": "
 	"\"^(/|\\\\./|\\\\.\\\\./|~/|[A-Za-z0-9][A-Za-z0-9_-]{0,62}(\\\\.\\\\*)?\\\\."
 	"[A-Za-z_][A-Za-z0-9_]*$)\"},\n"
-	"    \"counts\": {\"type\": [\"integer\", \"string\"], \"minimum\": 1, \"pattern\": "
+	"    \"counts\": {\"type\": [\"integer\", \"string\"], \"minimum\": 1, "
+	"\"pattern\": "
 	"\"^[1-9][0-9]*(-[1-9][0-9]*)?$\"},\n"
-	"    \"share\": {\"type\": [\"integer\", \"string\"], \"minimum\": 0, \"pattern\": "
+	"    \"share\": {\"type\": [\"integer\", \"string\"], \"minimum\": 0, "
+	"\"pattern\": "
 	"\"^[0-9]+(\\\\.[0-9]+)?%?$\"},\n"
 	"    \"duration\": {\"type\": \"string\", \"pattern\": "
-	"\"^([0-9]+(\\\\.[0-9]+)?[smhd]|([0-9]+-)?[0-9]+:[0-5]?[0-9]:[0-5]?[0-9])$\"},\n"
+	"\"^([0-9]+(\\\\.[0-9]+)?[smhd]|([0-9]+-)?[0-9]+:[0-5]?[0-9]:[0-5]?[0-9])$\"},"
+	"\n"
 	"    \"size\": {\"type\": \"string\", \"pattern\": "
 	"\"^[0-9]+(\\\\.[0-9]+)?[KMGTPEkmgtpe]$\"},\n"
 	"    \"axis\": {\"anyOf\": [{\"type\": \"array\", \"minItems\": 1}, "

@@ -13,8 +13,8 @@ static int not_known(const struct weft_name *name, struct weft_err *err)
 	return -1;
 }
 
-static int text_value(struct weft_value *out, const char *s, const struct weft_name *name,
-	struct weft_err *err)
+static int text_value(struct weft_value *out, const char *s,
+	const struct weft_name *name, struct weft_err *err)
 {
 	if (!s)
 		return not_known(name, err);
@@ -32,7 +32,8 @@ static int lookup_var(const struct weft_scope *sc, const struct weft_name *name,
 	size_t i;
 	if (name->n != 2 || !weft_map_get(&sc->wf->var_by_name, name->part[1], &i))
 		return not_known(name, err);
-	return weft_value_copy(out, &sc->wf->vars.v[i].axis) < 0 ? weft_err_nomem(err) : 0;
+	return weft_value_copy(out, &sc->wf->vars.v[i].axis) < 0 ? weft_err_nomem(err)
+								 : 0;
 }
 
 /* params.AXIS, and params.case.size in an axis whose values are mappings. */
@@ -60,7 +61,8 @@ static int lookup_param(const struct weft_scope *sc, const struct weft_name *nam
 	return weft_value_copy(out, v) < 0 ? weft_err_nomem(err) : 0;
 }
 
-static const struct weft_pair *find_pair(const struct weft_pairs *pairs, const char *name)
+static const struct weft_pair *find_pair(
+	const struct weft_pairs *pairs, const char *name)
 {
 	for (size_t i = 0; i < pairs->n; i++)
 		if (!strcmp(pairs->v[i].name, name))
@@ -101,10 +103,10 @@ static int lookup_step(const struct weft_scope *sc, const struct weft_name *name
 	return not_known(name, err);
 }
 
-static int check_length(const struct weft_name *name, struct weft_value *out,
-	struct weft_err *err)
+static int check_length(
+	const struct weft_name *name, struct weft_value *out, struct weft_err *err)
 {
-	weft_autostr struct weft_str s = { 0 };
+	weft_autostr struct weft_str s = {0};
 	size_t n = out->str ? strlen(out->str) : 0;
 	if (out->kind == WEFT_V_LIST || out->kind == WEFT_V_MAP) {
 		if (weft_value_print(&s, out) < 0 || s.failed)
@@ -115,7 +117,8 @@ static int check_length(const struct weft_name *name, struct weft_value *out,
 		return 0;
 	weft_value_clear(out);
 	weft_err_set(err, WEFT_ESPEC, "the value of `%s%s%s` is longer than 128 KiB",
-		name->part[0], name->n > 1 ? "." : "", name->n > 1 ? name->part[1] : "");
+		name->part[0], name->n > 1 ? "." : "",
+		name->n > 1 ? name->part[1] : "");
 	if (err)
 		err->pos = name->pos;
 	return weft_err_hint(err, "pass a file or the folder instead");
@@ -173,11 +176,11 @@ static unsigned env_level(const struct weft_scope *sc, const struct weft_text *t
 	return 0;
 }
 
-static int at_text(const struct weft_scope *sc, const struct weft_text *text,
-	struct weft_err *err)
+static int at_text(
+	const struct weft_scope *sc, const struct weft_text *text, struct weft_err *err)
 {
 	if (err && !err->file) {
-		err->pos = (struct weft_pos){ 0, 0 };
+		err->pos = (struct weft_pos){0, 0};
 		weft_err_at(err, sc->wf->file, text->pos, NULL);
 	}
 	return -1;
@@ -187,7 +190,7 @@ int weft_scope_text(const struct weft_scope *scope, const struct weft_text *text
 	char **out, struct weft_err *err)
 {
 	struct weft_scope sc = *scope;
-	struct weft_str s = { 0 };
+	struct weft_str s = {0};
 	*out = NULL;
 	if (!text->tpl) {
 		*out = text->s ? strdup(text->s) : NULL;
@@ -204,24 +207,11 @@ int weft_scope_text(const struct weft_scope *scope, const struct weft_text *text
 	return *out ? 0 : weft_err_nomem(err);
 }
 
-int weft_scope_output(const struct weft_scope *scope, const struct weft_output *output,
-	char **relative, struct weft_err *err)
-{
-	if (weft_scope_text(scope, &output->path, relative, err) < 0)
-		return -1;
-	if (*relative && weft_path_is_inside(*relative) && (*relative)[0] != '~')
-		return 0;
-	weft_err_set(err, WEFT_ESPEC, "output `%s` is `%s`, which leaves the working directory",
-		output->name, *relative ? *relative : "");
-	free(weft_steal(relative));
-	return at_text(scope, &output->path, err);
-}
-
 int weft_scope_when(const struct weft_scope *scope, const struct weft_step *step,
 	bool *yes, struct weft_err *err)
 {
 	struct weft_scope sc = *scope;
-	struct weft_value v = { 0 };
+	struct weft_value v = {0};
 	*yes = true;
 	if (!step->when_expr)
 		return 0;

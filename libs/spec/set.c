@@ -14,7 +14,8 @@ struct setting {
 	struct weft_yaml_node *value;
 };
 
-static void own(struct spec_parser *p, const struct setting *s, struct weft_yaml_node *n)
+static void own(
+	struct spec_parser *p, const struct setting *s, struct weft_yaml_node *n)
 {
 	if (spec_nodes_add(&p->origins, n, s->origin) < 0)
 		spec_nomem(p);
@@ -27,11 +28,11 @@ static void own(struct spec_parser *p, const struct setting *s, struct weft_yaml
 	}
 }
 
-static struct weft_yaml_node *scalar(struct spec_parser *p, const struct setting *s,
-	const char *text)
+static struct weft_yaml_node *scalar(
+	struct spec_parser *p, const struct setting *s, const char *text)
 {
 	struct weft_yaml_node *n =
-		weft_yaml_new(p->doc, WEFT_YAML_SCALAR, (struct weft_pos){ 0, 0 });
+		weft_yaml_new(p->doc, WEFT_YAML_SCALAR, (struct weft_pos){0, 0});
 	const char *copy = spec_dup(p, text);
 	if (!n || !copy) {
 		spec_nomem(p);
@@ -48,25 +49,25 @@ static void complain(struct spec_parser *p, const struct setting *s, const char 
 static void complain(struct spec_parser *p, const struct setting *s, const char *hint,
 	const char *fmt, ...)
 {
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	char text[256];
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	weft_err_set(&err, WEFT_ESPEC, "%s", text);
-	weft_err_at(&err, s->arg, (struct weft_pos){ 0, 0 }, NULL);
+	weft_err_at(&err, s->arg, (struct weft_pos){0, 0}, NULL);
 	if (hint)
 		weft_err_hint(&err, "%s", hint);
 	p->failed = true;
 	weft_errs_add(p->errs, &err);
 }
 
-static struct weft_yaml_node *copy(struct spec_parser *p, const struct weft_yaml_node *n,
-	enum weft_yaml_kind kind)
+static struct weft_yaml_node *copy(
+	struct spec_parser *p, const struct weft_yaml_node *n, enum weft_yaml_kind kind)
 {
-	struct weft_yaml_node *c = weft_yaml_new(p->doc, kind,
-		n ? n->pos : (struct weft_pos){ 0, 0 });
+	struct weft_yaml_node *c =
+		weft_yaml_new(p->doc, kind, n ? n->pos : (struct weft_pos){0, 0});
 	size_t room = (n ? n->n : 0) + 1;
 	if (c) {
 		c->item = spec_alloc(p, room, sizeof(struct weft_yaml_node *));
@@ -127,11 +128,12 @@ static struct weft_yaml_node *change(struct spec_parser *p, const struct setting
 	if (n && n->kind == WEFT_YAML_SEQ && at == 1 && !strcmp(s->part[0], "steps"))
 		return change_steps(p, s, at, n);
 	if (n && n->kind == WEFT_YAML_SEQ) {
-		complain(p, s, "give the whole list", "`%s` is a list", s->part[at - 1]);
+		complain(
+			p, s, "give the whole list", "`%s` is a list", s->part[at - 1]);
 		return n;
 	}
-	struct weft_yaml_node *c = copy(p, n && n->kind == WEFT_YAML_MAP ? n : NULL,
-		WEFT_YAML_MAP);
+	struct weft_yaml_node *c =
+		copy(p, n && n->kind == WEFT_YAML_MAP ? n : NULL, WEFT_YAML_MAP);
 	if (!c)
 		return n;
 	if (!n || n->kind != WEFT_YAML_MAP)
@@ -152,10 +154,10 @@ static struct weft_yaml_node *change(struct spec_parser *p, const struct setting
 }
 
 /* `[1, 2]`, `{a: 1}` and quoted texts as YAML has them; anything else is a text. */
-static struct weft_yaml_node *read_value(struct spec_parser *p, const struct setting *s,
-	const char *text)
+static struct weft_yaml_node *read_value(
+	struct spec_parser *p, const struct setting *s, const char *text)
 {
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	struct weft_yaml_doc *doc = NULL;
 	if (!*text || !strchr("[{\"'", *text))
 		return scalar(p, s, text);
@@ -165,7 +167,7 @@ static struct weft_yaml_node *read_value(struct spec_parser *p, const struct set
 	}
 	if (weft_yaml_parse(s->arg, text, strlen(text), &doc, &err) < 0) {
 		p->failed = true;
-		err.pos = (struct weft_pos){ 0, 0 };
+		err.pos = (struct weft_pos){0, 0};
 		weft_errs_add(p->errs, &err);
 		return NULL;
 	}
@@ -177,9 +179,9 @@ static struct weft_yaml_node *read_value(struct spec_parser *p, const struct set
 
 void spec_set(struct spec_parser *p, const char *arg, struct weft_yaml_node **root)
 {
-	struct setting s = { .arg = "--set" };
-	char *shown = weft_arena_printf(&p->wf->arena, "--set %.60s%s", arg,
-		strlen(arg) > 60 ? ".." : "");
+	struct setting s = {.arg = "--set"};
+	char *shown = weft_arena_printf(
+		&p->wf->arena, "--set %.60s%s", arg, strlen(arg) > 60 ? ".." : "");
 	char *key = weft_arena_strdup(&p->wf->arena, arg);
 	if (!shown || !key) {
 		spec_nomem(p);

@@ -60,7 +60,11 @@ enum weft_launch { /* DEFAULT: single with one task, srun with more */
 enum weft_scratch { WEFT_SCRATCH_SHARED, WEFT_SCRATCH_NODE, WEFT_SCRATCH_MEMORY };
 enum weft_mode { WEFT_MODE_AUTO, WEFT_MODE_LINK, WEFT_MODE_COPY, WEFT_MODE_BROADCAST };
 enum weft_dep_state { WEFT_DEP_DONE, WEFT_DEP_FAILED, WEFT_DEP_ENDED };
-enum weft_on_failure { WEFT_ON_FAILURE_STOP, WEFT_ON_FAILURE_CANCEL, WEFT_ON_FAILURE_CONTINUE };
+enum weft_on_failure {
+	WEFT_ON_FAILURE_STOP,
+	WEFT_ON_FAILURE_CANCEL,
+	WEFT_ON_FAILURE_CONTINUE
+};
 enum weft_cpus_policy { WEFT_CPUS_NEAR_GPU, WEFT_CPUS_SPREAD, WEFT_CPUS_COMPACT };
 enum weft_memory_policy { WEFT_MEMORY_LOCAL, WEFT_MEMORY_INTERLEAVE, WEFT_MEMORY_NONE };
 
@@ -106,7 +110,12 @@ struct weft_axis {
 	bool shared;   /* of `params`: members match by it */
 	bool distinct; /* no value comes twice */
 };
-enum weft_sweep_kind { WEFT_SWEEP_NONE, WEFT_SWEEP_AXES, WEFT_SWEEP_EACH, WEFT_SWEEP_REPLICAS };
+enum weft_sweep_kind {
+	WEFT_SWEEP_NONE,
+	WEFT_SWEEP_AXES,
+	WEFT_SWEEP_EACH,
+	WEFT_SWEEP_REPLICAS
+};
 struct weft_sweep {
 	enum weft_sweep_kind kind;
 	bool zip; /* sweep_mode */
@@ -228,7 +237,8 @@ int weft_spec_parse(const char *path, const char *text, size_t n,
 	const struct weft_spec_options *opt, struct weft_workflow **wf,
 	struct weft_errs *errs);
 void weft_spec_free(struct weft_workflow *wf);
-const struct weft_step *weft_spec_step(const struct weft_workflow *wf, const char *name);
+const struct weft_step *weft_spec_step(const struct weft_workflow *wf,
+	const char *name);
 /* Names in the field's words: "training", "torchrun". */
 const char *weft_role_name(enum weft_role role);
 const char *weft_launch_name(enum weft_launch launch);
@@ -279,9 +289,6 @@ int weft_scope_lookup(void *scope, const struct weft_name *name, struct weft_val
 /* The value of a text, malloced.  Errors carry the text's file and line. */
 int weft_scope_text(const struct weft_scope *scope, const struct weft_text *text,
 	char **out, struct weft_err *err);
-/* The path of an output: below the working directory whatever its values are. */
-int weft_scope_output(const struct weft_scope *scope, const struct weft_output *output,
-	char **relative, struct weft_err *err);
 int weft_scope_when(const struct weft_scope *scope, const struct weft_step *step,
 	bool *yes, struct weft_err *err);
 /* Evaluates one alternative of a step's resources.  Missing keys stay "not

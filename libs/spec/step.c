@@ -6,9 +6,9 @@
 /* The number that a table's value stands for; the enums have the same order. */
 static int choice(const struct weft_yaml_node *n, enum spec_id id, int otherwise)
 {
-	int i = n && n->kind == WEFT_YAML_SCALAR ?
-			spec_enum(spec_fields[id].values, n->text) :
-			-1;
+	int i = n && n->kind == WEFT_YAML_SCALAR
+			? spec_enum(spec_fields[id].values, n->text)
+			: -1;
 	return i < 0 ? otherwise : i;
 }
 
@@ -29,8 +29,8 @@ static double number(const struct weft_yaml_node *n)
 
 static bool is_posix_shell(const char *program)
 {
-	static const char *const shells[] = { "sh", "bash", "dash", "ksh", "mksh", "zsh",
-		"ash", "busybox" };
+	static const char *const shells[] = {
+		"sh", "bash", "dash", "ksh", "mksh", "zsh", "ash", "busybox"};
 	const char *slash = strrchr(program, '/');
 	const char *name = slash ? slash + 1 : program;
 	for (size_t i = 0; i < WEFT_COUNT(shells); i++)
@@ -57,7 +57,8 @@ static void read_program(struct spec_parser *p, struct weft_step *s,
 	struct weft_yaml_node *run = weft_yaml_get(map, "run");
 	struct weft_yaml_node *command = weft_yaml_get(map, "command");
 	if (!run && !command && !spec_has_bad_key(p, map))
-		spec_bad(p, map, "`run` is shell text, `command` a list without a shell",
+		spec_bad(p, map,
+			"`run` is shell text, `command` a list without a shell",
 			"needs `run` or `command`");
 	else if (run && command)
 		spec_bad(p, command, "keep one of them",
@@ -72,12 +73,13 @@ static void read_program(struct spec_parser *p, struct weft_step *s,
 	run = at[STEP_run];
 	if (run && !posix && spec_has_template(run) && !only_raw(run->text))
 		spec_bad(p, run,
-			"use the environment variable (`WEFT_PARAM_X`, `WEFT_INPUT_X`, ..), "
+			"use the environment variable (`WEFT_PARAM_X`, `WEFT_INPUT_X`, "
+			"..), "
 			"or `raw(x)` to paste the value as it is",
 			"values can't be quoted for the shell `%s`", s->shell.v[0].s);
 	else
-		s->run = spec_text(p, run, AT_RUN,
-			posix ? WEFT_QUOTE_SHELL : WEFT_QUOTE_NONE);
+		s->run = spec_text(
+			p, run, AT_RUN, posix ? WEFT_QUOTE_SHELL : WEFT_QUOTE_NONE);
 	spec_leave(p);
 	spec_enter(p, "command");
 	s->command = spec_texts(p, at[STEP_command], AT_RUN);
@@ -92,8 +94,9 @@ static void read_program(struct spec_parser *p, struct weft_step *s,
 
 /* ---- resources ---- */
 
-_Static_assert(sizeof(struct weft_resource_texts) ==
-		       (RESOURCES_any_of - RESOURCES_partition) * sizeof(struct weft_text),
+_Static_assert(
+	sizeof(struct weft_resource_texts) ==
+		(RESOURCES_any_of - RESOURCES_partition) * sizeof(struct weft_text),
 	"resources: the structure and the table have the same keys in the same order");
 
 struct pair_of_keys {
@@ -102,12 +105,12 @@ struct pair_of_keys {
 
 /* What Slurm doesn't take together (sbatch(1)). */
 static const struct pair_of_keys exclusions[] = {
-	{ RESOURCES_mem, RESOURCES_mem_per_cpu },
-	{ RESOURCES_mem, RESOURCES_mem_per_gpu },
-	{ RESOURCES_mem_per_cpu, RESOURCES_mem_per_gpu },
-	{ RESOURCES_cpus_per_task, RESOURCES_cpus_per_gpu },
-	{ RESOURCES_ntasks_per_gpu, RESOURCES_gpus_per_task },
-	{ RESOURCES_ntasks_per_gpu, RESOURCES_ntasks_per_node },
+	{RESOURCES_mem, RESOURCES_mem_per_cpu},
+	{RESOURCES_mem, RESOURCES_mem_per_gpu},
+	{RESOURCES_mem_per_cpu, RESOURCES_mem_per_gpu},
+	{RESOURCES_cpus_per_task, RESOURCES_cpus_per_gpu},
+	{RESOURCES_ntasks_per_gpu, RESOURCES_gpus_per_task},
+	{RESOURCES_ntasks_per_gpu, RESOURCES_ntasks_per_node},
 };
 
 static void read_alternative(struct spec_parser *p, const struct weft_yaml_node *map,
@@ -136,8 +139,8 @@ static void read_alternative(struct spec_parser *p, const struct weft_yaml_node 
 	}
 }
 
-void spec_resource_texts(struct spec_parser *p, struct weft_step *s,
-	const struct weft_yaml_node *n)
+void spec_resource_texts(
+	struct spec_parser *p, struct weft_step *s, const struct weft_yaml_node *n)
 {
 	struct weft_yaml_node *at[N_FIELDS];
 	spec_collect(p, n, IN_RESOURCES, at);
@@ -169,10 +172,10 @@ void spec_resource_texts(struct spec_parser *p, struct weft_step *s,
 				weft_yaml_get(any->item[i], "any_of"))
 				spec_bad(p, weft_yaml_get(any->item[i], "any_of"), NULL,
 					"alternatives can't be nested");
-			map = spec_is_bad(p, any->item[i]) ?
-				      NULL :
-				      spec_merge(p, (struct weft_yaml_node *)n,
-					      any->item[i], IN_RESOURCES);
+			map = spec_is_bad(p, any->item[i])
+				      ? NULL
+				      : spec_merge(p, (struct weft_yaml_node *)n,
+						any->item[i], IN_RESOURCES);
 		}
 		read_alternative(p, map, &s->resources[i]);
 		if (any) {
@@ -192,8 +195,8 @@ void spec_resource_texts(struct spec_parser *p, struct weft_step *s,
 
 /* ---- the rest ---- */
 
-static void read_place(struct spec_parser *p, struct weft_step *s,
-	const struct weft_yaml_node *n)
+static void read_place(
+	struct spec_parser *p, struct weft_step *s, const struct weft_yaml_node *n)
 {
 	struct weft_yaml_node *at[N_FIELDS];
 	s->place.smt = 1;
@@ -213,10 +216,10 @@ static void read_place(struct spec_parser *p, struct weft_step *s,
 	s->place.spare_cores = (unsigned)number(at[PLACE_spare_cores]);
 }
 
-static void read_when(struct spec_parser *p, struct weft_step *s,
-	const struct weft_yaml_node *n)
+static void read_when(
+	struct spec_parser *p, struct weft_step *s, const struct weft_yaml_node *n)
 {
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	if (!n)
 		return;
 	spec_enter(p, "when");
@@ -230,14 +233,15 @@ static void read_when(struct spec_parser *p, struct weft_step *s,
 		s->when.s = spec_dup(p, n->text);
 		s->when.pos = n->pos;
 		const char *path = spec_path(p);
-		if (weft_expr_parse(&p->wf->arena, n->text, strlen(n->text), &e, &err) < 0)
+		if (weft_expr_parse(&p->wf->arena, n->text, strlen(n->text), &e, &err) <
+			0)
 			spec_bad_expr(p, n, path, &err);
 		else
-			spec_add_pending(p, (struct spec_pending){ .node = n,
-				.path = path,
-				.expr = e,
-				.step = p->step,
-				.names = AT_WHEN });
+			spec_add_pending(p, (struct spec_pending){.node = n,
+						    .path = path,
+						    .expr = e,
+						    .step = p->step,
+						    .names = AT_WHEN});
 		s->when_expr = e;
 	}
 	spec_leave(p);
@@ -253,8 +257,8 @@ static void read_max_failed(struct weft_step *s, const struct weft_yaml_node *n)
 		s->max_failed /= 100;
 }
 
-static struct weft_text named_text(struct spec_parser *p,
-	const struct weft_yaml_node *n, enum spec_id id)
+static struct weft_text named_text(
+	struct spec_parser *p, const struct weft_yaml_node *n, enum spec_id id)
 {
 	spec_enter(p, spec_fields[id].key);
 	struct weft_text t = spec_text(p, n, spec_fields[id].names, WEFT_QUOTE_NONE);
@@ -262,8 +266,8 @@ static struct weft_text named_text(struct spec_parser *p,
 	return t;
 }
 
-static struct weft_pairs named_pairs(struct spec_parser *p,
-	const struct weft_yaml_node *n, enum spec_id id)
+static struct weft_pairs named_pairs(
+	struct spec_parser *p, const struct weft_yaml_node *n, enum spec_id id)
 {
 	spec_enter(p, spec_fields[id].key);
 	struct weft_pairs t = spec_pairs(p, n, spec_fields[id].names);
@@ -272,15 +276,15 @@ static struct weft_pairs named_pairs(struct spec_parser *p,
 }
 
 void spec_step(struct spec_parser *p, struct weft_step *s, struct weft_yaml_node *map,
-	struct weft_yaml_node *defaults[N_FIELDS])
+	struct weft_yaml_node **defaults)
 {
 	struct weft_yaml_node *at[N_FIELDS];
 	spec_collect(p, map, IN_STEP, at);
-	for (size_t i = STEP_name; i <= STEP_container; i++) {
+	for (size_t i = STEP_name; defaults && i <= STEP_container; i++) {
 		if (!defaults[i] || spec_fields[i].flags & NO_DEFAULT)
 			continue;
-		at[i] = at[i] ? spec_merge_field(p, &spec_fields[i], defaults[i], at[i]) :
-				defaults[i];
+		at[i] = at[i] ? spec_merge_field(p, &spec_fields[i], defaults[i], at[i])
+			      : defaults[i];
 	}
 	if (at[STEP_description])
 		s->description = spec_dup(p, at[STEP_description]->text);
@@ -306,8 +310,8 @@ void spec_step(struct spec_parser *p, struct weft_step *s, struct weft_yaml_node
 	s->scratch = (enum weft_scratch)choice(at[STEP_scratch], STEP_scratch, 0);
 	spec_inputs(p, s, at[STEP_inputs]);
 	spec_outputs(p, s, at[STEP_outputs]);
-	s->metrics = at[STEP_metrics] ? spec_dup(p, at[STEP_metrics]->text) :
-					spec_fields[STEP_metrics].def;
+	s->metrics = at[STEP_metrics] ? spec_dup(p, at[STEP_metrics]->text)
+				      : spec_fields[STEP_metrics].def;
 	read_when(p, s, at[STEP_when]);
 	s->optional = truth(at[STEP_optional]);
 	s->finally = truth(at[STEP_finally]);

@@ -4,9 +4,11 @@
 
 #include "spec/parse.h"
 
-static void too_many(struct spec_parser *p, const struct weft_yaml_node *n, double count)
+static void too_many(
+	struct spec_parser *p, const struct weft_yaml_node *n, double count)
 {
-	spec_bad(p, n, NULL, "has %.15g members, more than %u", count, SPEC_MAX_MEMBERS);
+	spec_bad(
+		p, n, NULL, "has %.15g members, more than %u", count, SPEC_MAX_MEMBERS);
 }
 
 /* Decimals as written, so that a range of tenths has tenths; -1: has an exponent. */
@@ -17,11 +19,11 @@ static int decimals(const char *s)
 	return strpbrk(s, "eE") || n > 17 ? -1 : (int)n;
 }
 
-static void read_range(struct spec_parser *p, struct weft_axis *axis,
-	const struct weft_yaml_node *map)
+static void read_range(
+	struct spec_parser *p, struct weft_axis *axis, const struct weft_yaml_node *map)
 {
 	struct weft_yaml_node *at[N_FIELDS];
-	double v[3] = { 0, 0, 1 };
+	double v[3] = {0, 0, 1};
 	spec_collect(p, map, IN_AXIS, at);
 	const struct weft_yaml_node *n = at[AXIS_range];
 	if (!n)
@@ -38,14 +40,16 @@ static void read_range(struct spec_parser *p, struct weft_axis *axis,
 			goto out;
 		int d = decimals(n->item[i]->text);
 		if (i != 1 && axis->decimals >= 0)
-			axis->decimals = d < 0 || d > axis->decimals ? d : axis->decimals;
+			axis->decimals =
+				d < 0 || d > axis->decimals ? d : axis->decimals;
 	}
 	double count = floor((v[1] - v[0]) / v[2] * (1 + 1e-12) + 1e-9) + 1;
 	if (v[2] == 0)
 		spec_bad(p, n->item[2], NULL, "the step is 0");
 	else if (count < 1)
-		spec_bad(p, n, n->n == 3 ? "turn the sign of the step" :
-					   "give a step below 0 to count down",
+		spec_bad(p, n,
+			n->n == 3 ? "turn the sign of the step"
+				  : "give a step below 0 to count down",
 			"the range is empty");
 	else if (!(count <= SPEC_MAX_MEMBERS))
 		too_many(p, n, count);
@@ -63,11 +67,11 @@ out:
 /* Equal values would be members with the same name. */
 static bool all_distinct(struct spec_parser *p, const struct weft_axis *axis)
 {
-	struct weft_arena texts = { 0 };
-	struct weft_map seen = { 0 };
+	struct weft_arena texts = {0};
+	struct weft_map seen = {0};
 	bool distinct = true;
 	for (size_t i = 0; distinct && i < axis->n; i++) {
-		struct weft_str s = { 0 };
+		struct weft_str s = {0};
 		char *text = NULL;
 		if (spec_canonical(&s, &axis->value[i]) == 0 && !s.failed)
 			text = weft_arena_strndup(&texts, s.s, s.len);
@@ -119,8 +123,8 @@ void spec_params(struct spec_parser *p, const struct weft_yaml_node *map)
 		struct weft_axis *axis = &p->param[p->n_params];
 		read_axis(p, axis, map->key[i], map->item[i]);
 		axis->shared = true;
-		if (!axis->name ||
-			weft_map_add(&p->param_by_name, axis->name, p->n_params, NULL) < 0)
+		if (!axis->name || weft_map_add(&p->param_by_name, axis->name,
+					   p->n_params, NULL) < 0)
 			spec_nomem(p);
 		else
 			p->n_params++;
@@ -133,17 +137,20 @@ static void unknown_param(struct spec_parser *p, const struct weft_yaml_node *n)
 	const char **words = spec_alloc(p, p->n_params, sizeof(*words));
 	for (size_t i = 0; words && i < p->n_params; i++)
 		words[i] = p->param[i].name;
-	const char *hint = words ? spec_did_you_mean(p, n->text, words, p->n_params) : NULL;
-	spec_bad(p, n, hint ? hint : "define its values under `params` at the top level",
+	const char *hint =
+		words ? spec_did_you_mean(p, n->text, words, p->n_params) : NULL;
+	spec_bad(p, n,
+		hint ? hint : "define its values under `params` at the top level",
 		"there is no axis `%s` in `params`", n->text);
 }
 
-static void read_names(struct spec_parser *p, struct weft_sweep *sweep,
-	const struct weft_yaml_node *n)
+static void read_names(
+	struct spec_parser *p, struct weft_sweep *sweep, const struct weft_yaml_node *n)
 {
-	struct weft_map seen = { .fold = true };
+	struct weft_map seen = {.fold = true};
 	if (!n->n)
-		spec_bad(p, n, "leave `sweep` out, or name axes of `params`", "is empty");
+		spec_bad(p, n, "leave `sweep` out, or name axes of `params`",
+			"is empty");
 	sweep->axis = spec_alloc(p, n->n, sizeof(*sweep->axis));
 	for (size_t i = 0; sweep->axis && i < n->n; i++) {
 		const struct weft_yaml_node *item = n->item[i];
@@ -162,8 +169,8 @@ static void read_names(struct spec_parser *p, struct weft_sweep *sweep,
 	weft_map_free(&seen);
 }
 
-static void read_own_axes(struct spec_parser *p, struct weft_sweep *sweep,
-	const struct weft_yaml_node *n)
+static void read_own_axes(
+	struct spec_parser *p, struct weft_sweep *sweep, const struct weft_yaml_node *n)
 {
 	if (!n->n)
 		spec_bad(p, n, "leave `sweep` out, or give axes", "is empty");
@@ -171,13 +178,13 @@ static void read_own_axes(struct spec_parser *p, struct weft_sweep *sweep,
 	for (size_t i = 0; sweep->axis && i < n->n; i++) {
 		struct weft_axis *axis = &sweep->axis[sweep->n_axes++];
 		read_axis(p, axis, n->key[i], n->item[i]);
-		axis->shared = axis->name &&
-			       weft_map_get(&p->param_by_name, axis->name, NULL);
+		axis->shared =
+			axis->name && weft_map_get(&p->param_by_name, axis->name, NULL);
 	}
 }
 
-static void read_special(struct spec_parser *p, struct weft_sweep *sweep,
-	const struct weft_yaml_node *n)
+static void read_special(
+	struct spec_parser *p, struct weft_sweep *sweep, const struct weft_yaml_node *n)
 {
 	struct weft_yaml_node *at[N_FIELDS];
 	spec_collect(p, n, IN_SWEEP, at);
@@ -193,9 +200,13 @@ static void read_special(struct spec_parser *p, struct weft_sweep *sweep,
 		if (!axis)
 			return;
 		double count = strtod(at[SWEEP_replicas]->text, NULL);
-		*axis = (struct weft_axis){ .name = "replica", .pos = n->pos,
-			.range = true, .last = count - 1, .step = 1,
-			.n = (size_t)count, .distinct = true };
+		*axis = (struct weft_axis){.name = "replica",
+			.pos = n->pos,
+			.range = true,
+			.last = count - 1,
+			.step = 1,
+			.n = (size_t)count,
+			.distinct = true};
 		sweep->kind = WEFT_SWEEP_REPLICAS;
 		sweep->axis = axis;
 		sweep->n_axes = 1;
@@ -203,7 +214,7 @@ static void read_special(struct spec_parser *p, struct weft_sweep *sweep,
 	}
 	if (at[SWEEP_each]) {
 		spec_enter(p, "each");
-		struct spec_each each = { at[SWEEP_each], spec_path(p), p->step };
+		struct spec_each each = {at[SWEEP_each], spec_path(p), p->step};
 		spec_leave(p);
 		if (weft_grow(p->each, p->n_each, p->cap_each) < 0)
 			spec_nomem(p);
@@ -217,7 +228,7 @@ static void read_special(struct spec_parser *p, struct weft_sweep *sweep,
 /* In a zip a tuple must not come twice. */
 static bool tuples_distinct(struct spec_parser *p, const struct weft_sweep *sweep)
 {
-	struct weft_axis whole = { .n = sweep->count };
+	struct weft_axis whole = {.n = sweep->count};
 	bool distinct = false;
 	for (size_t a = 0; a < sweep->n_axes; a++)
 		if (sweep->axis[a].distinct)
@@ -229,8 +240,8 @@ static bool tuples_distinct(struct spec_parser *p, const struct weft_sweep *swee
 			struct weft_value *item = items + i * sweep->n_axes;
 			for (size_t a = 0; a < sweep->n_axes; a++)
 				item[a] = sweep->axis[a].value[i];
-			whole.value[i] = (struct weft_value){ .kind = WEFT_V_LIST,
-				.item = item, .n = sweep->n_axes };
+			whole.value[i] = (struct weft_value){
+				.kind = WEFT_V_LIST, .item = item, .n = sweep->n_axes};
 		}
 		distinct = all_distinct(p, &whole);
 	} else {
@@ -241,8 +252,8 @@ static bool tuples_distinct(struct spec_parser *p, const struct weft_sweep *swee
 	return distinct;
 }
 
-static void combine(struct spec_parser *p, struct weft_sweep *sweep,
-	const struct weft_yaml_node *n)
+static void combine(
+	struct spec_parser *p, struct weft_sweep *sweep, const struct weft_yaml_node *n)
 {
 	double count = 1;
 	sweep->kind = WEFT_SWEEP_AXES;
@@ -252,8 +263,9 @@ static void combine(struct spec_parser *p, struct weft_sweep *sweep,
 			return; /* reported */
 		if (sweep->zip && axis->n != sweep->axis[0].n) {
 			spec_bad(p, n, "axes of a zip have the same number of values",
-				"`%s` has %zu values, `%s` has %zu", sweep->axis[0].name,
-				sweep->axis[0].n, axis->name, axis->n);
+				"`%s` has %zu values, `%s` has %zu",
+				sweep->axis[0].name, sweep->axis[0].n, axis->name,
+				axis->n);
 			return;
 		}
 		if (!sweep->zip && !axis->distinct) {
@@ -280,7 +292,8 @@ void spec_sweep(struct spec_parser *p, struct weft_step *s,
 	sweep->count = 1;
 	if (!n)
 		return;
-	sweep->zip = mode && mode->kind == WEFT_YAML_SCALAR && !strcmp(mode->text, "zip");
+	sweep->zip =
+		mode && mode->kind == WEFT_YAML_SCALAR && !strcmp(mode->text, "zip");
 	spec_enter(p, "sweep");
 	if (n->kind == WEFT_YAML_SEQ) {
 		read_names(p, sweep, n);
@@ -313,7 +326,8 @@ void spec_each(struct spec_parser *p)
 		struct spec_each *e = &p->each[i];
 		struct weft_sweep *sweep = &wf->step[e->owner].sweep;
 		unsigned at = sweep->each, hops = 0;
-		while (at != WEFT_NO_STEP && wf->step[at].sweep.kind == WEFT_SWEEP_EACH &&
+		while (at != WEFT_NO_STEP &&
+			wf->step[at].sweep.kind == WEFT_SWEEP_EACH &&
 			hops++ < SPEC_MAX_NESTED)
 			at = wf->step[at].sweep.each;
 		if (at == WEFT_NO_STEP)
@@ -326,8 +340,8 @@ void spec_each(struct spec_parser *p)
 		} else if (of->kind == WEFT_SWEEP_NONE && p->failed) {
 			continue; /* its sweep may be what was wrong */
 		} else if (of->kind == WEFT_SWEEP_NONE) {
-			spec_bad_path(p, e->node, e->path, NULL, "step `%s` has no sweep",
-				wf->step[at].name);
+			spec_bad_path(p, e->node, e->path, NULL,
+				"step `%s` has no sweep", wf->step[at].name);
 		} else {
 			sweep->zip = of->zip;
 			sweep->axis = of->axis;

@@ -14,7 +14,7 @@ void spec_add_pending(struct spec_parser *p, struct spec_pending pending)
 struct weft_text spec_text(struct spec_parser *p, const struct weft_yaml_node *n,
 	enum spec_names names, enum weft_quoting quoting)
 {
-	struct weft_text t = { 0 };
+	struct weft_text t = {0};
 	struct weft_yaml_doc *doc;
 	if (!n || n->kind != WEFT_YAML_SCALAR || spec_is_bad(p, n))
 		return t;
@@ -26,7 +26,7 @@ struct weft_text spec_text(struct spec_parser *p, const struct weft_yaml_node *n
 	if (names == AT_NEVER || !t.s || !spec_has_template(n))
 		return t;
 	struct weft_template *tpl = NULL;
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	const char *path = spec_path(p);
 	if (weft_template_parse(&p->wf->arena, n->text, quoting, &tpl, &err) < 0) {
 		spec_bad_expr(p, n, path, &err);
@@ -34,18 +34,18 @@ struct weft_text spec_text(struct spec_parser *p, const struct weft_yaml_node *n
 	}
 	t.tpl = tpl;
 	if (tpl)
-		spec_add_pending(p, (struct spec_pending){ .node = n,
-			.path = path,
-			.tpl = tpl,
-			.step = p->step,
-			.names = names });
+		spec_add_pending(p, (struct spec_pending){.node = n,
+					    .path = path,
+					    .tpl = tpl,
+					    .step = p->step,
+					    .names = names});
 	return t;
 }
 
-struct weft_texts spec_texts(struct spec_parser *p, const struct weft_yaml_node *list,
-	enum spec_names names)
+struct weft_texts spec_texts(
+	struct spec_parser *p, const struct weft_yaml_node *list, enum spec_names names)
 {
-	struct weft_texts t = { 0 };
+	struct weft_texts t = {0};
 	if (!list || list->kind != WEFT_YAML_SEQ || !list->n)
 		return t;
 	t.v = spec_alloc(p, list->n, sizeof(*t.v));
@@ -58,10 +58,10 @@ struct weft_texts spec_texts(struct spec_parser *p, const struct weft_yaml_node 
 	return t;
 }
 
-struct weft_pairs spec_pairs(struct spec_parser *p, const struct weft_yaml_node *map,
-	enum spec_names names)
+struct weft_pairs spec_pairs(
+	struct spec_parser *p, const struct weft_yaml_node *map, enum spec_names names)
 {
-	struct weft_pairs pairs = { 0 };
+	struct weft_pairs pairs = {0};
 	if (!map || map->kind != WEFT_YAML_MAP || !map->n)
 		return pairs;
 	pairs.v = spec_alloc(p, map->n, sizeof(*pairs.v));
@@ -84,7 +84,7 @@ struct weft_pairs spec_pairs(struct spec_parser *p, const struct weft_yaml_node 
 
 struct weft_pairs spec_secrets(struct spec_parser *p, const struct weft_yaml_node *map)
 {
-	struct weft_pairs pairs = { 0 };
+	struct weft_pairs pairs = {0};
 	if (!map || map->kind != WEFT_YAML_MAP || !map->n)
 		return pairs;
 	pairs.v = spec_alloc(p, map->n, sizeof(*pairs.v));
@@ -102,10 +102,10 @@ struct weft_pairs spec_secrets(struct spec_parser *p, const struct weft_yaml_nod
 
 /* ---- values ---- */
 
-int spec_keep_value(struct spec_parser *p, const struct weft_value *v,
-	struct weft_value *out)
+int spec_keep_value(
+	struct spec_parser *p, const struct weft_value *v, struct weft_value *out)
 {
-	*out = (struct weft_value){ .kind = v->kind, .b = v->b, .num = v->num };
+	*out = (struct weft_value){.kind = v->kind, .b = v->b, .num = v->num};
 	if (v->str) {
 		out->str = weft_arena_strdup(&p->wf->arena, v->str);
 		if (!out->str)
@@ -133,19 +133,20 @@ int spec_keep_value(struct spec_parser *p, const struct weft_value *v,
 	}
 	return 0;
 nomem:
-	*out = (struct weft_value){ 0 };
+	*out = (struct weft_value){0};
 	spec_nomem(p);
 	return -1;
 }
 
-static int scalar_value(struct spec_parser *p, const struct weft_yaml_node *n,
-	struct weft_value *out)
+static int scalar_value(
+	struct spec_parser *p, const struct weft_yaml_node *n, struct weft_value *out)
 {
-	struct weft_value v = { 0 };
+	struct weft_value v = {0};
 	int rc;
 	if (spec_has_template(n))
 		rc = spec_eval_now(p, n, &v);
-	else if ((rc = weft_value_from_text(&v, n->text, n->style != WEFT_YAML_PLAIN)) < 0)
+	else if ((rc = weft_value_from_text(&v, n->text, n->style != WEFT_YAML_PLAIN)) <
+		 0)
 		spec_nomem(p);
 	if (rc == 0)
 		rc = spec_keep_value(p, &v, out);
@@ -153,10 +154,10 @@ static int scalar_value(struct spec_parser *p, const struct weft_yaml_node *n,
 	return rc;
 }
 
-int spec_value(struct spec_parser *p, const struct weft_yaml_node *n,
-	struct weft_value *out)
+int spec_value(
+	struct spec_parser *p, const struct weft_yaml_node *n, struct weft_value *out)
 {
-	*out = (struct weft_value){ 0 };
+	*out = (struct weft_value){0};
 	if (spec_is_bad(p, n))
 		return -1;
 	if (n->kind == WEFT_YAML_SCALAR)
@@ -170,7 +171,8 @@ int spec_value(struct spec_parser *p, const struct weft_yaml_node *n,
 	out->n = n->n;
 	for (size_t i = 0; i < n->n; i++) {
 		if (map) {
-			out->name[i] = weft_arena_strdup(&p->wf->arena, n->key[i]->text);
+			out->name[i] =
+				weft_arena_strdup(&p->wf->arena, n->key[i]->text);
 			if (!out->name[i]) {
 				spec_nomem(p);
 				return -1;

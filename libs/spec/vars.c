@@ -5,8 +5,8 @@
 
 static void read_var(struct spec_parser *p, size_t i);
 
-static int unknown_var(struct spec_parser *p, const struct weft_name *name,
-	struct weft_err *err)
+static int unknown_var(
+	struct spec_parser *p, const struct weft_name *name, struct weft_err *err)
 {
 	struct weft_pairs *vars = &p->wf->vars;
 	const char **words = spec_alloc(p, vars->n, sizeof(*words));
@@ -34,14 +34,14 @@ static int lookup_now(void *ctx, const struct weft_name *name, struct weft_value
 		if (!weft_map_get(&wf->var_by_name, name->part[1], &i)) {
 			rc = unknown_var(p, name, err);
 		} else if (p->var_state[i] == 1) {
-			rc = weft_err_set(err, WEFT_ESPEC, "`vars.%s` is defined by itself",
-				name->part[1]);
+			rc = weft_err_set(err, WEFT_ESPEC,
+				"`vars.%s` is defined by itself", name->part[1]);
 		} else {
 			read_var(p, i);
 			/* What is wrong with that one was reported there. */
-			rc = wf->vars.v[i].axis.kind == WEFT_V_NULL ?
-				     weft_value_set_string(out, "") :
-				     weft_value_copy(out, &wf->vars.v[i].axis);
+			rc = wf->vars.v[i].axis.kind == WEFT_V_NULL
+				     ? weft_value_set_string(out, "")
+				     : weft_value_copy(out, &wf->vars.v[i].axis);
 		}
 	} else if (name->n == 2 && !strcmp(name->part[0], "workflow") &&
 		   !strcmp(name->part[1], "dir")) {
@@ -58,17 +58,19 @@ static int lookup_now(void *ctx, const struct weft_name *name, struct weft_value
 	return rc;
 }
 
-int spec_eval_now(struct spec_parser *p, const struct weft_yaml_node *n,
-	struct weft_value *out)
+int spec_eval_now(
+	struct spec_parser *p, const struct weft_yaml_node *n, struct weft_value *out)
 {
 	struct weft_template *tpl = NULL;
-	struct weft_err err = { 0 };
-	struct weft_str text = { 0 };
-	int rc = weft_template_parse(&p->wf->arena, n->text, WEFT_QUOTE_NONE, &tpl, &err);
+	struct weft_err err = {0};
+	struct weft_str text = {0};
+	int rc = weft_template_parse(
+		&p->wf->arena, n->text, WEFT_QUOTE_NONE, &tpl, &err);
 	if (rc == 0 && !tpl) {
 		rc = weft_value_from_text(out, n->text, true);
 	} else if (rc == 0 && weft_template_single(tpl)) {
-		rc = weft_expr_eval(weft_template_single(tpl), lookup_now, p, out, &err);
+		rc = weft_expr_eval(
+			weft_template_single(tpl), lookup_now, p, out, &err);
 	} else if (rc == 0) {
 		rc = weft_template_render(tpl, lookup_now, p, &text, &err);
 		if (rc == 0)
@@ -89,8 +91,8 @@ int spec_eval_now(struct spec_parser *p, const struct weft_yaml_node *n,
 
 bool spec_render_now(struct spec_parser *p, struct weft_yaml_node *n)
 {
-	struct weft_value v = { 0 };
-	struct weft_str text = { 0 };
+	struct weft_value v = {0};
+	struct weft_str text = {0};
 	bool ok = spec_eval_now(p, n, &v) == 0;
 	if (ok && (weft_value_print(&text, &v) < 0 || text.failed)) {
 		spec_nomem(p);
@@ -114,14 +116,14 @@ static void read_var(struct spec_parser *p, size_t i)
 {
 	struct weft_pair *var = &p->wf->vars.v[i];
 	const struct weft_yaml_node *n = p->var_node[i];
-	struct weft_str text = { 0 };
+	struct weft_str text = {0};
 	if (p->var_state[i])
 		return;
 	p->var_state[i] = 1;
 	size_t depth = p->depth; /* the path is this variable's, whoever asks */
-	struct spec_crumb crumb[2] = { p->crumb[0], p->crumb[1] };
-	p->crumb[0] = (struct spec_crumb){ .key = "vars" };
-	p->crumb[1] = (struct spec_crumb){ .key = var->name };
+	struct spec_crumb crumb[2] = {p->crumb[0], p->crumb[1]};
+	p->crumb[0] = (struct spec_crumb){.key = "vars"};
+	p->crumb[1] = (struct spec_crumb){.key = var->name};
 	p->depth = 2;
 	if (p->var_depth >= SPEC_MAX_NESTED) {
 		spec_bad(p, n, NULL, "variables use each other more than %d deep",

@@ -8,14 +8,15 @@
 static const char help[] =
 	"      --json         print what was found as JSON\n"
 	"  -q, --quiet        print only errors\n"
-	"      --set KEY=VALUE  change a value: vars.mesh=512, steps.train.resources.time=2h\n"
+	"      --set KEY=VALUE  change a value: vars.mesh=512, "
+	"steps.train.resources.time=2h\n"
 	"      --overlay FILE   merge FILE over the workflow, steps by name\n";
 
 static int check_run(int argc, char **argv);
 WEFT_VERB(check, .name = "check",
 	.synopsis = "[--json] [--quiet] [--set KEY=VALUE] [--overlay FILE] FILE...",
-	.summary = "Checks workflow files and prints every error", .help = help, .order = 10,
-	.run = check_run);
+	.summary = "Checks workflow files and prints every error", .help = help,
+	.order = 10, .run = check_run);
 
 struct counts {
 	size_t steps, members;
@@ -40,12 +41,12 @@ static int check_file(const char *file, const struct weft_spec_options *opt,
 static json_t *file_json(const char *file, int rc, const struct counts *counts,
 	const struct weft_errs *errs)
 {
-	weft_autostr struct weft_str text = { 0 };
+	weft_autostr struct weft_str text = {0};
 	const char *name = weft_utf8_valid(file, strlen(file)) ? file : "?";
 
 	if (rc == 0)
-		return json_pack("{s:s, s:b, s:I, s:I, s:[], s:i}", "file", name, "ok", 1,
-			"steps", (json_int_t)counts->steps, "members",
+		return json_pack("{s:s, s:b, s:I, s:I, s:[], s:i}", "file", name, "ok",
+			1, "steps", (json_int_t)counts->steps, "members",
 			(json_int_t)counts->members, "errors", "total", 0);
 	json_t *o = NULL;
 	if (weft_report_errors_json(errs, &text) == 0 && text.s)
@@ -60,7 +61,7 @@ static json_t *file_json(const char *file, int rc, const struct counts *counts,
 
 static int print_json(json_t *files)
 {
-	struct weft_str out = { 0 };
+	struct weft_str out = {0};
 	json_t *root = json_pack("{s:O}", "files", files);
 	weft_autofree char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
 
@@ -74,22 +75,24 @@ static int print_json(json_t *files)
 
 static void print_ok(const char *file, const struct counts *c)
 {
-	printf("%s: ok, %zu %s, %zu %s\n", file, c->steps, c->steps == 1 ? "step" : "steps",
-		c->members, c->members == 1 ? "member" : "members");
+	printf("%s: ok, %zu %s, %zu %s\n", file, c->steps,
+		c->steps == 1 ? "step" : "steps", c->members,
+		c->members == 1 ? "member" : "members");
 }
 
-static int check_files(char **file, int n, const struct weft_spec_options *opt, bool json,
-	bool quiet)
+static int check_files(
+	char **file, int n, const struct weft_spec_options *opt, bool json, bool quiet)
 {
 	json_t *files = json ? json_array() : NULL;
 	int status = 0;
 
 	for (int i = 0; i < n; i++) {
-		struct weft_errs errs = { 0 };
-		struct counts counts = { 0 };
+		struct weft_errs errs = {0};
+		struct counts counts = {0};
 		int rc = check_file(file[i], opt, &counts, &errs);
 
-		if (json && json_array_append_new(files, file_json(file[i], rc, &counts, &errs)))
+		if (json && json_array_append_new(
+				    files, file_json(file[i], rc, &counts, &errs)))
 			status = WEFT_ESPEC;
 		if (rc == 0 && !json && !quiet)
 			print_ok(file[i], &counts);
@@ -110,11 +113,11 @@ static int check_files(char **file, int n, const struct weft_spec_options *opt, 
 
 static int check_run(int argc, char **argv)
 {
-	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "set", required_argument, NULL, 's' },
-		{ "overlay", required_argument, NULL, 'o' }, { 0 } };
-	struct cmd_workflow_args w = { 0 };
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+		{"quiet", no_argument, NULL, 'q'},
+		{"set", required_argument, NULL, 's'},
+		{"overlay", required_argument, NULL, 'o'}, {0}};
+	struct cmd_workflow_args w = {0};
 	bool json = false, quiet = false;
 	int c, status = 0;
 
@@ -135,7 +138,9 @@ static int check_run(int argc, char **argv)
 	}
 	if (optind >= argc)
 		return cmd_usage(&verb_check, "name at least one workflow file");
-	struct weft_spec_options opt = { .set = w.set, .n_set = w.n_set,
-		.overlay = w.overlay, .n_overlay = w.n_overlay };
+	struct weft_spec_options opt = {.set = w.set,
+		.n_set = w.n_set,
+		.overlay = w.overlay,
+		.n_overlay = w.n_overlay};
 	return check_files(argv + optind, argc - optind, &opt, json, quiet);
 }

@@ -5,13 +5,13 @@
 static int schema_run(int argc, char **argv);
 WEFT_VERB(schema, .name = "schema", .synopsis = "[--mdoc]",
 	.summary = "Prints the JSON schema of workflow files",
-	.help = "      --mdoc  print the table of weft-workflow(5) instead\n", .order = 0,
-	.run = schema_run);
+	.help = "      --mdoc  print the table of weft-workflow(5) instead\n",
+	.order = 0, .run = schema_run);
 
 static int schema_run(int argc, char **argv)
 {
-	static const struct option options[] = { { "mdoc", no_argument, NULL, 'm' }, { 0 } };
-	struct weft_str out = { 0 };
+	static const struct option options[] = {{"mdoc", no_argument, NULL, 'm'}, {0}};
+	struct weft_str out = {0};
 	bool mdoc = false;
 	int c, status = 0;
 

@@ -17,10 +17,10 @@ static struct weft_workflow *try_load(const char *text, size_t n,
 	return wf;
 }
 
-static inline struct weft_workflow *load_with(const char *text,
-	const struct weft_spec_options *opt)
+static inline struct weft_workflow *load_with(
+	const char *text, const struct weft_spec_options *opt)
 {
-	struct weft_errs errs = { 0 };
+	struct weft_errs errs = {0};
 	struct weft_workflow *wf = try_load(text, strlen(text), opt, &errs);
 	char *line = errs.n ? weft_err_line(&errs.v[0]) : NULL;
 	ck_assert_msg(wf != NULL, "%s", line ? line : "?");
@@ -38,7 +38,7 @@ static inline struct weft_workflow *load(const char *text)
 static inline void refuse_with(const char *text, const struct weft_spec_options *opt,
 	unsigned line, const char *part)
 {
-	struct weft_errs errs = { 0 };
+	struct weft_errs errs = {0};
 	struct weft_workflow *wf = try_load(text, strlen(text), opt, &errs);
 	ck_assert_msg(!wf, "accepted, though: %s", part);
 	char *first = weft_err_line(&errs.v[0]);

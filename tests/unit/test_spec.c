@@ -32,11 +32,12 @@ END_TEST
 
 START_TEST(the_field_decides_the_type)
 {
-	struct weft_workflow *wf = load("name: 007\n"
-					"labels: {a: no, b: 010, c: 1.10, d: 10:30, e: ''}\n"
-					"vars: {t: true, n: 1.50, s: 'true', w: yes}\n"
-					"steps:\n" STEP("010"));
-	const char *want[] = { "no", "010", "1.10", "10:30", "" };
+	struct weft_workflow *wf =
+		load("name: 007\n"
+		     "labels: {a: no, b: 010, c: 1.10, d: 10:30, e: ''}\n"
+		     "vars: {t: true, n: 1.50, s: 'true', w: yes}\n"
+		     "steps:\n" STEP("010"));
+	const char *want[] = {"no", "010", "1.10", "10:30", ""};
 	ck_assert_str_eq(wf->name, "007");
 	for (size_t i = 0; i < 5; i++)
 		ck_assert_str_eq(wf->labels.v[i].value.s, want[i]);
@@ -52,16 +53,17 @@ END_TEST
 
 START_TEST(vars_when_read)
 {
-	struct weft_workflow *wf = load("name: t\n"
-					"vars:\n"
-					"  all: ${{ vars.root }}/x-${{ vars.n }}\n"
-					"  n: ${{ vars.m * 2 }}\n"
-					"  m: 21\n"
-					"  root: ${{ workflow.dir }}\n"
-					"  r: training\n"
-					"steps:\n" STEP("a") "    max_parallel: ${{ vars.n }}\n"
-							     "    role: ${{ vars.r }}\n"
-							     "    sweep: {replicas: '${{ vars.m }}'}\n");
+	struct weft_workflow *wf =
+		load("name: t\n"
+		     "vars:\n"
+		     "  all: ${{ vars.root }}/x-${{ vars.n }}\n"
+		     "  n: ${{ vars.m * 2 }}\n"
+		     "  m: 21\n"
+		     "  root: ${{ workflow.dir }}\n"
+		     "  r: training\n"
+		     "steps:\n" STEP("a") "    max_parallel: ${{ vars.n }}\n"
+					  "    role: ${{ vars.r }}\n"
+					  "    sweep: {replicas: '${{ vars.m }}'}\n");
 	ck_assert_str_eq(wf->vars.v[0].value.s, "/home/me/flow/x-42");
 	ck_assert_int_eq(wf->vars.v[1].axis.kind, WEFT_V_NUMBER);
 	ck_assert_uint_eq(wf->step[0].max_parallel, 42);
@@ -73,18 +75,18 @@ END_TEST
 
 START_TEST(defaults_merge)
 {
-	struct weft_workflow *wf =
-		load("name: t\n"
-		     "defaults:\n"
-		     "  resources: {mem: 1G, time: 1h}\n"
-		     "  env: {A: a, B: b}\n"
-		     "  labels: {x: y}\n"
-		     "  scratch: node\n"
-		     "  sweep: {k: [1, 2]}\n"
-		     "steps:\n" STEP("a") STEP("b") "    resources: {mem: 2G, ntasks: 4}\n"
-						    "    env: {B: c, C: d}\n"
-						    "    scratch: memory\n"
-						    "    sweep: {j: [1, 2, 3]}\n");
+	struct weft_workflow *wf = load(
+		"name: t\n"
+		"defaults:\n"
+		"  resources: {mem: 1G, time: 1h}\n"
+		"  env: {A: a, B: b}\n"
+		"  labels: {x: y}\n"
+		"  scratch: node\n"
+		"  sweep: {k: [1, 2]}\n"
+		"steps:\n" STEP("a") STEP("b") "    resources: {mem: 2G, ntasks: 4}\n"
+					       "    env: {B: c, C: d}\n"
+					       "    scratch: memory\n"
+					       "    sweep: {j: [1, 2, 3]}\n");
 	const struct weft_step *a = &wf->step[0], *b = &wf->step[1];
 	ck_assert_str_eq(a->resources[0].mem.s, "1G");
 	ck_assert_int_eq(a->scratch, WEFT_SCRATCH_NODE);
@@ -105,12 +107,13 @@ END_TEST
 
 START_TEST(any_of_has_a_common_base)
 {
-	struct weft_workflow *wf = load(HEAD STEP("a")
-		"    resources: {time: 1h, ntasks: 2, any_of: [{gpus: 1}, {ntasks: 16}]}\n");
+	struct weft_workflow *wf =
+		load(HEAD STEP("a") "    resources: {time: 1h, ntasks: 2, any_of: "
+				    "[{gpus: 1}, {ntasks: 16}]}\n");
 	const struct weft_step *s = &wf->step[0];
-	struct weft_scope sc = { .wf = wf, .step = s };
+	struct weft_scope sc = {.wf = wf, .step = s};
 	struct weft_resources r;
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	ck_assert_uint_eq(s->n_resources, 2);
 	ck_assert_int_eq(weft_scope_resources(&sc, s, 0, &r, &err), 0);
 	ck_assert_uint_eq(r.gpus, 1);
@@ -130,13 +133,15 @@ END_TEST
 
 START_TEST(inputs_are_dependencies)
 {
-	struct weft_workflow *wf = load(
-		HEAD STEP("z") "    depends: [a, {step: b, state: ended}]\n"
-		     STEP("a") "    outputs: {x: x.bin, y: {path: 'y-*', optional: true}}\n"
-		     STEP("b") "    inputs:\n"
-			       "      - {from: a.y, as: q, to: node, mode: copy}\n"
-			       "      - {from: [a.*.x, ./x], optional: true}\n"
-			       "    depends: a\n");
+	struct weft_workflow *wf =
+		load(HEAD STEP("z") "    depends: [a, {step: b, state: ended}]\n" STEP(
+			"a") "    outputs: {x: x.bin, y: {path: 'y-*', optional: "
+			     "true}}\n" STEP("b") "    inputs:\n"
+						  "      - {from: a.y, as: q, to: "
+						  "node, mode: copy}\n"
+						  "      - {from: [a.*.x, ./x], "
+						  "optional: true}\n"
+						  "    depends: a\n");
 	const struct weft_step *a = &wf->step[1], *b = &wf->step[2], *z = &wf->step[0];
 	ck_assert_uint_eq(a->n_outputs, 2);
 	ck_assert(a->output[1].optional);
@@ -164,9 +169,9 @@ END_TEST
 
 START_TEST(the_order_is_the_files_where_it_can)
 {
-	struct weft_workflow *wf = load(HEAD STEP("end") "    finally: true\n" STEP("c")
-			"    depends: b\n" STEP("d") STEP("b") STEP("a"));
-	const unsigned want[] = { 2, 3, 1, 4, 0 };
+	struct weft_workflow *wf = load(HEAD STEP("end") "    finally: true\n" STEP(
+		"c") "    depends: b\n" STEP("d") STEP("b") STEP("a"));
+	const unsigned want[] = {2, 3, 1, 4, 0};
 	for (size_t i = 0; i < 5; i++)
 		ck_assert_uint_eq(wf->order[i], want[i]);
 	weft_spec_free(wf);
@@ -184,15 +189,19 @@ START_TEST(set_and_overlay)
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(weft_write_all(fd, text, strlen(text)), 0);
 	close(fd);
-	const char *set[] = { "vars.a=x: #y", "steps.a.resources.mem=2G", "name=other",
-		"steps.a.env={A: '1', B: two}", "params.k=[1, 2]", "budget.gpu_hours=2.5",
-		"steps.new.sweep=[k]" };
-	const char *overlay[] = { path };
-	struct weft_spec_options opt = { .set = set, .n_set = 7, .overlay = overlay,
-		.n_overlay = 1, .dir = "/else" };
-	struct weft_workflow *wf = load_with(
-		"name: t\nvars: {a: 1, b: 2}\nsteps:\n" STEP("a") "    resources: {ntasks: 4}\n",
-		&opt);
+	const char *set[] = {"vars.a=x: #y", "steps.a.resources.mem=2G", "name=other",
+		"steps.a.env={A: '1', B: two}", "params.k=[1, 2]",
+		"budget.gpu_hours=2.5", "steps.new.sweep=[k]"};
+	const char *overlay[] = {path};
+	struct weft_spec_options opt = {.set = set,
+		.n_set = 7,
+		.overlay = overlay,
+		.n_overlay = 1,
+		.dir = "/else"};
+	struct weft_workflow *wf =
+		load_with("name: t\nvars: {a: 1, b: 2}\nsteps:\n" STEP(
+				  "a") "    resources: {ntasks: 4}\n",
+			&opt);
 	ck_assert_str_eq(wf->name, "other");
 	ck_assert_str_eq(wf->dir, "/else");
 	ck_assert_str_eq(wf->vars.v[0].value.s, "x: #y");
@@ -214,22 +223,22 @@ START_TEST(set_that_is_wrong)
 	static const struct {
 		const char *set, *part;
 	} bad[] = {
-		{ "vars.a", "must be KEY=VALUE" },
-		{ "=3", "must be KEY=VALUE" },
-		{ "vars..a=3", "is no key of a workflow" },
-		{ "steps.b.time=3", "there is no step `b`" },
-		{ "steps.a=3", "a step can't be replaced whole" },
-		{ "steps.a.rn=3", "unknown key" },
-		{ "steps.a.resources.time=30", "a duration needs a unit" },
-		{ "steps.a.inputs.0=3", "is a list" },
-		{ "vars.a=[1", "--set" },
-		{ "vars.a=\xff", "not UTF-8" },
-		{ "name=a b", "not a valid name" },
+		{"vars.a", "must be KEY=VALUE"},
+		{"=3", "must be KEY=VALUE"},
+		{"vars..a=3", "is no key of a workflow"},
+		{"steps.b.time=3", "there is no step `b`"},
+		{"steps.a=3", "a step can't be replaced whole"},
+		{"steps.a.rn=3", "unknown key"},
+		{"steps.a.resources.time=30", "a duration needs a unit"},
+		{"steps.a.inputs.0=3", "is a list"},
+		{"vars.a=[1", "--set"},
+		{"vars.a=\xff", "not UTF-8"},
+		{"name=a b", "not a valid name"},
 	};
 	for (size_t i = 0; i < WEFT_COUNT(bad); i++) {
-		struct weft_spec_options opt = { .set = &bad[i].set, .n_set = 1 };
-		refuse_with(HEAD STEP("a") "    inputs: [{from: ./x, as: x}]\n", &opt, 0,
-			bad[i].part);
+		struct weft_spec_options opt = {.set = &bad[i].set, .n_set = 1};
+		refuse_with(HEAD STEP("a") "    inputs: [{from: ./x, as: x}]\n", &opt,
+			0, bad[i].part);
 	}
 }
 END_TEST
@@ -241,8 +250,8 @@ START_TEST(errors_of_an_overlay_are_there)
 	const char *text = "\n\nsteps:\n  - {name: a, resources: {ntask: 8}}\n";
 	ck_assert_int_eq(weft_write_all(fd, text, strlen(text)), 0);
 	close(fd);
-	const char *overlay[] = { path };
-	struct weft_spec_options opt = { .overlay = overlay, .n_overlay = 1 };
+	const char *overlay[] = {path};
+	struct weft_spec_options opt = {.overlay = overlay, .n_overlay = 1};
 	refuse_with(HEAD STEP("a"), &opt, 4, path);
 	overlay[0] = "/nowhere/at/all.yaml";
 	refuse_with(HEAD STEP("a"), &opt, 0, "/nowhere/at/all.yaml");
@@ -252,9 +261,10 @@ END_TEST
 
 START_TEST(anchors_merge_keys_and_extensions)
 {
-	struct weft_workflow *wf = load("name: t\nx-small: &small {ntasks: 2, mem: 1G}\n"
-					"steps:\n" STEP("a") "    resources: *small\n" STEP("b")
-						"    resources: {<<: *small, mem: 2G}\n");
+	struct weft_workflow *wf =
+		load("name: t\nx-small: &small {ntasks: 2, mem: 1G}\n"
+		     "steps:\n" STEP("a") "    resources: *small\n" STEP(
+			     "b") "    resources: {<<: *small, mem: 2G}\n");
 	ck_assert_str_eq(wf->step[0].resources[0].mem.s, "1G");
 	ck_assert_str_eq(wf->step[1].resources[0].mem.s, "2G");
 	ck_assert_str_eq(wf->step[1].resources[0].ntasks.s, "2");
@@ -265,7 +275,8 @@ END_TEST
 START_TEST(what_the_rest_is_read_as)
 {
 	struct weft_workflow *wf = load(
-		HEAD STEP("a") "    place: {cpus: compact, balance: even, smt: all, spare_cores: 2}\n"
+		HEAD STEP("a") "    place: {cpus: compact, balance: even, smt: all, "
+			       "spare_cores: 2}\n"
 			       "    max_failed: 25%\n"
 			       "    launch: torchrun\n"
 			       "    stdout: out.txt\n"
@@ -304,8 +315,8 @@ START_TEST(names_of_enums)
 }
 END_TEST
 
-SUITE("spec", a_small_workflow, the_field_decides_the_type, vars_when_read, defaults_merge,
-	any_of_has_a_common_base, inputs_are_dependencies,
+SUITE("spec", a_small_workflow, the_field_decides_the_type, vars_when_read,
+	defaults_merge, any_of_has_a_common_base, inputs_are_dependencies,
 	the_order_is_the_files_where_it_can, set_and_overlay, set_that_is_wrong,
 	errors_of_an_overlay_are_there, anchors_merge_keys_and_extensions,
 	what_the_rest_is_read_as, names_of_enums)

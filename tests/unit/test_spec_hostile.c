@@ -3,7 +3,7 @@
 
 static void refuse_n(const char *text, size_t n, const char *part)
 {
-	struct weft_errs errs = { 0 };
+	struct weft_errs errs = {0};
 	ck_assert_ptr_null(try_load(text, n, NULL, &errs));
 	ck_assert_uint_le(errs.n, 20);
 	for (size_t i = 0; i < errs.n; i++) {
@@ -53,17 +53,21 @@ END_TEST
 START_TEST(files_with_a_wrong_byte)
 {
 	static const char good[] =
-		"name: t\nvars: {x: 1, y: '${{ vars.x }}'}\nparams: {k: [1, {a: 2}], s: {range: "
+		"name: t\nvars: {x: 1, y: '${{ vars.x }}'}\nparams: {k: [1, {a: 2}], "
+		"s: {range: "
 		"[1, 3]}}\ndefaults: {resources: {mem: 1G}, env: {A: b}}\nsteps:\n"
-		"  - name: a\n    sweep: [k, s]\n    run: e ${{ params.k }} > \"${{ outputs.o }}\"\n"
+		"  - name: a\n    sweep: [k, s]\n    run: e ${{ params.k }} > \"${{ "
+		"outputs.o }}\"\n"
 		"    outputs: {o: o.txt, p: {path: 'p-*', optional: true}}\n"
-		"    resources: {time: 1h, any_of: [{gpus: 1}, {ntasks: '${{ vars.x }}'}]}\n"
-		"  - {name: b, command: [c, \"${{ inputs.o }}\"], inputs: {from: a.o}, when: "
+		"    resources: {time: 1h, any_of: [{gpus: 1}, {ntasks: '${{ vars.x "
+		"}}'}]}\n"
+		"  - {name: b, command: [c, \"${{ inputs.o }}\"], inputs: {from: a.o}, "
+		"when: "
 		"steps.a.state == \"done\", depends: [{step: a.*, state: ended}]}\n";
 	static const char bytes[] = "{}[]:,-#&*!|>'\"%@`$ \n\t0a~\\.\x01\xc3";
 	size_t n = sizeof(good) - 1, taken = 0;
 	char text[sizeof(good) + 1];
-	struct weft_errs errs = { 0 };
+	struct weft_errs errs = {0};
 	struct weft_workflow *wf = try_load(good, n, NULL, &errs);
 	ck_assert_ptr_nonnull(wf);
 	weft_spec_free(wf);
@@ -92,7 +96,7 @@ END_TEST
 
 START_TEST(deep_nesting)
 {
-	struct weft_str s = { 0 };
+	struct weft_str s = {0};
 	weft_str_add(&s, "name: t\nsteps: ");
 	for (int i = 0; i < 100000; i++)
 		weft_str_addc(&s, '[');
@@ -115,11 +119,12 @@ END_TEST
 
 START_TEST(alias_bombs)
 {
-	struct weft_str s = { 0 };
+	struct weft_str s = {0};
 	weft_str_add(&s, "name: t\nx-0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n");
 	for (int i = 1; i < 20; i++)
-		weft_str_printf(&s, "x-%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", i,
-			i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+		weft_str_printf(&s,
+			"x-%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", i, i,
+			i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
 	weft_str_add(&s, "params: {k: [*a19]}\nsteps:\n" STEP("a") "    sweep: [k]\n");
 	refuse_str(&s, NULL);
 }
@@ -128,10 +133,11 @@ END_TEST
 START_TEST(vars_that_grow)
 {
 	/* Each twice the one before: 2^40 bytes, if it were let. */
-	struct weft_str s = { 0 };
+	struct weft_str s = {0};
 	weft_str_add(&s, "name: t\nvars:\n  v0: 'xxxxxxxxxxxxxxxx'\n");
 	for (int i = 1; i < 40; i++)
-		weft_str_printf(&s, "  v%d: '${{ vars.v%d }}${{ vars.v%d }}'\n", i, i - 1, i - 1);
+		weft_str_printf(&s, "  v%d: '${{ vars.v%d }}${{ vars.v%d }}'\n", i,
+			i - 1, i - 1);
 	weft_str_add(&s, "steps:\n" STEP("a"));
 	refuse_str(&s, "longer than 128 KiB");
 	/* A chain that is too long to follow. */
@@ -145,12 +151,13 @@ END_TEST
 
 START_TEST(long_texts)
 {
-	struct weft_str s = { 0 };
+	struct weft_str s = {0};
 	char *long_text = malloc((128 << 10) + 2);
 	memset(long_text, 'x', (128 << 10) + 1);
 	long_text[(128 << 10) + 1] = '\0';
-	static const char *const places[] = { "    env: {A: %s}\n", "    setup: %s\n",
-		"    stdout: %s\n", "    labels: {a: %s}\n", "    inputs: [{from: ./%s}]\n" };
+	static const char *const places[] = {"    env: {A: %s}\n", "    setup: %s\n",
+		"    stdout: %s\n", "    labels: {a: %s}\n",
+		"    inputs: [{from: ./%s}]\n"};
 	for (size_t i = 0; i < WEFT_COUNT(places); i++) {
 		weft_str_add(&s, HEAD STEP("a"));
 		weft_str_printf(&s, places[i], long_text);
@@ -173,11 +180,13 @@ END_TEST
 
 START_TEST(many_steps)
 {
-	struct weft_str s = { 0 };
+	struct weft_str s = {0};
 	weft_str_add(&s, "name: t\ndefaults: {resources: {mem: 1G}}\nsteps:\n");
 	for (int i = 0; i < 100000; i++) {
-		weft_str_printf(&s, "- name: s%d\n  run: x > ${{ outputs.o }}\n"
-				    "  outputs: {o: f}\n", i);
+		weft_str_printf(&s,
+			"- name: s%d\n  run: x > ${{ outputs.o }}\n"
+			"  outputs: {o: f}\n",
+			i);
 		if (i)
 			weft_str_printf(&s, "  inputs: [{from: s%d.o}]\n", i - 1);
 	}
@@ -193,11 +202,12 @@ END_TEST
 
 START_TEST(many_mistakes)
 {
-	struct weft_str s = { 0 };
+	struct weft_str s = {0};
 	weft_str_add(&s, "name: t\nsteps:\n");
 	for (int i = 0; i < 50000; i++)
-		weft_str_printf(&s, "- {name: s%d, run: x, depends: [z%d], cpus: 3}\n", i, i);
-	struct weft_errs errs = { 0 };
+		weft_str_printf(
+			&s, "- {name: s%d, run: x, depends: [z%d], cpus: 3}\n", i, i);
+	struct weft_errs errs = {0};
 	ck_assert_ptr_null(try_load(s.s, s.len, NULL, &errs));
 	ck_assert_uint_eq(errs.n, 20);
 	ck_assert_uint_eq(errs.total, 100000);
@@ -209,10 +219,11 @@ END_TEST
 START_TEST(fans)
 {
 	/* One needs all, and all need one: no list is searched for each entry. */
-	struct weft_str s = { 0 };
+	struct weft_str s = {0};
 	weft_str_add(&s, "name: t\nsteps:\n- {name: end, run: x, depends: [");
 	for (int i = 0; i < 30000; i++)
-		weft_str_printf(&s, "%ss%d, {step: s%d, state: ended}", i ? ", " : "", i, i);
+		weft_str_printf(
+			&s, "%ss%d, {step: s%d, state: ended}", i ? ", " : "", i, i);
 	weft_str_add(&s, "]}\n- {name: first, run: x}\n");
 	for (int i = 0; i < 30000; i++)
 		weft_str_printf(&s, "- {name: s%d, run: x, depends: first}\n", i);
@@ -226,10 +237,11 @@ END_TEST
 
 START_TEST(long_circle)
 {
-	struct weft_str s = { 0 };
+	struct weft_str s = {0};
 	weft_str_add(&s, "name: t\nsteps:\n");
 	for (int i = 0; i < 30000; i++)
-		weft_str_printf(&s, "- {name: s%d, run: x, depends: s%d}\n", i, (i + 1) % 30000);
+		weft_str_printf(&s, "- {name: s%d, run: x, depends: s%d}\n", i,
+			(i + 1) % 30000);
 	refuse_str(&s, "circle: `s0` -> `s1` -> `s2`");
 }
 END_TEST
@@ -237,10 +249,11 @@ END_TEST
 START_TEST(far_references)
 {
 	/* Each step asks for the first, which it needs only through all between. */
-	struct weft_str s = { 0 };
+	struct weft_str s = {0};
 	weft_str_add(&s, "name: t\nsteps:\n- {name: s0, run: x}\n");
 	for (int i = 1; i < 3000; i++)
-		weft_str_printf(&s, "- {name: s%d, run: 'x ${{ steps.s0.state }}', depends: s%d}\n",
+		weft_str_printf(&s,
+			"- {name: s%d, run: 'x ${{ steps.s0.state }}', depends: s%d}\n",
 			i, i - 1);
 	struct weft_workflow *wf = load(s.s);
 	weft_spec_free(wf);
@@ -248,7 +261,8 @@ START_TEST(far_references)
 	/* So many that the search is given up: an error that says what to do. */
 	weft_str_add(&s, "name: t\nsteps:\n- {name: s0, run: x}\n");
 	for (int i = 1; i < 20000; i++)
-		weft_str_printf(&s, "- {name: s%d, run: 'x ${{ steps.s0.state }}', depends: s%d}\n",
+		weft_str_printf(&s,
+			"- {name: s%d, run: 'x ${{ steps.s0.state }}', depends: s%d}\n",
 			i, i - 1);
 	refuse_str(&s, "needed through too many others");
 }
@@ -257,12 +271,15 @@ END_TEST
 START_TEST(wide_sweeps)
 {
 	refuse(HEAD STEP("a") "    sweep: {a: {range: [1, 1e300]}}\n", 5, "members");
-	refuse(HEAD STEP("a") "    sweep: {a: {range: [0, 1, 1e-300]}}\n", 5, "members");
-	refuse(HEAD STEP("a") "    sweep: {a: {range: [-1e308, 1e308, 1e308]}}\n", 5, "");
+	refuse(HEAD STEP("a") "    sweep: {a: {range: [0, 1, 1e-300]}}\n", 5,
+		"members");
+	refuse(HEAD STEP("a") "    sweep: {a: {range: [-1e308, 1e308, 1e308]}}\n", 5,
+		"");
 	refuse(HEAD STEP("a") "    sweep: {replicas: 10000001}\n", 5, "between");
-	refuse(HEAD STEP("a") "    sweep: {a: {range: [1, 4000]}, b: {range: [1, 4000]}}\n", 5,
-		"16000000 members");
-	struct weft_str s = { 0 };
+	refuse(HEAD STEP("a") "    sweep: {a: {range: [1, 4000]}, b: {range: [1, "
+			      "4000]}}\n",
+		5, "16000000 members");
+	struct weft_str s = {0};
 	weft_str_add(&s, HEAD STEP("a") "    sweep: {");
 	for (int i = 0; i < 400; i++)
 		weft_str_printf(&s, "%sa%d: [1, 2]", i ? ", " : "", i);
@@ -271,6 +288,6 @@ START_TEST(wide_sweeps)
 }
 END_TEST
 
-SUITE("spec_hostile", no_workflow_at_all, files_with_a_wrong_byte, deep_nesting, alias_bombs,
-	vars_that_grow, long_texts, many_steps, many_mistakes, fans, long_circle,
-	far_references, wide_sweeps)
+SUITE("spec_hostile", no_workflow_at_all, files_with_a_wrong_byte, deep_nesting,
+	alias_bombs, vars_that_grow, long_texts, many_steps, many_mistakes, fans,
+	long_circle, far_references, wide_sweeps)

@@ -1,7 +1,8 @@
 /* test_spec_sweep.c - members of sweeps, and which need which */
 #include "spec.h"
 
-static char *params_of(const struct weft_workflow *wf, const struct weft_step *s, size_t i,
+static char *params_of(const struct weft_workflow *wf, const struct weft_step *s,
+	size_t i,
 	char id[WEFT_MEMBER_ID])
 {
 	struct weft_member m;
@@ -55,8 +56,10 @@ END_TEST
 START_TEST(a_zip_and_maps)
 {
 	struct weft_workflow *wf = load(
-		HEAD STEP("a") "    sweep: {a: [1, 1, 2], b: [x, y, x]}\n    sweep_mode: zip\n"
-		     STEP("b") "    sweep: {case: [{n: 1, l: [a, 2]}, {n: 2}], z: [1]}\n");
+		HEAD STEP("a") "    sweep: {a: [1, 1, 2], b: [x, y, x]}\n    "
+			"sweep_mode: zip\n"
+		     STEP("b") "    sweep: {case: [{n: 1, l: [a, 2]}, {n: 2}], z: "
+			"[1]}\n");
 	ck_assert_uint_eq(wf->step[0].sweep.count, 3);
 	check_params(wf, 0, 1, "{\"a\":1,\"b\":\"y\"}");
 	check_params(wf, 1, 0, "{\"case\":{\"n\":1,\"l\":[\"a\",2]},\"z\":1}");
@@ -66,7 +69,8 @@ END_TEST
 
 START_TEST(ranges)
 {
-	struct weft_workflow *wf = load(HEAD STEP("a") "    sweep: {x: {range: [0, 1, 0.1]}}\n"
+	struct weft_workflow *wf = load(HEAD STEP("a")
+		"    sweep: {x: {range: [0, 1, 0.1]}}\n"
 		STEP("b") "    sweep: {x: {range: [5, 1, -2]}}\n"
 		STEP("c") "    sweep: {x: {range: [0, 1, 0.3]}}\n"
 		STEP("d") "    sweep: {x: {range: [1, 10000000]}}\n"
@@ -88,7 +92,8 @@ END_TEST
 START_TEST(ids_stay)
 {
 	char a[WEFT_MEMBER_ID], b[WEFT_MEMBER_ID], c[WEFT_MEMBER_ID];
-	struct weft_workflow *wf = load(HEAD STEP("a") "    sweep: {k: [1, 2], s: [x]}\n");
+	struct weft_workflow *wf = load(HEAD STEP("a")
+		"    sweep: {k: [1, 2], s: [x]}\n");
 	struct weft_workflow *more = load(
 		HEAD STEP("b") "    sweep: {s: [w, x], k: [0, 1.0, '1', 2]}\n");
 	free(params_of(wf, &wf->step[0], 0, a));
@@ -104,7 +109,8 @@ END_TEST
 START_TEST(ids_differ)
 {
 	struct weft_workflow *wf = load(HEAD STEP("a")
-			"    sweep: {k: [9007199254740993, 9007199254740992, -1, 1, '', true, "
+			"    sweep: {k: [9007199254740993, 9007199254740992, -1, 1, "
+			"'', true, "
 			"'true', [1], [[1]], {a: 1}]}\n");
 	char id[10][WEFT_MEMBER_ID];
 	for (size_t i = 0; i < 10; i++) {
@@ -199,11 +205,13 @@ START_TEST(zips_match)
 	struct weft_workflow *wf = load(
 		"name: t\nparams: {k: [a, b, a], s: [1, 2, 3]}\nsteps:\n"
 		STEP("sim") "    sweep: [k, s]\n    sweep_mode: zip\n"
-		STEP("same") "    sweep: [k, s]\n    sweep_mode: zip\n    depends: sim\n"
+		STEP("same") "    sweep: [k, s]\n    sweep_mode: zip\n    depends: "
+		"sim\n"
 		STEP("bys") "    sweep: [s]\n    depends: sim\n"
 		STEP("byk") "    sweep: {k: [b, a]}\n    depends: sim\n"
 		STEP("grid") "    sweep: {k: [a, b], s: [1, 2, 3]}\n    depends: sim\n"
-		STEP("back") "    sweep: [k, s]\n    sweep_mode: zip\n    depends: grid\n");
+		STEP("back") "    sweep: [k, s]\n    sweep_mode: zip\n    depends: "
+		"grid\n");
 	ck_assert(one_to_one(wf, "same"));
 	check_needs(wf, "same", 2, "2");
 	check_needs(wf, "bys", 1, "1");
@@ -219,7 +227,8 @@ END_TEST
 
 START_TEST(replicas_and_each)
 {
-	struct weft_workflow *wf = load(HEAD STEP("c") "    sweep: {each: b}\n    depends: b\n"
+	struct weft_workflow *wf = load(HEAD STEP("c")
+		"    sweep: {each: b}\n    depends: b\n"
 			STEP("b") "    sweep: {each: a}\n    depends: a\n"
 			STEP("a") "    sweep: {replicas: 4}\n");
 	ck_assert_int_eq(wf->step[0].sweep.kind, WEFT_SWEEP_EACH);
@@ -236,18 +245,21 @@ END_TEST
 START_TEST(matching_is_equality)
 {
 	struct weft_workflow *wf = load(
-		"name: t\nparams: {a: [1, 2, 3], b: {range: [0, 1, 0.5]}, c: [x, y]}\nsteps:\n"
+		"name: t\nparams: {a: [1, 2, 3], b: {range: [0, 1, 0.5]}, c: [x, "
+		"y]}\nsteps:\n"
 		STEP("p") "    sweep: [a, b, c]\n"
 		STEP("q") "    sweep: [c, b]\n    depends: p\n");
 	const struct weft_step *p = &wf->step[0], *q = &wf->step[1];
 	for (size_t i = 0; i < q->sweep.count; i++) {
 		struct found f = { .n = 0 };
 		struct weft_member x, y;
-		ck_assert_int_eq(weft_spec_each_match(wf, q, i, &q->edge[0], note, &f), 0);
+		ck_assert_int_eq(weft_spec_each_match(wf, q, i, &q->edge[0], note, &f),
+			0);
 		ck_assert_int_eq(weft_sweep_member(wf, q, i, &x, NULL), 0);
 		for (size_t k = 0, at = 0; k < p->sweep.count; k++) {
 			ck_assert_int_eq(weft_sweep_member(wf, p, k, &y, NULL), 0);
-			bool equal = weft_streq(x.params.item[0].str, y.params.item[2].str) &&
+			bool equal = weft_streq(x.params.item[0].str,
+				y.params.item[2].str) &&
 				     x.params.item[1].num == y.params.item[1].num;
 			bool listed = at < f.n && f.v[at] == k;
 			at += listed;
@@ -261,4 +273,5 @@ START_TEST(matching_is_equality)
 END_TEST
 
 SUITE("spec_sweep", a_grid, a_zip_and_maps, ranges, ids_stay, ids_differ,
-	members_match_by_shared_axes, zips_match, replicas_and_each, matching_is_equality)
+	members_match_by_shared_axes, zips_match, replicas_and_each,
+		matching_is_equality)
