@@ -14,7 +14,8 @@ struct bind_step {
 struct bind_request {
 	struct bind_step step[BIND_MAX_STEPS];
 	size_t n_steps;
-	bool described; /* options say what to place: a ticket is not asked */
+	bool described; /* options say what the tasks need: a ticket is not asked */
+	bool single;    /* options of the only step were given */
 	const char *topology;
 	struct weft_cpuset allowed;
 	bool has_allowed;
@@ -41,7 +42,8 @@ void bind_describe(const struct weft_machine *m, const struct weft_placed_task *
 int bind_exec(const struct bind_request *r, char *const *argv);
 /* The CPUs of the step whose `tasks` tasks are on this node. */
 int bind_allowed(unsigned tasks, struct weft_cpuset *cpus, struct weft_err *err);
-/* Which of how many tasks of this node we are; 0 of 1 without a launcher. */
+/* Which of how many tasks of this node we are; 0 of 1 without a launcher.  *tasks: 0,
+ * or how many are known to be. */
 void bind_local_task(int64_t *id, int64_t *tasks);
 
 #endif

@@ -33,6 +33,8 @@ static int read_step(const struct bind_request *r, struct weft_place_step *step,
 	if (weft_ticket_decode(text, &ticket, err))
 		return -1;
 	*step = ticket.place;
+	if (r->step[0].place.ntasks)
+		step->ntasks = r->step[0].place.ntasks;
 	return ticket.bind ? 0 : 1;
 }
 
@@ -80,10 +82,21 @@ static int place_and_apply(const struct bind_request *r, const struct weft_machi
 	if (visible && step->ntasks > 1 &&
 		(double)n < step->gpus_per_task * step->ntasks)
 		step->gpus_per_task = 0;
-	if (weft_place(m, m->borrowed && !r->has_allowed ? NULL : &allowed, gpus, n,
-		    step, 1, &p, err))
+	const struct weft_cpuset *cpus =
+		m->borrowed && !r->has_allowed ? NULL : &allowed;
+	int rc = weft_place(m, cpus, gpus, n, step, 1, &p, err);
+	if (rc && !r->strict && (step->gpus_per_task > 0 || step->gpus_all)) {
+		/* CPUs can be placed without GPUs that the topology doesn't show. */
+		weft_log(WEFT_WARN, "GPUs are not dealt out: %s",
+			err->text ? err->text : "out of memory");
+		weft_err_clear(err);
+		step->gpus_per_task = 0;
+		step->gpus_all = false;
+		rc = weft_place(m, cpus, gpus, n, step, 1, &p, err);
+	}
+	if (rc)
 		return -1;
-	int rc = apply(m, &p->task[o->task], step, gpus, n, visible, o, err);
+	rc = apply(m, &p->task[o->task], step, gpus, n, visible, o, err);
 	weft_placement_free(p);
 	return rc;
 }
@@ -93,8 +106,8 @@ static int bind_this(
 {
 	struct weft_machine *m = NULL;
 	struct weft_place_step step;
-	int64_t tasks;
 	int rc = read_step(r, &step, err);
+	int64_t tasks = step.ntasks;
 
 	bind_local_task(&o->task, &tasks);
 	if (r->task >= 0)

@@ -37,30 +37,37 @@ static int64_t tasks_of_node(const char *list, int64_t node)
 	return 0;
 }
 
+/* The innermost launcher first: torchrun or mpirun may run inside a Slurm task, whose
+ * variables their processes inherit. */
+static const char *const launcher[][2] = {
+	{"LOCAL_RANK", "LOCAL_WORLD_SIZE"},
+	{"OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE"},
+	{"MPI_LOCALRANKID", "MPI_LOCALNRANKS"},
+};
+
 void bind_local_task(int64_t *id, int64_t *tasks)
 {
-	/* The innermost launcher first: torchrun or mpirun may run inside a Slurm
-	 * task, whose variables their processes inherit. */
-	static const char *const launcher[][2] = {
-		{"LOCAL_RANK", "LOCAL_WORLD_SIZE"},
-		{"OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE"},
-		{"MPI_LOCALRANKID", "MPI_LOCALNRANKS"},
-	};
-	int64_t node;
+	int64_t known = *tasks, node;
 
 	for (size_t i = 0; i < WEFT_COUNT(launcher); i++)
 		if (env_number(launcher[i][0], 16384, id) &&
-			env_number(launcher[i][1], 16384, tasks) && *id < *tasks)
+			env_number(launcher[i][1], 16384, tasks) && *id < *tasks &&
+			(!known || *tasks == known))
 			return;
 	const char *list = getenv("SLURM_STEP_TASKS_PER_NODE");
-	if (list && env_number("SLURM_LOCALID", 16384, id) &&
-		env_number("SLURM_NODEID", 1 << 24, &node)) {
-		*tasks = tasks_of_node(list, node);
-		if (*id < *tasks)
+	if (env_number("SLURM_LOCALID", 16384, id)) {
+		if (known && *id < known) {
+			*tasks = known;
 			return;
+		}
+		if (list && env_number("SLURM_NODEID", 1 << 24, &node)) {
+			*tasks = tasks_of_node(list, node);
+			if (*id < *tasks)
+				return;
+		}
 	}
 	*id = 0;
-	*tasks = 1;
+	*tasks = known ? known : 1;
 }
 
 static void merge(struct weft_cpuset *to, const struct weft_cpuset *from)
@@ -160,7 +167,7 @@ int bind_allowed(unsigned tasks, struct weft_cpuset *cpus, struct weft_err *err)
 	if (tasks < 2)
 		return 0;
 	if (slurm_masks(&wide) ||
-		(getenv("OMPI_COMM_WORLD_LOCAL_RANK") && cgroup_cpus(&wide)))
+		(getenv("OMPI_MCA_orte_bound_at_launch") && cgroup_cpus(&wide)))
 		merge(cpus, &wide);
 	return 0;
 }

@@ -129,7 +129,9 @@ static int option(struct bind_request *r, int c, struct weft_err *err)
 		r->report_file = optarg;
 		return 0;
 	default:
-		r->described = true;
+		/* How many there are is no matter of the ticket's. */
+		r->described |= c != OPT_FIELD;
+		r->single = true;
 		return bind_set(&r->step[0], fields[c - OPT_FIELD], optarg, err);
 	}
 }
@@ -185,11 +187,11 @@ static int bind_run(int argc, char **argv)
 			break;
 	}
 	char **command = optind < argc ? argv + optind : NULL;
-	if (!err.text && r->n_steps && (r->described || command))
+	if (!err.text && r->n_steps && (r->single || command))
 		weft_err_set(&err, WEFT_EUSAGE,
-			r->described ? "--step excludes the options of a single step"
-				     : "--step is for printing; a command is one task "
-				       "of one step");
+			r->single ? "--step excludes the options of a single step"
+				  : "--step is for printing; a command is one task "
+				    "of one step");
 	if (!err.text && !command && (r->strict || r->report || r->task >= 0))
 		weft_err_set(&err, WEFT_EUSAGE, "nothing to run: write -- COMMAND");
 	if (!r->n_steps)

@@ -44,16 +44,43 @@ OMP_NUM_THREADS=3 t_run 0 'the own value of the user' "$WEFT" bind --topology \
 	"$M/laptop.model" -- sh -c env
 t_has 'stays' "$T_OUT" 'OMP_NUM_THREADS=3'
 
-t_run 0 'a failure to bind is a warning' "$WEFT" bind --gpus-per-task 99 --topology \
-	"$M/laptop.model" -- echo ran
+t_run 0 'a failure to bind is a warning' "$WEFT" bind --topology ./nothing -- echo ran
 t_has 'the command ran' "$T_OUT" 'ran'
 t_has 'and it was said' "$T_OUT" 'weft: warning: not bound: '
+t_run 0 'without its GPUs' "$WEFT" bind --gpus-per-task 9 --allowed "$last" --report -- \
+	sh -c "$affinity"
+t_has 'a task is warned' "$T_OUT" 'weft: warning: GPUs are not dealt out: '
+t_has 'and its CPUs are placed' "$T_OUT" "cpus $last numa"
+SLURM_LOCALID=1 SLURM_NODEID=0 SLURM_STEP_TASKS_PER_NODE=1 t_run 0 'a count that is told' \
+	"$WEFT" bind --topology "$M/cpu-dual.model" --tasks 2 --report -- true
+t_has "goes before an outer step's" "$T_OUT" 'task 1: cpus 24-47 numa 2,3'
 t_run 4 'with --strict it is an error' "$WEFT" bind --strict --gpus-per-task 1 --tasks 2 \
 	--topology "$M/laptop.model" -- echo ran
 case $T_OUT in *ran*) t_fail 'nothing ran' "$T_OUT" ;; *) t_ok 'nothing ran' ;; esac
 t_has 'with the reason' "$T_OUT" '2 tasks with 1 GPU each: only 1 GPU is usable'
 WEFT_TICKET=junk t_run 0 'an altered ticket is a warning' "$WEFT" bind -- echo ran
 t_has 'that names it' "$T_OUT" 'not bound: WEFT_TICKET is not a ticket'
+cat >flow.yaml <<'END'
+name: flow
+steps:
+  - name: sim
+    run: "true"
+    launch: srun
+    resources: {ntasks: 4, cpus_per_task: 2}
+    place: {cpus: compact}
+  - name: free
+    run: "true"
+    place: none
+END
+WEFT_TICKET=$("$WEFT" ticket flow.yaml sim | sed -n 's/^ticket *//p')
+export WEFT_TICKET
+t_run 0 'a ticket is followed' "$WEFT" bind --topology "$M/cpu-dual.model" --tasks 3 \
+	--task 2 --report -- true
+t_has 'for as many tasks as there are' "$T_OUT" 'task 2: cpus 4-5 numa 0'
+WEFT_TICKET=$("$WEFT" ticket flow.yaml free | sed -n 's/^ticket *//p')
+t_run 0 'place: none' "$WEFT" bind --report -- true
+t_has 'is left alone' "$T_OUT" 'not applied: place: none'
+unset WEFT_TICKET
 WEFT_BOUND=1 t_run 0 'bound by the plug-in' "$WEFT" bind --report -- true
 t_has 'is left so' "$T_OUT" 'not applied: the plug-in has bound this task'
 t_run 3 "the command's own status" "$WEFT" bind -- sh -c 'exit 3'
