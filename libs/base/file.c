@@ -252,6 +252,9 @@ int weft_open_trusted(const char *path, struct weft_err *err)
 		int fd = openat(dir, part, flags | O_NOFOLLOW | O_CLOEXEC);
 		struct stat st;
 
+		if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
+			return weft_err_set(err, WEFT_ECONF,
+				"%s: %s is a symbolic link, or not a folder", path, part);
 		if (fd < 0)
 			return weft_err_sys(err, WEFT_ECONF, "%s", path);
 		if (check_trusted(fd, next ? part : path, folder_below, err)) {

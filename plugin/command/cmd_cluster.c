@@ -109,7 +109,8 @@ static int add_row(struct weft_table *t, struct weft_arena *a,
 static int print_table(const struct weft_cluster *c, struct weft_str *out)
 {
 	static const char *const head[] = {"PARTITION", "STATE", "TIME LIMIT", "NODES",
-		"IDLE", "MIXED", "ALLOC", "DOWN", "FREE CPUS", "NODE MEMORY", "FREE GPUS"};
+		"IDLE", "MIXED", "ALLOC", "DOWN", "FREE CPUS", "NODE MEMORY",
+		"FREE GPUS"};
 	struct weft_style style = cmd_style(stdout);
 	struct weft_table *t = weft_table_new(WEFT_COUNT(head), head);
 	struct weft_arena arena = {0};

@@ -9,20 +9,6 @@
 
 #include "topo/topo.h"
 
-/*
- * The conf of a Prolog or Epilog.  Its environment is slurmd's and Slurm's, never
- * the user's, so WEFT_CONF is the admin's; the file must be root's all the same.
- */
-static struct weft_conf *site_conf(struct weft_err *err)
-{
-	const char *path = getenv("WEFT_CONF");
-	struct weft_conf *conf;
-
-	if (path && !*path)
-		path = NULL;
-	return weft_conf_load(path, true, &conf, err) ? NULL : conf;
-}
-
 static bool job_number(const char *name, int64_t max, int64_t *v, struct weft_err *err)
 {
 	const char *s = getenv(name);
@@ -79,7 +65,7 @@ static int prolog_epilog(bool start)
 		return cmd_fail(&err);
 	}
 	if (job_number("SLURM_JOB_ID", UINT32_MAX - 1, &job, &err))
-		conf = site_conf(&err);
+		cmd_site_conf(&conf, &err);
 	if (conf && !conf->enabled)
 		status = 0;
 	else if (conf && !start)

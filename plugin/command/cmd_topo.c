@@ -121,7 +121,7 @@ static int cache(
 	if (geteuid() != 0)
 		return weft_err_set(err, WEFT_EUSAGE,
 			"only root writes the cache: slurmstepd trusts nobody else's");
-	if (!o->dir && weft_conf_load(NULL, true, &conf, err))
+	if (!o->dir && cmd_site_conf(&conf, err))
 		return -1;
 	const char *dir = o->dir ? o->dir : conf->cache;
 	rc = weft_machine_save_cache(dir, m, borrowed, err);

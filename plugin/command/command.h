@@ -48,6 +48,9 @@ struct weft_style cmd_style(FILE *f);
 /* Writes and frees the string; 0, or an exit status when stdout is broken. */
 int cmd_print(struct weft_str *s);
 
+/* The conf that root goes by, on a node: $WEFT_CONF or the default, trusted. */
+int cmd_site_conf(struct weft_conf **conf, struct weft_err *err);
+
 /* The snapshot: of --cluster FILE, else live Slurm's. */
 int cmd_cluster(const char *file, struct weft_cluster **c, struct weft_err *err);
 /* This machine as a cluster of one node and one partition, for --local. */

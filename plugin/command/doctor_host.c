@@ -37,7 +37,7 @@ void doctor_check_conf(struct doctor *d)
 	else
 		doctor_say(d, DOCTOR_WARN, "weft.conf",
 			"say enabled = yes, or leave it out",
-			"%s switches the plug-in off", d->conf->file);
+			"%s switches weft off", d->conf->file);
 }
 
 void doctor_check_slurm(struct doctor *d)

@@ -46,7 +46,13 @@ t_has "Slurm" "$T_OUT" "OK    Slurm: 22.05"
 t_has "weft on a node" "$T_OUT" "OK    nodes of cpu: c1 has weft $version"
 t_has "run directory" "$T_OUT" "OK    nodes of cpu: see $dir/home/alice"
 t_has "GPUs" "$T_OUT" "OK    nodes of gpu: give a GPU (CUDA_VISIBLE_DEVICES=0)"
-t_has "topology" "$T_OUT" "nodes of gpu: topology is"
+for host in c1 c2 g1; do
+	"$dc" sh --dir "$dir" --user root --node $host -- weft topo cache >/dev/null ||
+		t_fail "weft topo cache on $host"
+done
+t_run 0 "with cached topologies" doctor
+t_has "topology" "$T_OUT" "OK    nodes of gpu: topology is cached"
+t_is "nothing to warn of" "$(grep -E '^(WARN|FAIL)' <<<"$T_OUT")" ""
 t_has "MPI" "$T_OUT" "OK    MPI: --mpi types that work:"
 t_has "pmi2 works" "$T_OUT" "pmi2"
 t_is "no marker is left" "$(find "$dir/home/alice" -name '.weft-doctor*')" ""
