@@ -1,173 +1,10 @@
-/* json.c - a plan as JSON and back; conf/plan.schema.json says what is in it. */
-#include "select/select.h"
+/* json_read.c - a plan from JSON: from a run directory, so it may be damaged. */
+#include "select/json.h"
 
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define FORMAT 1 /* grows when a reader of an older plan would go wrong */
-
-enum kind { TEXT, UINT, SIZE, BYTES, SECONDS, BOOLEAN, INTEGER, HOURS, LAUNCH };
-
-/* One table for both ways: the order is the order in the file. */
-static const struct field {
-	const char *name;
-	enum kind kind;
-	size_t at;
-} fields[] = {
-#define F(name, kind)                                                                  \
-	{                                                                              \
-#name, kind, offsetof(struct weft_plan_step, name)                     \
-	}
-	F(name, TEXT),
-	F(partition, TEXT),
-	F(account, TEXT),
-	F(qos, TEXT),
-	F(reservation, TEXT),
-	F(nodes, UINT),
-	F(ntasks, UINT),
-	F(ntasks_per_node, UINT),
-	F(cpus_per_task, UINT),
-	F(gpus, UINT),
-	F(gpus_per_node, UINT),
-	F(gpu_type, TEXT),
-	F(mem, BYTES),
-	F(tmp, BYTES),
-	F(time, SECONDS),
-	F(constraint, TEXT),
-	F(exclude, TEXT),
-	F(nodelist, TEXT),
-	F(licenses, TEXT),
-	F(gres, TEXT),
-	F(exclusive, BOOLEAN),
-	F(variant, INTEGER),
-	F(launch, LAUNCH),
-	F(members, SIZE),
-	F(max_parallel, UINT),
-	F(group, UINT),
-	F(node_hours, HOURS),
-	F(core_hours, HOURS),
-	F(gpu_hours, HOURS),
-	F(why, TEXT),
-#undef F
-};
-
-/* ---- printing ---------------------------------------------------------- */
-
-static json_t *field_json(const struct field *f, const struct weft_plan_step *s)
-{
-	const void *p = (const char *)s + f->at;
-
-	switch (f->kind) {
-	case TEXT:
-		return json_string(*(const char *const *)p);
-	case UINT:
-		return json_integer(*(const unsigned *)p);
-	case SIZE:
-		return json_integer((json_int_t) * (const size_t *)p);
-	case BYTES:
-		return json_integer((json_int_t) * (const uint64_t *)p);
-	case SECONDS:
-		return json_integer(*(const int64_t *)p);
-	case BOOLEAN:
-		return json_boolean(*(const bool *)p);
-	case INTEGER:
-		return json_integer(*(const int *)p);
-	case HOURS:
-		return json_real(*(const double *)p);
-	case LAUNCH:
-		return json_string(weft_launch_name(*(const enum weft_launch *)p));
-	}
-	return NULL;
-}
-
-static json_t *step_json(const struct weft_plan_step *s)
-{
-	json_t *o = json_object();
-
-	for (size_t i = 0; o && i < WEFT_COUNT(fields); i++)
-		if (json_object_set_new_nocheck(
-			    o, fields[i].name, field_json(&fields[i], s)) < 0) {
-			json_decref(o);
-			return NULL;
-		}
-	return o;
-}
-
-static json_t *needs_json(const struct weft_plan_group *g)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; list && i < g->n_needs; i++)
-		if (json_array_append_new(
-			    list, json_pack("{s:I,s:b}", "group",
-					  (json_int_t)g->need[i].group, "corresponding",
-					  (int)g->need[i].corresponding)) < 0) {
-			json_decref(list);
-			return NULL;
-		}
-	return list;
-}
-
-static json_t *group_json(const struct weft_plan_group *g)
-{
-	json_t *steps = json_array(), *needs = needs_json(g),
-	       *shape = step_json(&g->shape);
-
-	for (size_t i = 0; steps && i < g->n_steps; i++)
-		if (json_array_append_new(steps, json_integer(g->step[i])) < 0) {
-			json_decref(steps);
-			steps = NULL;
-		}
-	/* A NULL among the "o" makes pack fail and release the others. */
-	return json_pack("{s:s,s:o,s:I,s:I,s:o,s:o}", "name", g->name, "steps", steps,
-		"tasks", (json_int_t)g->tasks, "max_parallel",
-		(json_int_t)g->max_parallel, "needs", needs, "shape", shape);
-}
-
-static int add_all(json_t *root, const struct weft_plan *plan)
-{
-	json_t *steps = json_array(), *groups = json_array();
-
-	if (json_object_set_new(root, "steps", steps) < 0 ||
-		json_object_set_new(root, "groups", groups) < 0)
-		return -1;
-	for (size_t i = 0; i < plan->n_steps; i++)
-		if (json_array_append_new(steps, step_json(&plan->step[i])) < 0)
-			return -1;
-	for (size_t i = 0; i < plan->n_groups; i++)
-		if (json_array_append_new(groups, group_json(&plan->group[i])) < 0)
-			return -1;
-	return 0;
-}
-
-static int append(const char *text, size_t n, void *out)
-{
-	weft_str_addn(out, text, n);
-	return 0;
-}
-
-int weft_plan_print_json(const struct weft_plan *plan, struct weft_str *out)
-{
-	json_t *root = json_pack("{s:i,s:s,s:f,s:f,s:f}", "format", FORMAT, "workflow",
-		plan->workflow, "node_hours", plan->node_hours, "core_hours",
-		plan->core_hours, "gpu_hours", plan->gpu_hours);
-	int rc = -1;
-
-	if (root && add_all(root, plan) == 0 &&
-		json_dump_callback(root, append, out,
-			JSON_INDENT(1) | JSON_REAL_PRECISION(15)) == 0) {
-		weft_str_addc(out, '\n');
-		rc = out->failed ? -1 : 0;
-	}
-	if (rc < 0)
-		out->failed = true;
-	json_decref(root);
-	return rc;
-}
-
-/* ---- reading ----------------------------------------------------------- */
 
 struct reader {
 	struct weft_plan *plan;
@@ -222,7 +59,7 @@ static int read_launch(
 	return damaged(r, key);
 }
 
-static int read_field(struct reader *r, const json_t *o, const struct field *f,
+static int read_field(struct reader *r, const json_t *o, const struct plan_field *f,
 	struct weft_plan_step *s)
 {
 	void *p = (char *)s + f->at;
@@ -271,8 +108,8 @@ static int read_field(struct reader *r, const json_t *o, const struct field *f,
 
 static int read_step(struct reader *r, const json_t *o, struct weft_plan_step *s)
 {
-	for (size_t i = 0; i < WEFT_COUNT(fields); i++)
-		if (read_field(r, o, &fields[i], s) < 0)
+	for (size_t i = 0; i < N_PLAN_FIELDS; i++)
+		if (read_field(r, o, &plan_fields[i], s) < 0)
 			return -1;
 	if (!s->nodes || !s->ntasks || !s->ntasks_per_node || !s->cpus_per_task ||
 		!s->members)
@@ -333,7 +170,7 @@ static int read_plan(struct reader *r, const json_t *root)
 	const json_t *groups = json_object_get(root, "groups");
 	json_int_t v;
 
-	if (read_int(r, root, "format", FORMAT, FORMAT, &v) < 0 ||
+	if (read_int(r, root, "format", PLAN_FORMAT, PLAN_FORMAT, &v) < 0 ||
 		read_text(r, root, "workflow", &plan->workflow) < 0 ||
 		read_hours(r, root, "node_hours", &plan->node_hours) < 0 ||
 		read_hours(r, root, "core_hours", &plan->core_hours) < 0 ||
