@@ -12,14 +12,14 @@ F(TOP, name, K_NAME, ONE, "Name of the workflow; the run directory is called so.
 F(TOP, version, K_INT, ONE, "Version of this format.", .min = 1, .max = 1, .def = "1")
 F(TOP, description, K_TEXT, ONE, "For people; printed by the report.")
 F(TOP, labels, K_TEXT, PAIRS, "Labels that land in the journal and the report.",
-	.keys = KEY_LABEL, .names = AT_SUBMIT)
-F(TOP, account, K_TEXT, ONE, "Slurm account of every job.", .names = AT_SUBMIT)
-F(TOP, qos, K_TEXT, ONE, "Quality of service of every job.", .names = AT_SUBMIT)
-F(TOP, reservation, K_TEXT, ONE, "Reservation of every job.", .names = AT_SUBMIT)
+	.keys = KEY_LABEL, .names = AT_LOAD)
+F(TOP, account, K_TEXT, ONE, "Slurm account of every job.", .names = AT_LOAD)
+F(TOP, qos, K_TEXT, ONE, "Quality of service of every job.", .names = AT_LOAD)
+F(TOP, reservation, K_TEXT, ONE, "Reservation of every job.", .names = AT_LOAD)
 F(TOP, mail, K_TEXT, ONE, "Address that Slurm mails to when a job ends or fails.",
-	.names = AT_SUBMIT)
+	.names = AT_LOAD)
 F(TOP, slurm, K_TEXT, PAIRS, "Further long options of sbatch, without the dashes.",
-	.keys = KEY_OPTION, .names = AT_SUBMIT)
+	.keys = KEY_OPTION, .names = AT_LOAD)
 F(TOP, vars, K_VALUE, PAIRS, "Named values; they may use each other.",
 	.keys = KEY_IDENT,
 	.names = AT_LOAD)
@@ -52,16 +52,16 @@ F(STEP, name, K_NAME, ONE, "Name of the step, unique in the file.",
 	.flags = REQUIRED | NO_DEFAULT)
 F(STEP, description, K_TEXT, ONE, "For people; printed by the report.")
 F(STEP, labels, K_TEXT, PAIRS, "Labels that land in the journal and the report.",
-	.keys = KEY_LABEL, .names = AT_SUBMIT)
+	.keys = KEY_LABEL, .names = AT_LOAD)
 F(STEP, env, K_TEXT, PAIRS, "Environment of the step.", .keys = KEY_ENV,
 	.names = AT_RUN)
 F(STEP, secrets, K_TEXT, NAMED, "Environment read from files at launch.",
 	.keys = KEY_SECRET, .sub = IN_SECRET)
 F(STEP, slurm, K_TEXT, PAIRS, "Further long options of sbatch, without the dashes.",
-	.keys = KEY_OPTION, .names = AT_SUBMIT)
-F(STEP, account, K_TEXT, ONE, "Slurm account of the step's jobs.", .names = AT_SUBMIT)
-F(STEP, qos, K_TEXT, ONE, "Quality of service of the step's jobs.", .names = AT_SUBMIT)
-F(STEP, reservation, K_TEXT, ONE, "Reservation of the step's jobs.", .names = AT_SUBMIT)
+	.keys = KEY_OPTION, .names = AT_LOAD)
+F(STEP, account, K_TEXT, ONE, "Slurm account of the step's jobs.", .names = AT_LOAD)
+F(STEP, qos, K_TEXT, ONE, "Quality of service of the step's jobs.", .names = AT_LOAD)
+F(STEP, reservation, K_TEXT, ONE, "Reservation of the step's jobs.", .names = AT_LOAD)
 F(STEP, role, K_ENUM, ONE, "Takes the site's defaults of that role.",
 	.values = "analysis simulation training inference steering", .def = "analysis",
 	.names = AT_LOAD)

@@ -78,8 +78,6 @@ const char *spec_names_text(enum spec_names names)
 		break;
 	case AT_LOAD:
 		return "`vars` and `workflow.dir`";
-	case AT_SUBMIT:
-		return "`vars`, `workflow` and `run`";
 	case AT_TOP:
 		return "`vars`, `member`, `attempt`, `run`, `step` and `workflow`";
 	case AT_SIZE:

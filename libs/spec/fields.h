@@ -90,7 +90,6 @@ enum spec_flags {
 enum spec_names {
 	AT_NEVER,  /* no expression here */
 	AT_LOAD,   /* when the file is read */
-	AT_SUBMIT, /* when the job is submitted */
 	AT_TOP,    /* at launch, but of no step in particular */
 	AT_SIZE,   /* when the plan is made */
 	AT_WHEN,   /* when a member could start */

@@ -36,8 +36,6 @@ static unsigned allowed(enum spec_names names)
 		return 0;
 	case AT_LOAD:
 		return R_VARS | R_WORKFLOW;
-	case AT_SUBMIT:
-		return R_VARS | R_WORKFLOW | R_RUN;
 	case AT_TOP:
 		return R_VARS | R_MEMBER | R_ATTEMPT | R_RUN | R_STEP | R_WORKFLOW;
 	case AT_SIZE:

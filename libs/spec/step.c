@@ -230,8 +230,7 @@ static void read_when(
 				"must be one expression and nothing else");
 	} else {
 		struct weft_expr *e = NULL;
-		s->when.s = spec_dup(p, n->text);
-		s->when.pos = n->pos;
+		s->when = spec_text(p, n, AT_NEVER, WEFT_QUOTE_NONE);
 		const char *path = spec_path(p);
 		if (weft_expr_parse(&p->wf->arena, n->text, strlen(n->text), &e, &err) <
 			0)

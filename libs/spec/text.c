@@ -23,7 +23,8 @@ struct weft_text spec_text(struct spec_parser *p, const struct weft_yaml_node *n
 	spec_file(p, n, &doc);
 	if (doc == p->doc)
 		t.pos = n->pos;
-	if (names == AT_NEVER || !t.s || !spec_has_template(n))
+	/* What is known when the file is read was put in by the check. */
+	if (names == AT_NEVER || names == AT_LOAD || !t.s || !spec_has_template(n))
 		return t;
 	struct weft_template *tpl = NULL;
 	struct weft_err err = {0};
