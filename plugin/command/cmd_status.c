@@ -9,7 +9,7 @@
 
 static int status(int argc, char **argv);
 
-WEFT_VERB(status, .name = "status", .synopsis = "[--json] [--follow] [RUN]",
+WEFT_VERB(status, .name = "status", .synopsis = "[--json] [--follow] RUN",
 	.summary = "Tells how a run stands: what failed, why, and where its log is",
 	.help = "  --json               as JSON\n"
 		"  --metric NAME        add a column: its last value in a step's metrics\n"

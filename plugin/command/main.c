@@ -65,20 +65,28 @@ static int unknown(const char *word)
 	return WEFT_EUSAGE;
 }
 
-static int help_run(int argc, char **argv)
-{
-	const struct weft_verb *v = argc > 1 ? cmd_verb(argv[1]) : NULL;
-
-	if (argc > 1 && !v)
-		return unknown(argv[1]);
-	if (!v)
-		return help(stdout);
-	char *args[] = { argv[1], (char *)"--help", NULL };
-	return v->run(2, args);
-}
+static int help_run(int argc, char **argv);
 
 WEFT_VERB(help, .name = "help", .synopsis = "[VERB]", .summary = "Tells what a verb does",
 	.order = 100, .run = help_run);
+
+static int help_run(int argc, char **argv)
+{
+	static const struct option options[] = { { NULL, 0, NULL, 0 } };
+	const struct weft_verb *v;
+	int status;
+
+	cmd_getopt_start();
+	if (cmd_getopt(&verb_help, argc, argv, "", options, &status) == -2)
+		return status;
+	if (argc < 2)
+		return help(stdout);
+	v = cmd_verb(argv[1]);
+	if (!v)
+		return unknown(argv[1]);
+	char *args[] = { argv[1], (char *)"--help", NULL };
+	return v->run(2, args);
+}
 
 int main(int argc, char **argv)
 {
