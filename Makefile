@@ -14,6 +14,8 @@ DEPS ?= yes
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
+# Keeps the objects of tests: they are not built again for each check.
+.SECONDARY:
 
 VERSION := 0.1.0
 
