@@ -169,6 +169,10 @@ $(B)/examples/augmentation/gray-scott: $(EXAMPLE_SRC) $(wildcard contrib/example
 
 # ---- tests -------------------------------------------------------------------
 
+# A suite of what is no library's: the objects that it looks at.
+EXTRA_spank_cmdline := $(B)/obj/plugin/spank/cmdline.o
+$(B)/tests/test_spank_cmdline: $(EXTRA_spank_cmdline)
+
 $(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(SAY) LINK $@
