@@ -83,28 +83,33 @@ static void wrong_shape(struct spec_parser *p, const struct spec_field *f,
 		count > 2 ? forms[2] : "", is);
 }
 
+/* Is it the option, or an abbreviation of it, which sbatch takes too? */
+static bool means(const char *option, const char *taken)
+{
+	for (; *option; option++, taken++)
+		if (*option != (*taken == '_' ? '-' : *taken))
+			return false;
+	return true;
+}
+
 /* Options of sbatch that a key here, or weft itself, already decides. */
 static const char *taken_option(struct spec_parser *p, const char *option)
 {
 	static const char *const ours[] = {"array", "chdir", "dependency", "error",
 		"export", "hold", "input", "job-name", "kill-on-invalid-dep",
-		"open-mode", "output", "parsable", "requeue", "no-requeue", "test-only",
+		"no-requeue", "open-mode", "output", "parsable", "requeue", "test-only",
 		"wait", "wrap"};
 	static const char *const keys[] = {"account", "qos", "reservation"};
-	char key[64];
-	size_t n = strlen(option);
-	if (n >= sizeof(key))
-		return NULL;
-	for (size_t i = 0; i <= n; i++)
-		key[i] = option[i] == '-' ? '_' : option[i];
-	if (field_of(p, IN_RESOURCES, key))
-		return spec_hint(p, "use `resources: {%s: ..}`", key);
+	for (size_t id = RESOURCES_partition; id < RESOURCES_any_of; id++)
+		if (means(option, spec_fields[id].key))
+			return spec_hint(p, "use `resources: {%s: ..}`",
+				spec_fields[id].key);
 	for (size_t i = 0; i < WEFT_COUNT(keys); i++)
-		if (!strcmp(key, keys[i]))
-			return spec_hint(p, "use the key `%s`", key);
+		if (means(option, keys[i]))
+			return spec_hint(p, "use the key `%s`", keys[i]);
 	for (size_t i = 0; i < WEFT_COUNT(ours); i++)
-		if (!strcmp(option, ours[i]))
-			return "weft sets this option itself";
+		if (means(option, ours[i]))
+			return spec_hint(p, "weft sets `--%s` itself", ours[i]);
 	return NULL;
 }
 

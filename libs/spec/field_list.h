@@ -16,7 +16,9 @@ F(TOP, labels, K_TEXT, PAIRS, "Labels that land in the journal and the report.",
 F(TOP, account, K_TEXT, ONE, "Slurm account of every job.", .names = AT_LOAD)
 F(TOP, qos, K_TEXT, ONE, "Quality of service of every job.", .names = AT_LOAD)
 F(TOP, reservation, K_TEXT, ONE, "Reservation of every job.", .names = AT_LOAD)
-F(TOP, mail, K_TEXT, ONE, "Address that Slurm mails to when a job ends or fails.",
+F(TOP, mail, K_TEXT, ONE,
+	"Address that Slurm mails to when a job ends or fails; mail-type in slurm says "
+	"when else.",
 	.names = AT_LOAD)
 F(TOP, slurm, K_TEXT, PAIRS, "Further long options of sbatch, without the dashes.",
 	.keys = KEY_OPTION, .names = AT_LOAD)

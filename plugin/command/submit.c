@@ -59,8 +59,10 @@ static int submit_group(const struct job *j, const struct weft_run *run, size_t 
 	weft_argv_add(&a, "--open-mode=append");
 	weft_argv_add(&a, "--no-requeue");
 	weft_argv_addf(&a, "--chdir=%s", run->workdir);
-	if (j->wf->mail.s)
+	if (j->wf->mail.s) {
 		weft_argv_addf(&a, "--mail-user=%s", j->wf->mail.s);
+		weft_argv_add(&a, "--mail-type=END,FAIL"); /* `slurm` may change it */
+	}
 	add_dependency(g, job, &a);
 	add_pairs(&j->wf->slurm, &a);
 	add_pairs(&first->slurm, &a);
