@@ -63,6 +63,11 @@ int host_job_id(spank_t sp, uint32_t *id)
 	return spank_get_item(sp, S_JOB_ID, id) == ESPANK_SUCCESS ? 0 : -1;
 }
 
+int host_job_nodes(spank_t sp, uint32_t *n)
+{
+	return spank_get_item(sp, S_JOB_NNODES, n) == ESPANK_SUCCESS ? 0 : -1;
+}
+
 enum host_get host_getenv(spank_t sp, const char *name, char *buf, size_t size)
 {
 	*buf = '\0';

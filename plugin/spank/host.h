@@ -37,6 +37,7 @@ int host_setenv(spank_t sp, const char *name, const char *value, bool overwrite)
 /* ---- any --------------------------------------------------------------- */
 
 int host_job_id(spank_t sp, uint32_t *id);
+int host_job_nodes(spank_t sp, uint32_t *n);
 int host_register(spank_t sp, struct spank_option *opt);
 /* To the log of the host; in srun, sbatch and salloc to the user's stderr. */
 void host_error(const char *fmt, ...) WEFT_PRINTF(1, 2);

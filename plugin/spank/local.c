@@ -14,6 +14,7 @@
 #include "plugin/spank/order.h"
 #include "plugin/spank/site.h"
 #include "plugin/spank/sizes.h"
+#include "plugin/spank/stage.h"
 #include "ticket/ticket.h"
 
 static struct {
@@ -139,8 +140,21 @@ int local_init_post_opt(spank_t sp)
 	return 0;
 }
 
+/* The job is there, the tasks aren't: what the step wants on its nodes goes there. */
 int local_user_init(spank_t sp)
 {
-	(void)sp;
+	weft_autofree char *command = NULL;
+	uint32_t job, nodes;
+
+	if (!local.ready || !order_get(&local.order, "stage"))
+		return 0;
+	command = site_command(false);
+	if (!command || host_job_id(sp, &job) || host_job_nodes(sp, &nodes)) {
+		host_error("Slurm doesn't say which job this is: inputs stay where they are");
+		return 0;
+	}
+	/* No way back from here but an allocation left behind, and the inputs can be
+	 * read where they are: so the step goes on. */
+	stage_inputs(&local.order, command, job, nodes);
 	return 0;
 }

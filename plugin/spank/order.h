@@ -7,7 +7,7 @@
  *   step NAME            ticket TEXT          say TEXT for the user
  *   file PATH            size NAME=VALUE      a default for srun's environment
  *   env NAME=VALUE       secret NAME=VALUE    as env, but never printed
- *   stage WORDS          inputs to bring to the nodes first: weft stage-in's words
+ *   stage NAME=node:PATH   an input to bring to the nodes first; or memory:PATH
  *
  * Ownership: the order owns its text.  Runs as: the user.
  */

@@ -55,6 +55,10 @@ for u in alice bob; do
 		  - name: gpu
 		    run: "true"
 		    resources: {ntasks: 2, gpus_per_task: 1, partition: gpu, time: 3m}
+		  - name: near
+		    run: "true"
+		    inputs: [{from: ./heat.yaml, as: self, to: node}]
+		    resources: {gpus: 2, partition: gpu, time: 3m}
 	END
 	put $u bad.yaml <<-'END'
 		name: heat
@@ -131,6 +135,10 @@ round() { # MODE USER
 	not_run "$n: dry run" "$2"
 	as "$2" srun --weft=heat.yaml --weft-step=gpu ./show
 	t_is "$n: GPU step: where the file says" "$STATUS $(printf '%s\n' "$OUT" | grep -c 'of 2')" '0 2'
+
+	as "$2" srun --weft=heat.yaml --weft-step=near sh -c 'echo "$WEFT_INPUT_SELF"; cat "$WEFT_INPUT_SELF"'
+	t_has "$n: input on the node" "$OUT" '/scratch/weft/'
+	t_has "$n: input on the node, whole" "$OUT" "$(cat "$home/heat.yaml")"
 
 	as "$2" sh -c 'sbatch -W -n1 -c2 -o job.out --weft=heat.yaml job.sh >/dev/null; cat job.out'
 	t_has "$n: job: plain srun" "$OUT" 'plain 0'
