@@ -52,7 +52,10 @@ int weft_env_copy(struct weft_env *e, char *const *environ_like)
 	weft_env_free(e);
 	for (char *const *p = environ_like; p && *p; p++)
 		weft_argv_add(&e->vars, *p);
-	return e->vars.failed ? -1 : 0;
+	/* Empty is a list that ends at once; NULL would mean "ours" to weft_spawn(). */
+	if (!e->vars.v && !e->vars.failed && weft_grow(e->vars.v, 0, e->vars.cap) == 0)
+		e->vars.v[0] = NULL;
+	return e->vars.v && !e->vars.failed ? 0 : -1;
 }
 
 int weft_env_set(struct weft_env *e, const char *name, const char *value)

@@ -9,22 +9,38 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
 
+#define MAX_FD (1 << 20)
+
+/* Folders are executable too, and no programs. */
+static bool runs(const char *path)
+{
+	struct stat st;
+
+	if (access(path, X_OK) || stat(path, &st))
+		return false;
+	if (S_ISREG(st.st_mode))
+		return true;
+	errno = EACCES;
+	return false;
+}
+
 char *weft_which(const char *name)
 {
 	if (strchr(name, '/'))
-		return access(name, X_OK) ? NULL : strdup(name);
+		return runs(name) ? strdup(name) : NULL;
 	const char *path = getenv("PATH");
 	for (const char *p = path ? path : "/usr/bin:/bin"; *p;) {
 		size_t n = strcspn(p, ":");
 		char *full = weft_printf("%.*s/%s", (int)n, p, name);
 
-		if (full && n && *p == '/' && access(full, X_OK) == 0)
+		if (full && n && *p == '/' && runs(full))
 			return full;
 		free(full);
 		p += n;
@@ -52,21 +68,37 @@ char *weft_self_path(void)
  */
 static int drop_root(uid_t uid, gid_t gid)
 {
-	if (uid == 0)
+	if (uid == 0 || gid == 0) {
+		errno = EPERM;
 		return -1;
+	}
 	if (geteuid() == 0 && setgroups(0, NULL))
 		return -1;
 	if (setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
 		return -1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return -1;
-	return setuid(0) == 0 ? -1 : 0;
+	if (setuid(0) == 0 || setgid(0) == 0) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
+}
+
+/* Without close_range(2), or its flag (before Linux 5.11): one by one. */
+static void close_others_at_exec(int max)
+{
+	if (syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */) == 0)
+		return;
+	for (int fd = 3; fd < max; fd++)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 struct child_plan {
 	const struct weft_spawn *s;
 	const char *path;
 	int report;
+	int max_fd;
 	pid_t parent;
 };
 
@@ -85,11 +117,6 @@ static void child(const struct child_plan *p)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (s->group && setpgid(0, 0))
 		goto fail;
-	if (s->die_with_parent) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != p->parent)
-			_exit(127);
-	}
 	/* Above 2 first, so that no target overwrites another's source. */
 	int report = fcntl(p->report, F_DUPFD_CLOEXEC, 10);
 	if (report < 0)
@@ -111,15 +138,19 @@ static void child(const struct child_plan *p)
 		if (dup2(fd[i], i) < 0)
 			goto fail;
 	/* Everything else closes at exec: report stays open until then. */
-	syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
+	close_others_at_exec(p->max_fd);
 	for (int i = 0; i < 3; i++)
 		close(fd[i]);
 	if (s->cpus && syscall(SYS_sched_setaffinity, 0, s->n_cpu_words * 8, s->cpus) < 0)
 		goto fail_at;
-	if (s->drop && drop_root(s->uid, s->gid)) {
-		if (!errno)
-			errno = EPERM;
+	if (s->drop && drop_root(s->uid, s->gid))
 		goto fail_at;
+	if (s->die_with_parent) {
+		/* After the change of user, which would have cleared it. */
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL))
+			goto fail_at;
+		if (getppid() != p->parent)
+			_exit(127);
 	}
 	if (s->cwd && chdir(s->cwd))
 		goto fail_at;
@@ -148,7 +179,10 @@ int weft_spawn(const struct weft_spawn *s, pid_t *pid, struct weft_err *err)
 	}
 	if (pipe2(report, O_CLOEXEC))
 		return weft_err_sys(err, WEFT_ESYS, "pipe");
-	struct child_plan plan = { s, path, report[1], getpid() };
+	long max_fd = sysconf(_SC_OPEN_MAX);
+	if (max_fd < 0 || max_fd > MAX_FD)
+		max_fd = MAX_FD;
+	struct child_plan plan = { s, path, report[1], (int)max_fd, getpid() };
 	/* No handler of ours may run in the child. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
@@ -199,6 +233,24 @@ static bool drain(struct sink *k, size_t max)
 	return k->text.len <= max;
 }
 
+/* Waits until `end` (0: for ever).  1: it has not ended by then. */
+static int wait_until(pid_t pid, int *status, double end)
+{
+	for (int pause = 1;; pause = pause < 64 ? pause * 2 : pause) {
+		pid_t p = waitpid(pid, status, end ? WNOHANG : 0);
+
+		if (p == pid)
+			return 0;
+		if (p < 0 && errno != EINTR)
+			return -1;
+		if (end && weft_monotonic() >= end)
+			return 1;
+		/* Its pipes are closed: as a rule it ends within the first pause. */
+		if (p == 0)
+			poll(NULL, 0, pause);
+	}
+}
+
 int weft_capture(const struct weft_spawn *s, double timeout, size_t max, char **out,
 	char **errout, int *status, struct weft_err *err)
 {
@@ -236,7 +288,7 @@ int weft_capture(const struct weft_spawn *s, double timeout, size_t max, char **
 			killed = true;
 			break;
 		}
-		int got = poll(p, 2, (int)(left * 1000) + 1);
+		int got = poll(p, 2, left > 3600 ? 3600 * 1000 : (int)(left * 1000) + 1);
 		if (got < 0 && errno != EINTR)
 			break;
 		for (int i = 0; got > 0 && i < 2; i++)
@@ -245,10 +297,17 @@ int weft_capture(const struct weft_spawn *s, double timeout, size_t max, char **
 		if (over)
 			break;
 	}
-	if (killed || over)
+	/* A program may close its output and run on: the limit holds for it too. */
+	int waited = killed || over ? 1 : wait_until(pid, status, end);
+	if (waited == 1) {
+		killed = !over;
 		kill(-pid, SIGKILL);
-	while (waitpid(pid, status, 0) < 0 && errno == EINTR)
-		;
+		waited = wait_until(pid, status, 0);
+	}
+	if (waited < 0) {
+		weft_err_sys(err, WEFT_ESYS, "waiting for %s", s->argv[0]);
+		goto out;
+	}
 	if (killed) {
 		errno = ETIMEDOUT;
 		weft_err_set(err, WEFT_ESYS, "%s: no answer within %g s", s->argv[0], timeout);
@@ -265,6 +324,10 @@ int weft_capture(const struct weft_spawn *s, double timeout, size_t max, char **
 	if (!*out || (errout && !*errout)) {
 		free(*out);
 		*out = NULL;
+		if (errout)
+			free(*errout);
+		if (errout)
+			*errout = NULL;
 		weft_err_nomem(err);
 		goto out;
 	}
