@@ -75,7 +75,7 @@ int weft_err_prefix(struct weft_err *err, const char *fmt, ...) WEFT_PRINTF(2, 3
 void weft_err_clear(struct weft_err *err);
 /* Moves; dst is cleared first, src is empty afterwards. */
 void weft_err_move(struct weft_err *dst, struct weft_err *src);
-/* "file:line:col: error: path: text (hint)" on one line, for logs; malloced. */
+/* "file:line:col: path: text (hint)" on one line, for logs; malloced. */
 char *weft_err_line(const struct weft_err *err);
 
 /* A list of errors of one input; keeps the first `max`, counts all. */
@@ -135,7 +135,8 @@ void weft_str_addn(struct weft_str *b, const char *s, size_t n);
 void weft_str_addc(struct weft_str *b, char c);
 void weft_str_printf(struct weft_str *b, const char *fmt, ...) WEFT_PRINTF(2, 3);
 void weft_str_vprintf(struct weft_str *b, const char *fmt, va_list ap);
-/* One POSIX shell word: as it is where harmless, else in single quotes. */
+/* One POSIX shell word, as first word too: as it is where harmless, else in
+ * single quotes. */
 void weft_str_add_shell_word(struct weft_str *b, const char *s);
 /* The text (never NULL unless failed), owned by the caller; *b is empty after. */
 char *weft_str_take(struct weft_str *b);
@@ -211,7 +212,8 @@ void weft_hasher_end(struct weft_hasher *h, char hex[WEFT_DIGEST_HEX]); /* frees
 
 /* ---- files ------------------------------------------------------------- */
 
-/* Whole regular file, at most max bytes (EFBIG beyond), NUL added after. */
+/* Whole regular file (or /dev/null), at most max bytes (EFBIG beyond), NUL added
+ * after.  Never waits for a pipe. */
 int weft_read_file(const char *path, size_t max, char **data, size_t *n,
 	struct weft_err *err);
 int weft_read_fd(int fd, const char *name, size_t max, char **data, size_t *n,
@@ -222,13 +224,13 @@ int weft_write_file(const char *path, const void *data, size_t n, mode_t mode,
 	struct weft_err *err);
 /* mkdir -p */
 int weft_mkdirs(const char *path, mode_t mode, struct weft_err *err);
-/* rm -rf that never follows a link, leaves its folder or crosses a mount;
+/* rm -rf that never follows a link, leaves its folder or enters a mount in it;
  * a path that doesn't exist is fine.  Not for root in a user's folder. */
 int weft_remove_tree(const char *path, struct weft_err *err);
 char *weft_path_join(const char *dir, const char *name);
 /* Lexical: absolute against base, without "." "..", "//"; "~/" from HOME. */
 char *weft_path_absolute(const char *base, const char *path);
-/* Inside dir lexically after normalising: relative, no "..", not empty. */
+/* Lexical: relative, without "..", not empty; "." is inside. */
 bool weft_path_is_inside(const char *relative);
 /* Opens for reading a file that only root can have written: every component
  * root-owned and not writable by group or others, no links.  fd or -1. */

@@ -1,6 +1,5 @@
 #include "base/base.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -38,7 +37,7 @@ int weft_read_fd(int fd, const char *name, size_t max, char **data, size_t *n,
 			errno = EFBIG;
 			return weft_err_sys(err, WEFT_ESYS, "%s", name);
 		}
-		cap = (size_t)st.st_size + 1;
+		cap = (size_t)st.st_size + 2; /* one to find the end with */
 	}
 	for (;;) {
 		if (!buf || cap - len < 2) {
@@ -83,9 +82,16 @@ int weft_read_file(const char *path, size_t max, char **data, size_t *n,
 	if (fd < 0)
 		return weft_err_sys(err, WEFT_ESYS, "%s", path);
 	struct stat st;
-	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+	if (fstat(fd, &st))
+		return weft_err_sys(err, WEFT_ESYS, "%s", path);
+	if (S_ISDIR(st.st_mode)) {
 		errno = EISDIR;
 		return weft_err_sys(err, WEFT_ESYS, "%s", path);
+	}
+	/* A pipe would read as empty; /dev/null is empty. */
+	if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)) {
+		errno = EINVAL;
+		return weft_err_set(err, WEFT_ESYS, "%s: not a regular file", path);
 	}
 	return weft_read_fd(fd, path, max, data, n, err);
 }
@@ -129,6 +135,10 @@ int weft_mkdirs(const char *path, mode_t mode, struct weft_err *err)
 	weft_autofree char *p = strdup(path);
 	if (!p)
 		return weft_err_nomem(err);
+	if (!*p) {
+		errno = ENOENT;
+		return weft_err_sys(err, WEFT_ESYS, "a folder without a name");
+	}
 	for (char *s = p + 1;; s++) {
 		if (*s && *s != '/')
 			continue;
@@ -156,62 +166,6 @@ int weft_mkdirs(const char *path, mode_t mode, struct weft_err *err)
 		return weft_err_sys(err, WEFT_ESYS, "%s", path);
 	}
 	return 0;
-}
-
-/*
- * Every step down is an openat(O_NOFOLLOW) from a folder that is already open,
- * so no link is followed and no rename can lead outside; a folder on another
- * device is left alone and reported.
- */
-static int remove_at(int parent, const char *name, dev_t dev, unsigned depth,
-	struct weft_err *err)
-{
-	if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
-		return 0;
-	if (errno != EISDIR && errno != EPERM)
-		return weft_err_sys(err, WEFT_ESYS, "removing %s", name);
-	if (depth > 2000) {
-		errno = ELOOP;
-		return weft_err_sys(err, WEFT_ESYS, "removing %s", name);
-	}
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 && errno == EACCES && fchmodat(parent, name, 0700, 0) == 0)
-		fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return weft_err_sys(err, WEFT_ESYS, "removing %s", name);
-	struct stat st;
-	if (fstat(fd, &st) || st.st_dev != dev) {
-		close(fd);
-		return weft_err_set(err, WEFT_ESYS, "removing %s: a file system is mounted there",
-			name);
-	}
-	/* A folder without write permission is ours to change. */
-	if ((st.st_mode & 0700) != 0700)
-		(void)!fchmod(fd, 0700);
-	DIR *d = fdopendir(fd);
-	if (!d) {
-		close(fd);
-		return weft_err_sys(err, WEFT_ESYS, "removing %s", name);
-	}
-	int r = 0;
-	for (struct dirent *e; r == 0 && (e = readdir(d));) {
-		if (weft_streq(e->d_name, ".") || weft_streq(e->d_name, ".."))
-			continue;
-		r = remove_at(dirfd(d), e->d_name, dev, depth + 1, err);
-	}
-	closedir(d);
-	if (r == 0 && unlinkat(parent, name, AT_REMOVEDIR) && errno != ENOENT)
-		r = weft_err_sys(err, WEFT_ESYS, "removing %s", name);
-	return r;
-}
-
-int weft_remove_tree(const char *path, struct weft_err *err)
-{
-	struct stat st;
-
-	if (lstat(path, &st))
-		return errno == ENOENT ? 0 : weft_err_sys(err, WEFT_ESYS, "removing %s", path);
-	return remove_at(AT_FDCWD, path, st.st_dev, 0, err);
 }
 
 /*
