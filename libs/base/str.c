@@ -71,14 +71,31 @@ void weft_str_printf(struct weft_str *b, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* "if", "PATH=x": harmless letters, but not a word where a command begins. */
+static bool means_more_as_first_word(const char *s)
+{
+	static const char *const reserved[] = { "case", "coproc", "do", "done", "elif", "else",
+		"esac", "fi", "for", "function", "if", "in", "select", "then", "time", "until",
+		"while" };
+	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			     "0123456789_");
+
+	n += n && s[n] == '+';
+	if (s[n] == '=' && !(*s >= '0' && *s <= '9'))
+		return true;
+	for (size_t i = 0; i < WEFT_COUNT(reserved); i++)
+		if (weft_streq(s, reserved[i]))
+			return true;
+	return false;
+}
+
 void weft_str_add_shell_word(struct weft_str *b, const char *s)
 {
 	static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				       "0123456789_-+=./:,@%^";
 
-	/* A leading ~ or = could mean something to a shell; neither is first here:
-	 * '~' isn't harmless, and zsh's "=cmd" is quoted. */
-	if (*s && *s != '=' && s[strspn(s, harmless)] == '\0') {
+	/* "=cmd" is zsh's for a path: the check for assignments quotes it, too. */
+	if (*s && s[strspn(s, harmless)] == '\0' && !means_more_as_first_word(s)) {
 		weft_str_add(b, s);
 		return;
 	}

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DURATION_MAX INT64_C(100000000000) /* some 3,000 years */
+
 static bool digits(const char **p, int64_t *v)
 {
 	const char *s = *p;
@@ -44,7 +46,12 @@ static bool clock_time(const char *s, int64_t *seconds, const char **why)
 		*why = "a time is HH:MM:SS or D-HH:MM:SS, minutes and seconds below 60";
 		return false;
 	}
-	*seconds = days * 86400 + v[0] * 3600 + v[1] * 60 + v[2];
+	int64_t sum = days * 86400 + v[0] * 3600 + v[1] * 60 + v[2];
+	if (sum > DURATION_MAX) {
+		*why = "too long";
+		return false;
+	}
+	*seconds = sum;
 	return true;
 }
 
@@ -85,7 +92,7 @@ bool weft_parse_duration(const char *s, int64_t *seconds, const char **why)
 		return false;
 	}
 	v *= unit;
-	if (v > 1e11) {
+	if (v > DURATION_MAX) {
 		*why = "too long";
 		return false;
 	}
