@@ -1,0 +1,207 @@
+#!/bin/bash
+# Workflows on a real Slurm: groups, arrays, dependencies, staging on nodes, failures,
+# kills, and the file as a batch script; as two ordinary users.
+# shellcheck source=tests/lib.sh disable=SC2317
+. "$(dirname "$0")/../lib.sh"
+
+DIR=$T_TMP/cluster
+devcluster() { "$TOP/contrib/devcluster/devcluster" "$@" --dir "$DIR"; }
+as() {
+	user=$1
+	shift
+	"$TOP/contrib/devcluster/devcluster" sh --dir "$DIR" --user "$user" -- "$@"
+}
+chmod 755 "$T_TMP"
+"$TOP/contrib/devcluster/devcluster" up --dir "$DIR" --build "$BUILD" -q >"$T_TMP/up.log" 2>&1
+case $? in
+0) ;;
+2)
+	t_skip "workflows on Slurm" "$(tail -n 1 "$T_TMP/up.log")"
+	t_done
+	;;
+*)
+	t_fail "the cluster comes up" "$(cat "$T_TMP/up.log")"
+	t_done
+	;;
+esac
+trap 'devcluster down >/dev/null 2>&1; rm -rf "$T_TMP"' EXIT
+
+home=$DIR/home/alice
+put() { # put NAME < text
+	cat >"$home/$1"
+	chown --reference="$home" "$home/$1"
+}
+runs=$home/weft-runs
+# The latest run's file: at NAME PATH
+at() { cat "$runs/$1/$(find "$runs/$1" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -n | tail -n 1)/$2"; }
+rpcs() { # rpcs NAME: how many of them slurmctld has had
+	as root sdiag | sed -n "s/^[[:space:]]*$1 .*count:\([0-9]*\).*/\1/p" | head -n 1 | grep . || echo 0
+}
+
+# ---- two sweeps that correspond, a fan-in over two nodes, node storage -------------
+put flow.yaml <<'E'
+name: flow
+on_failure: continue
+params: {i: [1, 2, 3, 4]}
+defaults: {resources: {time: 2m, mem: 100M}}
+steps:
+  - name: a
+    sweep: [i]
+    run: |
+      case $PWD in /scratch/*) ;; *) exit 9 ;; esac
+      test ${{ params.i }} != 2; hostname > o.txt; echo ${{ params.i }} >> o.txt
+    outputs: {o: o.txt}
+    scratch: node
+  - name: b
+    sweep: [i]
+    inputs: [{from: a.o, as: o, to: memory}]
+    run: |
+      case ${{ inputs.o }} in /dev/shm/*) ;; *) exit 9 ;; esac
+      sed 1d ${{ inputs.o }} > p.txt
+    outputs: {p: p.txt}
+    scratch: memory
+  - name: multi
+    inputs: [{from: b.p, as: ps, to: node, optional: true}]
+    depends: [{step: b, state: ended}]
+    launch: srun
+    scratch: node
+    resources: {nodes: 2, ntasks: 2, time: 2m, mem: 100M}
+    run: cat ${{ inputs.ps }}/*/p.txt | sort > out-$(hostname).txt
+    outputs: {all: out-*.txt}
+E
+submits=$(rpcs REQUEST_SUBMIT_BATCH_JOB)
+t_run 1 "a run with a member that fails" as alice weft run flow.yaml
+t_is "one sbatch a group" "$(($(rpcs REQUEST_SUBMIT_BATCH_JOB) - submits))" 3
+t_has "its counterpart did not run" "$T_OUT" "not run b member 1"
+t_has "the others did, and what asked for their end" "$T_OUT" "multi  done         1/1"
+t_is "outputs of both nodes are joined" \
+	"$(cd "$runs/flow/1/steps/multi/out/all" && echo *)" "out-c1.txt out-c2.txt"
+t_is "with what was staged to each node" "$(tr '\n' ' ' <"$runs/flow/1/steps/multi/out/all/out-c2.txt")" "1 3 4 "
+t_is "the sweep used both nodes" "$(cat "$runs"/flow/1/steps/a/*/out/o.txt | grep -c 'c[12]')" 3
+left=$(for n in c1 c2; do "$TOP/contrib/devcluster/devcluster" sh --dir "$DIR" --node $n -- \
+	find /scratch /dev/shm -type f; done 2>&1)
+t_is "nothing is left on the nodes" "$left" ""
+t_is "nothing stays queued" "$(as alice squeue -h)" ""
+t_has "status --json is JSON" "$(as alice weft status --json flow | python3 -c 'import json,sys; print(json.load(sys.stdin)["finished"])')" "True"
+
+# ---- MPI and GPUs -----------------------------------------------------------------
+put kinds.yaml <<'E'
+name: kinds
+defaults: {resources: {time: 2m, mem: 200M}}
+steps:
+  - name: gpu
+    role: training
+    launch: srun
+    resources: {nodes: 2, gpus_per_node: 2, ntasks_per_node: 2, time: 2m, mem: 200M}
+    run: echo "$(hostname) $SLURM_PROCID gpu=$CUDA_VISIBLE_DEVICES"
+  - name: cpu
+    run: echo "$(hostname) gpu=${CUDA_VISIBLE_DEVICES-none}"
+  - name: single
+    launch: single
+    resources: {ntasks: 3, time: 2m, mem: 200M}
+    run: |
+      echo holding on $(hostname)
+      $WEFT_LAUNCH sh -c 'echo task $SLURM_PROCID of $SLURM_NTASKS'
+E
+t_run 0 "GPU and CPU steps" as alice weft run kinds.yaml
+t_is "four tasks on two GPU nodes" "$(grep -c '^g[12] [0-3] gpu=[01]$' "$runs/kinds/1/steps/gpu/stdout")" 4
+t_is "each with a GPU of its own" "$(sed 's/ [0-3] / /' "$runs/kinds/1/steps/gpu/stdout" | sort -u | wc -l)" 4
+t_is "a step without GPUs stays off GPU nodes" "$(grep -c '^c[12] gpu=none' "$runs/kinds/1/steps/cpu/stdout")" 1
+t_is "WEFT_LAUNCH starts tasks" "$(grep -c '^task [0-2] of 3' "$runs/kinds/1/steps/single/stdout")" 3
+
+# ---- refused before anything is submitted -------------------------------------------
+put big.yaml <<'E'
+name: big
+steps:
+  - {name: ok, run: "true"}
+  - {name: a, run: "true", resources: {gpus_per_node: 16}}
+E
+submits=$(rpcs REQUEST_SUBMIT_BATCH_JOB)
+t_run 4 "an impossible request is exit status 4" as alice weft run big.yaml
+t_has "with file and line" "$T_OUT" "big.yaml:4:"
+t_is "and nothing was submitted" "$(rpcs REQUEST_SUBMIT_BATCH_JOB)" "$submits"
+put hidden.yaml <<'E'
+name: hidden
+steps: [{name: a, run: "true"}]
+E
+t_run 6 "a run directory that nodes don't see is exit status 6" as alice weft run --run-dir /tmp/runs hidden.yaml
+t_has "and said" "$T_OUT" "isn't to be seen on node"
+t_run 6 "what sbatch refuses is exit status 6" as alice weft run --set steps.a.reservation=nosuch hidden.yaml
+
+# ---- cancel, kills, time limit ------------------------------------------------------
+put slow.yaml <<'E'
+name: slow
+steps:
+  - {name: a, run: "touch ../begun; exec sleep 4712", resources: {time: 5m, mem: 100M}}
+  - {name: b, depends: [a], run: "true", resources: {time: 5m, mem: 100M}}
+E
+begun() { [ -e "$runs/slow/$1/steps/a/begun" ]; }
+queue_empty() { [ -z "$(as alice squeue -h)" ]; }
+no_sleep() { ! pgrep -f 'sleep 4712' >/dev/null; }
+as alice weft submit -q slow.yaml >/dev/null
+t_until 20 begun 1
+t_run 0 "weft cancel" as alice weft cancel slow
+t_has "says that the jobs are gone" "$T_OUT" "all its jobs are gone"
+t_is "and they are" "$(as alice squeue -h)" ""
+if t_until 10 no_sleep; then t_ok "no process is left"; else t_fail "no process is left"; fi
+t_run 7 "status of a cancelled run" as alice weft status slow
+
+as alice weft submit -q slow.yaml >/dev/null
+t_until 20 begun 2
+pkill -9 -f 'weft engine --group=0 .*/slow/2$'
+if t_until 40 queue_empty; then t_ok "an engine that is killed holds nothing up"; else
+	t_fail "an engine that is killed holds nothing up" "$(as alice squeue)"
+fi
+t_run 1 "its run has failed" as alice weft status slow
+t_has "says that its record is missing" "$T_OUT" "without a completion record"
+t_has "and that the next did not run" "$T_OUT" "not run b"
+if t_until 10 no_sleep; then t_ok "its program died with it"; else t_fail "its program died with it"; fi
+
+# Detached by Ctrl-C, the run goes on.
+put short.yaml <<'E'
+name: short
+steps: [{name: a, run: "sleep 4", resources: {time: 2m, mem: 100M}}]
+E
+# A shell's background job ignores SIGINT; python passes it on as a terminal would.
+as alice python3 -c '
+import signal, subprocess, time
+p = subprocess.Popen(["weft", "run", "short.yaml"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+time.sleep(2); p.send_signal(signal.SIGINT); e = p.communicate()[1]
+print(p.returncode, e)' >"$T_TMP/detach"
+t_has "Ctrl-C detaches with exit status 7" "$(head -c 1 "$T_TMP/detach")" 7
+t_has "says how to come back" "$(cat "$T_TMP/detach")" "weft status --follow"
+t_run 0 "and the run goes on to its end" as alice weft status --follow short
+
+# ---- the file is the batch script ---------------------------------------------------
+put heat.yaml <<'E'
+#!/usr/bin/env weft
+#SBATCH --job-name=heat --nodes=2 --ntasks-per-node=4 --time=5 --mem=1G
+#SBATCH --output=heat.out
+name: heat
+params: {i: [1, 2, 3, 4]}
+defaults: {resources: {time: 2m, mem: 100M}}
+steps:
+  - name: a
+    sweep: [i]
+    run: hostname > o.txt
+    outputs: {o: o.txt}
+  - name: b
+    inputs: [{from: a.o, as: o}]
+    launch: srun
+    resources: {nodes: 2, ntasks: 4}
+    run: echo $SLURM_PROCID on $(hostname)
+E
+t_run 0 "sbatch FILE" as alice sbatch heat.yaml
+if t_until 60 queue_empty; then t_ok "ends"; else t_fail "ends" "$(as alice squeue)"; fi
+t_has "in one job" "$(cat "$home/heat.out")" "heat/1: done"
+t_is "over its two nodes" "$(sort "$runs/heat/1/steps/b/stdout" | tr '\n' ' ')" \
+	"0 on c1 1 on c1 2 on c2 3 on c2 "
+
+# ---- a second user, under required, sees nothing of the first's ----------------------
+"$TOP/contrib/devcluster/devcluster" up --dir "$DIR" --build "$BUILD" --required -q >/dev/null 2>&1
+cp "$home/kinds.yaml" "$DIR/home/bob/kinds.yaml"
+chown --reference="$DIR/home/bob" "$DIR/home/bob/kinds.yaml"
+t_run 0 "another user, the plug-in required" as bob weft run kinds.yaml
+t_run 2 "can't look at the first one's run" as bob weft status "$runs/kinds/1"
+t_done
