@@ -12,7 +12,8 @@ as() {
 	"$TOP/contrib/devcluster/devcluster" sh --dir "$DIR" --user "$user" -- "$@"
 }
 chmod 755 "$T_TMP"
-"$TOP/contrib/devcluster/devcluster" up --dir "$DIR" --build "$BUILD" -q >"$T_TMP/up.log" 2>&1
+"$TOP/contrib/devcluster/devcluster" up --dir "$DIR" --build "$BUILD" \
+	--boot "$TOP/contrib/devcluster/borrowed-topology" -q >"$T_TMP/up.log" 2>&1
 case $? in
 0) ;;
 2)
