@@ -14,11 +14,11 @@
  * before `,"sum"`. */
 #define SUM_KEY ",\"sum\":\""
 #define SUM_HEX 8
-#define LINE_MAX_BYTES ((size_t)1 << 20)
 
 struct weft_journal {
 	int fd;
 	char *path;
+	bool torn; /* the last line may not be whole */
 };
 
 int weft_journal_open(const struct weft_run *run, const char *name,
@@ -70,7 +70,6 @@ int weft_journal_add(struct weft_journal *j, const struct weft_event *e, struct 
 {
 	json_t *o = json_object();
 	char hex[WEFT_DIGEST_HEX];
-	int r = -1;
 
 	json_object_set_new(o, "time", json_real(e->time));
 	json_object_set_new(o, "state", json_integer(e->state));
@@ -92,15 +91,13 @@ int weft_journal_add(struct weft_journal *j, const struct weft_event *e, struct 
 		return weft_err_nomem(err);
 	size_t n = strlen(s) - 1; /* without the last brace */
 	weft_digest(s, n, hex);
-	weft_autofree char *line = weft_printf("%.*s" SUM_KEY "%.*s\"}\n", (int)n, s, SUM_HEX, hex);
+	weft_autofree char *line = weft_printf("%s%.*s" SUM_KEY "%.*s\"}\n", j->torn ? "\n" : "", (int)n,
+		s, SUM_HEX, hex);
 	if (!line)
 		return weft_err_nomem(err);
 	/* One write, so that a reader sees whole lines on a local file system. */
-	if (weft_write_all(j->fd, line, strlen(line)))
-		weft_err_sys(err, WEFT_ESYS, "%s", j->path);
-	else
-		r = 0;
-	return r;
+	j->torn = weft_write_all(j->fd, line, strlen(line)) != 0;
+	return j->torn ? weft_err_sys(err, WEFT_ESYS, "%s", j->path) : 0;
 }
 
 void weft_journal_close(struct weft_journal *j)
@@ -192,13 +189,14 @@ static int add_line(struct events *ev, const char *line, size_t n)
 	if (memcmp(hex, line + n - SUM_HEX - 2, SUM_HEX))
 		return 0;
 	json_t *o = json_loadb(line, n, 0, NULL);
-	if (!json_is_object(o)) {
+	json_int_t state = json_integer_value(json_object_get(o, "state"));
+	if (!json_is_object(o) || state < 0 || state > WEFT_STATE_LOST) {
 		json_decref(o);
 		return 0;
 	}
 	struct weft_event e = {
 		.time = json_number_value(json_object_get(o, "time")),
-		.state = (enum weft_state)json_integer_value(json_object_get(o, "state")),
+		.state = (enum weft_state)state,
 		.step = copy(o, "step"),
 		.member = copy(o, "member"),
 		.job = copy(o, "job"),
@@ -218,7 +216,8 @@ static int add_line(struct events *ev, const char *line, size_t n)
 static int read_tail(struct weft_reader *r, struct tail *t, struct events *ev)
 {
 	weft_autofree char *path = weft_path_join(r->dir, t->path);
-	weft_autoclose int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+	weft_autoclose int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+				 : -1;
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) || st.st_size <= t->at)
