@@ -197,7 +197,7 @@ static int stage_fan_in(struct unit *u, const struct unit_input *in, struct weft
 	for (size_t i = 0; i < in->n_sources; i++) {
 		const struct unit_source *s = &in->source[i];
 		weft_autofree char *rel = in->n_sources > SHARD
-			? weft_printf("%.3s/%s", s->id, s->id)
+			? weft_printf("%.2s/%s", s->id, s->id)
 			: strdup(s->id);
 		weft_autofree char *sub = rel ? weft_path_join(in->path, rel) : NULL;
 		weft_autofree char *dst = NULL;

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #define RUN_JSON_MAX ((size_t)4 << 20)
 #define SHARD 1000 /* entries a folder may hold */
+#define OVERLAYS 64
 
 /* Largest number among the entries of a folder, 0 if there is none. */
 static unsigned last_number(const char *dir)
@@ -66,8 +68,12 @@ static json_t *json_texts(const char *const *v, size_t n)
 {
 	json_t *a = json_array();
 
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(a, json_string(v[i]));
+	for (size_t i = 0; a && i < n; i++) {
+		if (json_array_append_new(a, json_string(v[i]))) {
+			json_decref(a);
+			return NULL;
+		}
+	}
 	return a;
 }
 
@@ -84,7 +90,7 @@ static int write_run_json(const struct weft_run_new *def, const char *dir, unsig
 		json_texts(def->set, def->n_set), "overlays", (int)def->n_overlay);
 	char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
 	int r = text ? write_in(dir, "run.json", text, strlen(text), err)
-		     : weft_err_set(err, WEFT_ESPEC, "the path of the workflow file is not UTF-8");
+		     : weft_err_set(err, WEFT_ESPEC, "the path of the workflow file, or a --set, is not UTF-8");
 
 	free(text);
 	json_decref(o);
@@ -131,7 +137,10 @@ int weft_run_create(const struct weft_run_new *def, struct weft_run **run,
 	*run = NULL;
 	if (!parent)
 		return weft_err_nomem(err);
-	if (strchr(def->name, '/') || !weft_path_is_inside(def->name))
+	if (def->n_overlay > OVERLAYS)
+		return weft_err_set(err, WEFT_EUSAGE, "more than %d overlays", OVERLAYS);
+	if (strchr(def->name, '/') || weft_streq(def->name, ".") ||
+		!weft_path_is_inside(def->name))
 		return weft_err_set(err, WEFT_ESPEC, "'%s' can't name a folder", def->name);
 	if (weft_mkdirs(parent, 0777, err)) {
 		weft_err_prefix(err, "run directory");
@@ -181,7 +190,7 @@ static int read_overlays_and_sets(struct weft_run *r, const json_t *o)
 	json_int_t overlays = json_integer_value(json_object_get(o, "overlays"));
 
 	r->set = calloc(json_array_size(set) + 1, sizeof(*r->set));
-	r->overlay = calloc(64 + 1, sizeof(*r->overlay));
+	r->overlay = calloc(OVERLAYS + 1, sizeof(*r->overlay));
 	if (!r->set || !r->overlay)
 		return -1;
 	for (size_t i = 0; i < json_array_size(set); i++) {
@@ -191,12 +200,24 @@ static int read_overlays_and_sets(struct weft_run *r, const json_t *o)
 		if (!r->set[r->n_set++])
 			return -1;
 	}
-	for (json_int_t i = 0; i < overlays && i < 64; i++) {
+	for (json_int_t i = 0; i < overlays && i < OVERLAYS; i++) {
 		r->overlay[r->n_overlay] = weft_printf("%s/overlay-%d.yaml", r->dir, (int)i);
 		if (!r->overlay[r->n_overlay++])
 			return -1;
 	}
 	return 0;
+}
+
+/* What every run has, and what sizes depend on. */
+static bool described(const json_t *o)
+{
+	json_int_t number = json_integer_value(json_object_get(o, "number"));
+	const char *name = json_string_value(json_object_get(o, "name"));
+
+	return name && *name && number > 0 && number <= UINT_MAX &&
+	       json_is_string(json_object_get(o, "file")) &&
+	       json_integer_value(json_object_get(o, "steps")) >= 0 &&
+	       json_integer_value(json_object_get(o, "overlays")) <= OVERLAYS;
 }
 
 static int read_run_json(struct weft_run *r, struct weft_err *err)
@@ -214,6 +235,11 @@ static int read_run_json(struct weft_run *r, struct weft_err *err)
 		json_decref(o);
 		weft_err_set(err, WEFT_ESPEC, "not a run of this version of weft: %s",
 			o ? "unknown format" : je.text);
+		return weft_err_at(err, path, (struct weft_pos){ 0 }, NULL);
+	}
+	if (!described(o)) {
+		json_decref(o);
+		weft_err_set(err, WEFT_ESPEC, "damaged: name, number or file of the run is missing");
 		return weft_err_at(err, path, (struct weft_pos){ 0 }, NULL);
 	}
 	r->name = copy_text(o, "name");
@@ -326,8 +352,12 @@ char *weft_run_step_dir(const struct weft_run *run, const struct weft_step *step
 		return weft_printf("%s/steps/%s%s", run->dir, shard, step->name);
 	if (member->count <= SHARD)
 		return weft_printf("%s/steps/%s%s/%s", run->dir, shard, step->name, member->id);
-	return weft_printf("%s/steps/%s%s/%.3s/%s", run->dir, shard, step->name, member->id,
-		member->id);
+	/* 256 folders; two levels of them where one would hold too many. */
+	if (member->count <= SHARD * 200)
+		return weft_printf("%s/steps/%s%s/%.2s/%s", run->dir, shard, step->name,
+			member->id, member->id);
+	return weft_printf("%s/steps/%s%s/%.2s/%.2s/%s", run->dir, shard, step->name, member->id,
+		member->id + 2, member->id);
 }
 
 int weft_run_stop(const struct weft_run *run, const char *reason, struct weft_err *err)
