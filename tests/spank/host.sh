@@ -1,5 +1,6 @@
 #!/bin/sh
 # host - weft.so in a host of our own: every hook, order, fault and forgery
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 SO=$BUILD/weft.so
@@ -50,7 +51,7 @@ host() { # NAME SCENARIO [ARGS]: one check a scenario, its own are counted insid
 	name=$1
 	shift
 	T_OUT=$(timeout 120 "$HOST" "$SO" "$@" 2>"$T_TMP/err") && status=0 || status=$?
-	if [ $status -eq 0 ]; then
+	if [ "$status" -eq 0 ]; then
 		t_ok "$name ($(printf '%s\n' "$T_OUT" | sed -n 's/checks=\([0-9]*\).*/\1/p') checks)"
 	else
 		t_fail "$name" "$(printf '%s\n' "$T_OUT" | grep -E '^FAIL|checks=' | sort | uniq -c | head -20)
@@ -125,7 +126,7 @@ t_has 'dump: user, for good' "$seen" 'Uid:	65534	65534	65534	65534'
 t_has 'dump: group, for good' "$seen" 'Gid:	65534	65534	65534	65534'
 t_has 'dump: no capabilities' "$seen" 'CapPrm:	0000000000000000'
 t_has 'dump: no way back' "$seen" 'NoNewPrivs:	1'
-t_is 'dump: an environment of its own' "$(printf '%s\n' "$seen" | grep = | grep -vE '^(PATH=/usr/bin:/bin|LC_ALL=C|PWD=/|SHLVL=.|_=.*|OLDPWD=.*)$')" ''
+t_is 'dump: an environment of its own' "$(printf '%s\n' "$seen" | grep "=" | grep -vE '^(PATH=/usr/bin:/bin|LC_ALL=C|PWD=/|SHLVL=.|_=.*|OLDPWD=.*)$')" ''
 printf '#!/bin/sh\nexec sleep 1000\n' >"$D/hang"
 printf '#!/bin/sh\nexec yes\n' >"$D/flood"
 printf '#!/bin/sh\nexec head -c 20000 /dev/urandom\n' >"$D/junk"
