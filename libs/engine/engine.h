@@ -13,12 +13,16 @@
 #define WEFT_ENGINE_H
 
 #include "conf/conf.h"
+#include "topo/topo.h"
 #include "journal/journal.h"
 #include "select/select.h"
 
 struct weft_engine_node {
 	const char *name;
 	unsigned cpus, gpus;
+	/* Without Slurm: which of this machine's; members get their own. */
+	struct weft_cpuset allowed;
+	const char *visible; /* CUDA_VISIBLE_DEVICES as it was; NULL: not set */
 };
 
 struct weft_engine {

@@ -208,6 +208,18 @@ static int set_launch(const struct unit *u, struct weft_env *env, struct weft_er
 	return words.failed ? weft_err_nomem(err) : set(env, "WEFT_LAUNCH", words.s, err);
 }
 
+/* torchrun of torch 1.13 fails on its own defaults of these two under Python 3.11; a
+ * rule for a worker that no node has changes nothing, there or elsewhere. */
+static int set_torchrun(struct weft_env *env, struct weft_err *err)
+{
+	static const char *const name[] = { "PET_REDIRECTS", "PET_TEE" };
+
+	for (size_t i = 0; i < WEFT_COUNT(name); i++)
+		if (!weft_env_get(env, name[i]) && set(env, name[i], "99999:1", err))
+			return -1;
+	return 0;
+}
+
 /* What the job was asked for is no default for the step's own srun. */
 static void forget_requests(struct weft_env *env)
 {
@@ -242,6 +254,10 @@ int unit_env(struct unit *u, struct weft_env *env, struct weft_err *err)
 		return -1;
 	if (set_own(u, env, err) || set_vars(u, env, err) || set_params(u, env, err) ||
 		set_data(u, env, err) || set_launch(u, env, err))
+		return -1;
+	if (u->slot.gpus && set(env, "CUDA_VISIBLE_DEVICES", u->slot.gpus, err))
+		return -1;
+	if (u->plan->launch == WEFT_LAUNCH_TORCHRUN && set_torchrun(env, err))
 		return -1;
 	return set_ticket(u, env, err);
 }

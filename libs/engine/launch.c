@@ -40,13 +40,13 @@ int launch_on_nodes(const struct unit *u, const char *verb, struct weft_err *err
 		weft_argv_add(&a, "--mpi=none");
 		weft_argv_add(&a, "--quiet");
 		weft_argv_add(&a, "--input=none");
-		weft_argv_addf(&a, "--nodes=%u", u->n_nodes);
-		weft_argv_addf(&a, "--ntasks=%u", u->n_nodes);
+		weft_argv_addf(&a, "--nodes=%u", u->slot.n_nodes);
+		weft_argv_addf(&a, "--ntasks=%u", u->slot.n_nodes);
 		weft_argv_add(&a, "--ntasks-per-node=1");
 		weft_argv_add(&a, "--cpus-per-task=1");
 		weft_argv_addf(&a, "--job-name=%s", verb);
-		if (u->nodes)
-			weft_argv_addf(&a, "--nodelist=%s", u->nodes);
+		if (u->slot.nodes)
+			weft_argv_addf(&a, "--nodelist=%s", u->slot.nodes);
 	}
 	add_staging(u, verb, &a);
 	if (a.failed)

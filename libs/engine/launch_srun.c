@@ -29,8 +29,8 @@ static int add_srun(const struct unit *u, struct weft_argv *a)
 	weft_argv_addf(a, "--job-name=%s", u->step->name);
 	weft_argv_add(a, "--input=none");
 	weft_argv_add(a, "--kill-on-bad-exit=1");
-	if (u->nodes)
-		weft_argv_addf(a, "--nodelist=%s", u->nodes);
+	if (u->slot.nodes)
+		weft_argv_addf(a, "--nodelist=%s", u->slot.nodes);
 	weft_argv_addf(a, "--chdir=%s", u->work);
 	return 0;
 }

@@ -279,7 +279,7 @@ static int stage_out(struct unit *u, struct weft_err *err)
 		double begin = weft_monotonic();
 
 		if (weft_mkdirs(parts, 0777, err) || launch_on_nodes(u, "stage-out", err) ||
-			outputs_merge(u, parts, u->n_nodes, out, err))
+			outputs_merge(u, parts, u->slot.n_nodes, out, err))
 			return -1;
 		u->record.stage_seconds += weft_monotonic() - begin;
 	}
@@ -347,7 +347,7 @@ static int run(struct unit *u, struct weft_err *err)
 }
 
 enum weft_code member_run(const struct weft_engine *e, const struct weft_step *step,
-	size_t member, const char *nodes, unsigned n_nodes)
+	size_t member, const struct slot *slot)
 {
 	weft_autoerr struct weft_err err = { 0 };
 	enum weft_code code;
@@ -360,10 +360,9 @@ enum weft_code member_run(const struct weft_engine *e, const struct weft_step *s
 		return WEFT_EFAILED;
 	}
 	gethostname(host, sizeof(host) - 1);
-	u.nodes = nodes ? strdup(nodes) : NULL;
-	u.n_nodes = n_nodes ? n_nodes : 1;
+	u.slot = *slot;
 	u.record.exit_status = -1;
-	u.record.hosts = u.nodes ? u.nodes : host;
+	u.record.hosts = slot->nodes ? (char *)slot->nodes : host;
 	if (run(&u, &err))
 		fail_with(&u, &err);
 	if (!u.record.reason)

@@ -1,5 +1,5 @@
 /* run.c - which member starts when: records say what may, nodes say where */
-#include "engine/unit.h"
+#include "engine/room.h"
 
 #include <errno.h>
 #include <math.h>
@@ -19,9 +19,7 @@ struct running {
 	pid_t pid;
 	unsigned step;
 	size_t member;
-	unsigned *node; /* indices of the nodes that it holds */
-	size_t n_nodes;
-	unsigned cpus, gpus; /* on each */
+	struct share share; /* of the nodes */
 };
 
 struct engine {
@@ -31,7 +29,7 @@ struct engine {
 	size_t *next;		   /* first member that may be unfinished */
 	struct running *run;
 	size_t n_running, cap;
-	unsigned *cpus_free, *gpus_free; /* of each node */
+	struct room room;
 	unsigned *active; /* running members of each step */
 	bool stopping;	  /* told to end */
 	enum weft_code code;
@@ -94,79 +92,11 @@ static void settle_others(struct engine *g)
 	}
 }
 
-/* ---- room -------------------------------------------------------------- */
-
-static unsigned per_node(unsigned total, unsigned nodes)
-{
-	return nodes ? (total + nodes - 1) / nodes : total;
-}
-
-/* Takes the first nodes with room; false if there are too few of them now. */
-static bool take_room(struct engine *g, const struct weft_plan_step *p, struct running *r)
-{
-	unsigned want = g->e->slurm && p->nodes ? p->nodes : 1;
-	size_t n = 0;
-
-	if (!g->e->n_nodes)
-		return true;
-	r->node = calloc(want, sizeof(*r->node));
-	if (!r->node)
-		return false;
-	r->cpus = per_node(p->ntasks * p->cpus_per_task, want);
-	r->gpus = p->gpus_per_node ? p->gpus_per_node : per_node(p->gpus, want);
-	for (size_t i = 0; i < g->e->n_nodes && n < want; i++) {
-		const struct weft_engine_node *node = &g->e->node[i];
-		/* More than a node has counts as the whole of it: here, a laptop may
-		 * run what a big machine is meant for. */
-		unsigned cpus = r->cpus < node->cpus ? r->cpus : node->cpus;
-		unsigned gpus = r->gpus < node->gpus ? r->gpus : node->gpus;
-
-		if (g->cpus_free[i] >= cpus && g->gpus_free[i] >= gpus)
-			r->node[n++] = (unsigned)i;
-	}
-	if (n < want) {
-		free(r->node);
-		r->node = NULL;
-		return false;
-	}
-	r->n_nodes = n;
-	for (size_t k = 0; k < n; k++) {
-		const struct weft_engine_node *node = &g->e->node[r->node[k]];
-
-		g->cpus_free[r->node[k]] -= r->cpus < node->cpus ? r->cpus : node->cpus;
-		g->gpus_free[r->node[k]] -= r->gpus < node->gpus ? r->gpus : node->gpus;
-	}
-	return true;
-}
-
-static void give_room(struct engine *g, struct running *r)
-{
-	for (size_t k = 0; k < r->n_nodes; k++) {
-		const struct weft_engine_node *node = &g->e->node[r->node[k]];
-
-		g->cpus_free[r->node[k]] += r->cpus < node->cpus ? r->cpus : node->cpus;
-		g->gpus_free[r->node[k]] += r->gpus < node->gpus ? r->gpus : node->gpus;
-	}
-	free(r->node);
-	r->node = NULL;
-}
-
-static char *node_names(const struct engine *g, const struct running *r)
-{
-	weft_autostr struct weft_str s = { 0 };
-
-	for (size_t k = 0; k < r->n_nodes; k++)
-		weft_str_printf(&s, "%s%s", k ? "," : "", g->e->node[r->node[k]].name);
-	return weft_str_take(&s);
-}
-
 /* ---- starting ---------------------------------------------------------- */
 
 static int start(struct engine *g, unsigned s, size_t i, struct running *r,
 	struct weft_err *err)
 {
-	weft_autofree char *names = r->n_nodes ? node_names(g, r) : NULL;
-
 	if (weft_grow(g->run, g->n_running, g->cap))
 		return weft_err_nomem(err);
 	fflush(NULL);
@@ -176,8 +106,7 @@ static int start(struct engine *g, unsigned s, size_t i, struct running *r,
 	if (r->pid == 0) {
 		/* An engine that dies takes its members along, in good order. */
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		_exit(member_run(g->e, &g->e->wf->step[s], i, g->e->slurm ? names : NULL,
-			g->e->slurm ? (unsigned)r->n_nodes : 1));
+		_exit(member_run(g->e, &g->e->wf->step[s], i, &r->share.slot));
 	}
 	r->step = s;
 	r->member = i;
@@ -300,18 +229,15 @@ static int consider(struct engine *g, unsigned s, size_t i, bool *progress,
 	}
 	if (step->max_parallel && g->active[s] >= step->max_parallel)
 		return 1;
-	if (weft_plan_step_member(g->e->plan, g->e->wf, g->e->conf, s, i, &plan, &arena, err)) {
-		ret = -1;
-	} else if (take_room(g, &plan, &r)) {
+	ret = weft_plan_step_member(g->e->plan, g->e->wf, g->e->conf, s, i, &plan, &arena, err);
+	if (!ret)
+		ret = room_take(&g->room, &plan, &r.share, err);
+	if (!ret) {
 		*progress = true;
-		if (!wanted(g, s, i, err)) {
-			give_room(g, &r);
-		} else if (start(g, s, i, &r, err)) {
-			give_room(g, &r);
-			ret = -1;
-		}
-	} else {
-		ret = 1;
+		if (!wanted(g, s, i, err))
+			room_give(&g->room, &r.share);
+		else if ((ret = start(g, s, i, &r, err)))
+			room_give(&g->room, &r.share);
 	}
 	weft_arena_free(&arena);
 	return ret;
@@ -393,7 +319,7 @@ static int reap(struct engine *g, size_t k, struct weft_err *err)
 
 	g->run[k] = g->run[--g->n_running];
 	g->active[r.step]--;
-	give_room(g, &r);
+	room_give(&g->room, &r.share);
 	if (weft_sweep_member(g->e->wf, step, r.member, &m, err))
 		return -1;
 	weft_autofree char *dir = weft_run_step_dir(g->e->run, step, &m);
@@ -453,8 +379,7 @@ static void free_engine(struct engine *g)
 	free(g->ours);
 	free(g->next);
 	free(g->run);
-	free(g->cpus_free);
-	free(g->gpus_free);
+	room_close(&g->room);
 	free(g->active);
 }
 
@@ -467,9 +392,7 @@ static int set_up(struct engine *g, struct weft_err *err)
 	g->ours = calloc(n + 1, sizeof(*g->ours));
 	g->next = calloc(n + 1, sizeof(*g->next));
 	g->active = calloc(n + 1, sizeof(*g->active));
-	g->cpus_free = calloc(e->n_nodes + 1, sizeof(*g->cpus_free));
-	g->gpus_free = calloc(e->n_nodes + 1, sizeof(*g->gpus_free));
-	if (!g->slot || !g->ours || !g->next || !g->active || !g->cpus_free || !g->gpus_free)
+	if (!g->slot || !g->ours || !g->next || !g->active)
 		return weft_err_nomem(err);
 	for (size_t s = 0; s < n; s++) {
 		g->slot[s] = calloc(e->wf->step[s].sweep.count + 1, sizeof(**g->slot));
@@ -479,11 +402,7 @@ static int set_up(struct engine *g, struct weft_err *err)
 	}
 	for (size_t i = 0; i < e->n_steps; i++)
 		g->ours[e->step[i]] = true;
-	for (size_t i = 0; i < e->n_nodes; i++) {
-		g->cpus_free[i] = e->node[i].cpus;
-		g->gpus_free[i] = e->node[i].gpus;
-	}
-	return 0;
+	return room_open(&g->room, e, err);
 }
 
 int weft_engine_run(const struct weft_engine *e, struct weft_err *err)
@@ -517,7 +436,7 @@ out:
 	for (size_t k = 0; k < g.n_running; k++) {
 		kill(g.run[k].pid, SIGTERM);
 		waitpid(g.run[k].pid, NULL, 0);
-		free(g.run[k].node);
+		room_give(&g.room, &g.run[k].share);
 	}
 	free_engine(&g);
 	sigprocmask(SIG_SETMASK, &old, NULL);

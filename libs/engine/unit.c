@@ -77,7 +77,6 @@ void unit_close(struct unit *u)
 	free(u->work);
 	free(u->node_root);
 	free(u->memory_root);
-	free(u->nodes);
 	*u = (struct unit){ 0 };
 }
 

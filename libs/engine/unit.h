@@ -5,6 +5,14 @@
 #include "engine/engine.h"
 #include "stage/stage.h"
 
+/* What a member gets of its nodes. */
+struct slot {
+	const char *nodes; /* host list; NULL: this machine */
+	unsigned n_nodes;
+	const char *cpus; /* here: "0-3,8"; NULL: all */
+	const char *gpus; /* here: CUDA_VISIBLE_DEVICES; NULL: as it is */
+};
+
 struct unit_input {
 	const struct weft_input *def;
 	char *path;	/* where the program finds it */
@@ -32,8 +40,7 @@ struct unit {
 	char *dir;	   /* of the step or member in the run directory */
 	char *work;	   /* working directory of the program */
 	char *node_root;   /* its folder on the node's disk; NULL: not needed */
-	char *nodes;	   /* host list of its nodes; NULL: this machine */
-	unsigned n_nodes;
+	struct slot slot;
 	char *memory_root; /* its folder in the node's memory; NULL: not needed */
 	struct unit_input *input;
 	size_t n_inputs;
@@ -88,7 +95,7 @@ int launch_on_nodes(const struct unit *u, const char *verb, struct weft_err *err
 
 /* member.c: the whole way; its result is written as a record. */
 enum weft_code member_run(const struct weft_engine *e, const struct weft_step *step,
-	size_t member, const char *nodes, unsigned n_nodes);
+	size_t member, const struct slot *slot);
 /* Records an end without a run: skipped, not run, cancelled. */
 int member_end(const struct weft_engine *e, const struct weft_step *step, size_t member,
 	enum weft_state state, enum weft_code code, const char *reason);

@@ -54,6 +54,7 @@ struct weft_run_new {
 	size_t n_set, n_overlay;
 	bool local;
 	size_t n_steps;
+	const struct weft_pairs *labels; /* of the workflow; NULL none */
 	const char *plan_json;
 };
 /* Claims PARENT/NAME/N with the next free N and fills it. */
@@ -159,7 +160,7 @@ void weft_reader_free(struct weft_reader *r);
 struct weft_status_member {
 	enum weft_state state;
 	char id[WEFT_MEMBER_ID]; /* "" without a sweep */
-	double queued, started, ended;
+	double queued, ready, started, ended; /* ready: what it needs had ended */
 	uint64_t staged;
 	char *hosts, *reason, *job, *log; /* log: the file to look at; NULL none */
 	int exit_status, signal;
@@ -171,6 +172,7 @@ struct weft_status_step {
 	size_t count[WEFT_STATE_LOST + 1], members;
 	struct weft_status_member *member; /* in member order */
 	bool optional;
+	const struct weft_pairs *labels; /* borrowed from the workflow */
 	char **metric; /* of weft_status.metric: last value, or "MIN to MAX"; NULL none */
 };
 struct weft_status {
@@ -179,6 +181,7 @@ struct weft_status {
 	bool finished; /* every member has an end state */
 	enum weft_code code; /* what `weft run` exits with once finished */
 	char *stopped;	     /* reason; NULL */
+	const struct weft_pairs *labels; /* borrowed from the workflow */
 	const char *const *metric; /* names that were asked for, borrowed */
 	size_t n_metrics;
 };

@@ -77,17 +77,27 @@ static json_t *json_texts(const char *const *v, size_t n)
 	return a;
 }
 
+static json_t *json_labels(const struct weft_pairs *labels)
+{
+	json_t *o = json_object();
+
+	for (size_t i = 0; labels && i < labels->n; i++)
+		json_object_set_new(o, labels->v[i].name, json_string(labels->v[i].value.s));
+	return o;
+}
+
 static int write_run_json(const struct weft_run_new *def, const char *dir, unsigned number,
 	struct weft_err *err)
 {
 	struct passwd *pw = getpwuid(geteuid());
 	weft_autofree char *user = pw ? strdup(pw->pw_name)
 				      : weft_printf("%u", (unsigned)geteuid());
-	json_t *o = json_pack("{s:i, s:s, s:i, s:s, s:s, s:s, s:s, s:b, s:f, s:I, s:o, s:i}",
+	json_t *o = json_pack("{s:i, s:s, s:i, s:s, s:s, s:s, s:s, s:b, s:f, s:I, s:o, s:i, s:o}",
 		"format", 1, "name", def->name, "number", (int)number, "file", def->file,
 		"workdir", def->dir, "user", user ? user : "", "version", weft_version, "local",
 		def->local, "created", weft_now(), "steps", (json_int_t)def->n_steps, "set",
-		json_texts(def->set, def->n_set), "overlays", (int)def->n_overlay);
+		json_texts(def->set, def->n_set), "overlays", (int)def->n_overlay,
+		"labels", json_labels(def->labels));
 	char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
 	int r = text ? write_in(dir, "run.json", text, strlen(text), err)
 		     : weft_err_set(err, WEFT_ESPEC, "the path of the workflow file, or a --set, is not UTF-8");

@@ -49,11 +49,13 @@ static struct weft_status *new_status(const struct weft_workflow *wf)
 	if (!st->step)
 		goto fail;
 	st->n_steps = wf->n_steps;
+	st->labels = &wf->labels;
 	for (size_t i = 0; i < wf->n_steps; i++) {
 		struct weft_status_step *s = &st->step[i];
 
 		s->name = wf->step[i].name;
 		s->optional = wf->step[i].optional;
+		s->labels = &wf->step[i].labels;
 		s->member = calloc(wf->step[i].sweep.count + 1, sizeof(*s->member));
 		if (!s->member)
 			goto fail;
@@ -252,6 +254,47 @@ static void spread(struct load *l, bool (*job_alive)(void *ctx, const char *job)
 	}
 }
 
+struct latest {
+	const struct weft_status_step *of;
+	double ended;
+};
+
+static int look_at_end(void *ctx, size_t member)
+{
+	struct latest *l = ctx;
+
+	if (l->of->member[member].ended > l->ended)
+		l->ended = l->of->member[member].ended;
+	return 0;
+}
+
+/* When the last thing that a member needs had ended: only from then on did it wait for
+ * Slurm and not for its own workflow. */
+static void set_ready(struct load *l)
+{
+	for (size_t s = 0; s < l->wf->n_steps; s++) {
+		const struct weft_step *step = &l->wf->step[s];
+		struct weft_status_step *ss = &l->st->step[s];
+
+		for (size_t k = 0; k < step->n_edges; k++) {
+			const struct weft_edge *e = &step->edge[k];
+			struct latest all = { &l->st->step[e->step], 0 };
+			bool matches = weft_spec_matches(l->wf, step, e);
+
+			for (size_t i = 0; !matches && i < all.of->members; i++)
+				look_at_end(&all, i);
+			for (size_t i = 0; i < ss->members; i++) {
+				struct latest own = all;
+
+				if (matches)
+					weft_spec_each_match(l->wf, step, i, e, look_at_end, &own);
+				if (own.ended > ss->member[i].ready)
+					ss->member[i].ready = own.ended;
+			}
+		}
+	}
+}
+
 static void sum_up(struct load *l)
 {
 	struct weft_status *st = l->st;
@@ -329,6 +372,7 @@ int weft_status_load(const struct weft_run *run, const struct weft_workflow *wf,
 				goto out;
 	weft_run_stopped(run, &l.st->stopped);
 	spread(&l, job_alive, ctx);
+	set_ready(&l);
 	sum_up(&l);
 	*st = weft_steal(&l.st);
 	ret = 0;

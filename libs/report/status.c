@@ -25,8 +25,11 @@ static void sum_up(const struct weft_status_step *s, struct sums *sums)
 	for (size_t i = 0; i < s->members; i++) {
 		const struct weft_status_member *m = &s->member[i];
 
-		if (m->queued > 0 && m->started >= m->queued) {
-			sums->wait += m->started - m->queued;
+		/* Waiting for one's own workflow is no queue wait. */
+		double from = m->ready > m->queued ? m->ready : m->queued;
+
+		if (m->queued > 0 && m->started >= from) {
+			sums->wait += m->started - from;
 			sums->n_wait++;
 		}
 		if (m->started > 0 && m->ended >= m->started) {
@@ -215,7 +218,25 @@ static json_t *member_json(const struct weft_status_member *m, size_t index)
 		paint_json(m->log), "exit_status", m->exit_status, "signal", m->signal);
 }
 
-static json_t *step_json(const struct weft_status_step *s)
+static json_t *labels_json(const struct weft_pairs *labels)
+{
+	json_t *o = json_object();
+
+	for (size_t i = 0; labels && i < labels->n; i++)
+		json_object_set_new(o, labels->v[i].name, paint_json(labels->v[i].value.s));
+	return o;
+}
+
+static json_t *metrics_json(const struct weft_status *st, const struct weft_status_step *s)
+{
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < st->n_metrics; i++)
+		json_object_set_new(o, st->metric[i], paint_json(s->metric[i]));
+	return o;
+}
+
+static json_t *step_json(const struct weft_status *st, const struct weft_status_step *s)
 {
 	json_t *members = json_array();
 
@@ -224,8 +245,9 @@ static json_t *step_json(const struct weft_status_step *s)
 			json_decref(members);
 			return NULL;
 		}
-	return json_pack("{s:s,s:s,s:b,s:I,s:I,s:o}", "name", s->name, "state",
-		weft_state_name(s->state), "optional", (int)s->optional, "done",
+	return json_pack("{s:s,s:s,s:b,s:o,s:o,s:I,s:I,s:o}", "name", s->name, "state",
+		weft_state_name(s->state), "optional", (int)s->optional, "labels",
+		labels_json(s->labels), "metrics", metrics_json(st, s), "done",
 		(json_int_t)s->count[WEFT_STATE_DONE], "failed",
 		(json_int_t)(s->count[WEFT_STATE_FAILED] + s->count[WEFT_STATE_LOST]),
 		"members", members);
@@ -235,17 +257,17 @@ int weft_report_status_json(
 	const struct weft_run *run, const struct weft_status *st, struct weft_str *out)
 {
 	json_t *steps = json_array();
-	json_t *root = json_pack("{s:o,s:o,s:b,s:i,s:o,s:o}", "run",
+	json_t *root = json_pack("{s:o,s:o,s:b,s:i,s:o,s:o,s:o}", "run",
 		paint_json(run->id), "dir", paint_json(run->dir), "finished",
 		(int)st->finished, "code", (int)st->code, "stopped",
-		paint_json(st->stopped), "steps", steps);
+		paint_json(st->stopped), "labels", labels_json(st->labels), "steps", steps);
 	char *text = NULL;
 	int rc = -1;
 
 	if (!root)
 		goto out;
 	for (size_t i = 0; i < st->n_steps; i++)
-		if (json_array_append_new(steps, step_json(&st->step[i])) < 0)
+		if (json_array_append_new(steps, step_json(st, &st->step[i])) < 0)
 			goto out;
 	text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
 	if (!text)

@@ -82,6 +82,13 @@ static int local_node(struct weft_engine *e, struct weft_err *err)
 	node->name = strdup(host);
 	node->cpus = c->node[0].cpus;
 	node->gpus = c->node[0].n_gpus;
+	const char *visible = getenv("CUDA_VISIBLE_DEVICES");
+	node->visible = visible && *visible ? strdup(visible) : NULL;
+	cpu_set_t own;
+	if (sched_getaffinity(0, sizeof(own), &own) == 0)
+		for (unsigned i = 0; i < CPU_SETSIZE; i++)
+			if (CPU_ISSET(i, &own))
+				weft_cpuset_add(&node->allowed, i);
 	weft_cluster_free(c);
 	e->node = node;
 	e->n_nodes = 1;
@@ -155,8 +162,10 @@ int engine_fill(struct weft_engine *e, const struct opened *o, struct weft_err *
 
 void engine_clear(struct weft_engine *e)
 {
-	for (size_t i = 0; i < e->n_nodes; i++)
+	for (size_t i = 0; i < e->n_nodes; i++) {
 		free((char *)e->node[i].name);
+		free((char *)e->node[i].visible);
+	}
 	free((struct weft_engine_node *)e->node);
 	free((char *)e->weft);
 	free((char *)e->job);

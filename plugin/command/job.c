@@ -112,6 +112,7 @@ int make_run(const struct job *j, const struct job_args *a, const char *parent,
 		.n_overlay = a->w.n_overlay,
 		.local = a->local,
 		.n_steps = j->wf->n_steps,
+		.labels = &j->wf->labels,
 		.plan_json = plan.s };
 	return weft_run_create(&def, run, err);
 }

@@ -203,6 +203,30 @@ t_is "inputs came to the node" "$(tr '\n' ' ' <$steps/parts/1/steps/disk/out/got
 t_is "nothing is left on the node" "$(find scratch memory -type f)" ""
 t_is "tasks have their ranks" "$(sort $steps/parts/1/steps/ranks/stdout | tr '\n' ' ')" "0 of 3 1 of 3 2 of 3 "
 
+# Members that run at once have CPUs of their own.
+if [ "$(nproc)" -gt 1 ]; then
+	cat >apart.yaml <<'E'
+name: apart
+labels: {project: looms}
+params: {i: [1, 2]}
+steps:
+  - name: a
+    sweep: [i]
+    labels: {kind: pair}
+    resources: {cpus_per_task: 1}
+    run: |
+      touch ../../begun-${{ params.i }}
+      n=0; while [ $n -lt 50 ] && [ ! -e ../../begun-1 -o ! -e ../../begun-2 ]; do sleep 0.1; n=$((n + 1)); done
+      grep Cpus_allowed_list /proc/self/status
+E
+	t_run 0 "two members at once" weft run --local apart.yaml
+	t_is "have CPUs of their own" "$(cat $steps/apart/1/steps/a/*/stdout | sort -u | wc -l)" 2
+	weft status --json apart >st.json
+	t_is "labels are in the status" "$(json st.json 'd["labels"], d["steps"][0]["labels"]')" \
+		"{'project': 'looms'} {'kind': 'pair'}"
+	t_has "and in the run's record" "$(cat $steps/apart/1/run.json)" '"project": "looms"'
+fi
+
 # ---- interrupts and kills --------------------------------------------------------
 cat >slow.yaml <<E
 name: slow

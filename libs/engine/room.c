@@ -1,0 +1,154 @@
+#include "engine/room.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int room_open(struct room *r, const struct weft_engine *e, struct weft_err *err)
+{
+	*r = (struct room){ .e = e };
+	r->cpus = calloc(e->n_nodes + 1, sizeof(*r->cpus));
+	r->gpus = calloc(e->n_nodes + 1, sizeof(*r->gpus));
+	if (!r->cpus || !r->gpus)
+		return weft_err_nomem(err);
+	for (size_t i = 0; i < e->n_nodes; i++) {
+		r->cpus[i] = e->node[i].cpus;
+		r->gpus[i] = e->node[i].gpus;
+	}
+	if (!e->slurm && e->n_nodes) {
+		unsigned gpus = e->node[0].gpus;
+
+		r->here = e->node[0].allowed;
+		r->gpus_here = gpus >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << gpus) - 1;
+	}
+	return 0;
+}
+
+void room_close(struct room *r)
+{
+	free(r->cpus);
+	free(r->gpus);
+	*r = (struct room){ 0 };
+}
+
+static unsigned per_node(unsigned total, unsigned nodes)
+{
+	return nodes ? (total + nodes - 1) / nodes : total;
+}
+
+static unsigned least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+/* What a share takes of a node.  More than a node has counts as the whole of it: a
+ * laptop may run what a big machine is meant for. */
+static unsigned cpus_of(const struct room *r, const struct share *s, unsigned node)
+{
+	return least(s->cpus, r->e->node[node].cpus);
+}
+
+static unsigned gpus_of(const struct room *r, const struct share *s, unsigned node)
+{
+	return least(s->gpus, r->e->node[node].gpus);
+}
+
+static char *node_names(const struct room *r, const struct share *s)
+{
+	weft_autostr struct weft_str names = { 0 };
+
+	for (size_t k = 0; k < s->n_nodes; k++)
+		weft_str_printf(&names, "%s%s", k ? "," : "", r->e->node[s->node[k]].name);
+	return weft_str_take(&names);
+}
+
+/* Entry i of "0,2,GPU-x", or i itself where nothing was set. */
+static void add_gpu(struct weft_str *out, const char *visible, unsigned i)
+{
+	if (out->len)
+		weft_str_addc(out, ',');
+	if (!visible) {
+		weft_str_printf(out, "%u", i);
+		return;
+	}
+	for (; i && *visible; i--) {
+		visible += strcspn(visible, ",");
+		visible += *visible == ',';
+	}
+	weft_str_addn(out, visible, strcspn(visible, ","));
+}
+
+/* Without Slurm nobody else keeps members that run at once apart. */
+static int take_here(struct room *r, struct share *s, struct weft_err *err)
+{
+	unsigned cpus = cpus_of(r, s, 0), gpus = gpus_of(r, s, 0);
+	weft_autostr struct weft_str list = { 0 };
+	char text[4096];
+	int cpu = -1;
+
+	while (cpus && (cpu = weft_cpuset_next(&r->here, cpu + 1)) >= 0) {
+		weft_cpuset_add(&s->here, (unsigned)cpu);
+		weft_cpuset_del(&r->here, (unsigned)cpu);
+		cpus--;
+	}
+	for (unsigned i = 0; gpus && i < 64; i++) {
+		if (!(r->gpus_here >> i & 1))
+			continue;
+		s->gpus_here |= UINT64_C(1) << i;
+		r->gpus_here &= ~(UINT64_C(1) << i);
+		add_gpu(&list, r->e->node[0].visible, i);
+		gpus--;
+	}
+	if (weft_cpuset_count(&s->here) && weft_cpuset_print(&s->here, text, sizeof(text)))
+		s->slot.cpus = strdup(text);
+	if (list.len)
+		s->slot.gpus = weft_str_take(&list);
+	return list.failed ? weft_err_nomem(err) : 0;
+}
+
+int room_take(struct room *r, const struct weft_plan_step *p, struct share *s,
+	struct weft_err *err)
+{
+	unsigned want = r->e->slurm && p->nodes ? p->nodes : 1;
+	size_t n = 0;
+
+	*s = (struct share){ .slot = { .n_nodes = 1 } };
+	s->cpus = per_node(p->ntasks * p->cpus_per_task, want);
+	s->gpus = p->gpus_per_node ? p->gpus_per_node : per_node(p->gpus, want);
+	s->node = calloc(want, sizeof(*s->node));
+	if (!s->node)
+		return weft_err_nomem(err);
+	for (unsigned i = 0; i < r->e->n_nodes && n < want; i++)
+		if (r->cpus[i] >= cpus_of(r, s, i) && r->gpus[i] >= gpus_of(r, s, i))
+			s->node[n++] = i;
+	if (n < want) {
+		free(s->node);
+		s->node = NULL;
+		return 1;
+	}
+	s->n_nodes = n;
+	for (size_t k = 0; k < n; k++) {
+		r->cpus[s->node[k]] -= cpus_of(r, s, s->node[k]);
+		r->gpus[s->node[k]] -= gpus_of(r, s, s->node[k]);
+	}
+	if (!r->e->slurm)
+		return take_here(r, s, err);
+	s->slot.n_nodes = (unsigned)n;
+	s->slot.nodes = node_names(r, s);
+	return s->slot.nodes ? 0 : weft_err_nomem(err);
+}
+
+void room_give(struct room *r, struct share *s)
+{
+	for (size_t k = 0; k < s->n_nodes; k++) {
+		r->cpus[s->node[k]] += cpus_of(r, s, s->node[k]);
+		r->gpus[s->node[k]] += gpus_of(r, s, s->node[k]);
+	}
+	for (int cpu = -1; (cpu = weft_cpuset_next(&s->here, cpu + 1)) >= 0;)
+		weft_cpuset_add(&r->here, (unsigned)cpu);
+	r->gpus_here |= s->gpus_here;
+	free(s->node);
+	free((char *)s->slot.nodes);
+	free((char *)s->slot.cpus);
+	free((char *)s->slot.gpus);
+	*s = (struct share){ 0 };
+}

@@ -1,0 +1,31 @@
+/* room.h - what is free on the nodes that steps share; private to the room */
+#ifndef WEFT_ENGINE_ROOM_H
+#define WEFT_ENGINE_ROOM_H
+
+#include "engine/unit.h"
+
+struct room {
+	const struct weft_engine *e;
+	unsigned *cpus, *gpus;	 /* free ones of each node */
+	struct weft_cpuset here; /* without Slurm: this machine's free CPUs */
+	uint64_t gpus_here;	 /* and its free GPUs, a bit each */
+};
+
+/* A member's share of the nodes. */
+struct share {
+	unsigned *node; /* indices */
+	size_t n_nodes;
+	unsigned cpus, gpus; /* on each */
+	struct weft_cpuset here;
+	uint64_t gpus_here;
+	struct slot slot; /* strings are the share's */
+};
+
+int room_open(struct room *r, const struct weft_engine *e, struct weft_err *err);
+void room_close(struct room *r);
+/* Takes the first nodes with room; 1 when there are too few of them now. */
+int room_take(struct room *r, const struct weft_plan_step *p, struct share *s,
+	struct weft_err *err);
+void room_give(struct room *r, struct share *s);
+
+#endif
