@@ -1,0 +1,89 @@
+/* cmd_cancel.c - weft cancel: ends the jobs of a run and waits until they are gone */
+#include "job.h"
+
+#include "slurm/slurm.h"
+
+#include <time.h>
+
+static int cancel(int argc, char **argv);
+
+WEFT_VERB(cancel, .name = "cancel", .synopsis = "RUN...",
+	.summary = "Ends every job of a run, and says so when they are gone",
+	.help = "RUN is a run directory, or the name of a workflow for its latest run.\n",
+	.order = 14, .run = cancel);
+
+#define CANCEL_WAIT 120.0 /* seconds: KillWait and clean-up of the nodes */
+
+static int wait_gone(const struct run_jobs *jobs, struct weft_err *err)
+{
+	double end = weft_monotonic() + CANCEL_WAIT, pause = 0.5;
+
+	for (;;) {
+		struct live_jobs *live;
+		size_t left = 0;
+
+		if (live_jobs_load(&live, err))
+			return -1;
+		for (size_t i = 0; i < jobs->n; i++)
+			left += live_jobs_has_id(live, jobs->id[i]);
+		live_jobs_free(live);
+		if (!left)
+			return 0;
+		if (weft_monotonic() > end) {
+			weft_err_set(err, WEFT_ESLURM, "%zu jobs are still there after %.0f s", left,
+				CANCEL_WAIT);
+			return weft_err_hint(err, "squeue --me shows them; nodes that don't answer "
+						  "hold jobs in state CG");
+		}
+		struct timespec t = { (time_t)pause, (long)((pause - (long)pause) * 1e9) };
+		nanosleep(&t, NULL);
+		pause = pause < 5 ? pause * 1.5 : 5;
+	}
+}
+
+static int cancel_one(const char *name)
+{
+	struct weft_err err = { 0 };
+	struct run_jobs jobs = { 0 };
+	struct opened o;
+	int ret = opened_open(&o, name, NULL);
+
+	if (ret)
+		goto out;
+	if (o.run->local) {
+		weft_err_set(&err, WEFT_EUSAGE, "%s runs on one machine, without Slurm", o.run->id);
+		weft_err_hint(&err, "press Ctrl-C where it runs");
+		ret = cmd_fail(&err);
+		goto out;
+	}
+	/* The marker first: an engine that starts meanwhile starts nothing. */
+	if (weft_run_stop(o.run, "the run was cancelled", &err) ||
+		run_jobs_read(o.run, &jobs, &err) ||
+		(jobs.n && weft_slurm_cancel(jobs.id, jobs.n, &err)) ||
+		(jobs.n && wait_gone(&jobs, &err)))
+		ret = cmd_fail(&err);
+	else
+		printf("%s: cancelled, all its jobs are gone\n", o.run->id);
+out:
+	run_jobs_free(&jobs);
+	opened_close(&o);
+	return ret;
+}
+
+static int cancel(int argc, char **argv)
+{
+	static const struct option options[] = { { NULL, 0, NULL, 0 } };
+	int ret = 0;
+
+	cmd_getopt_start();
+	if (cmd_getopt(&verb_cancel, argc, argv, "", options, &ret) == -2)
+		return ret;
+	if (optind == argc)
+		return cmd_usage(&verb_cancel, "which run?");
+	for (int i = optind; i < argc; i++) {
+		int r = cancel_one(argv[i]);
+
+		ret = ret ? ret : r;
+	}
+	return ret;
+}
