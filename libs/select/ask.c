@@ -426,10 +426,11 @@ bool ask_size(const struct ask *a, unsigned n, struct sized *out)
 {
 	bool torchrun = a->launch == WEFT_LAUNCH_TORCHRUN;
 	uint64_t tasks = a->tasks ? a->tasks : (uint64_t)a->task_node * n, gpus = 0;
-	uint64_t tasks_node = div_up(tasks, n), gpus_node = 0;
+	uint64_t tasks_node, gpus_node = 0;
 
 	if (n < 1 || tasks < n || tasks > WEFT_MAX_TASKS)
 		return false;
+	tasks_node = div_up(tasks, n);
 	switch (a->gpu_mode) {
 	case GPUS_NONE:
 		break;
