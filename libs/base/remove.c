@@ -52,7 +52,8 @@ static int enter(struct walk *w, int parent, const char *name, struct weft_err *
 		w->mount = mount_of(fd);
 	} else if (st.st_dev != w->dev || mount_of(fd) != w->mount) {
 		errno = EXDEV;
-		weft_err_set(err, WEFT_ESYS, "removing %s: a file system is mounted there", name);
+		weft_err_set(err, WEFT_ESYS,
+			"removing %s: a file system is mounted there", name);
 		goto fail;
 	}
 	if ((st.st_mode & 0700) != 0700)
@@ -63,7 +64,7 @@ static int enter(struct walk *w, int parent, const char *name, struct weft_err *
 		weft_err_nomem(err);
 		goto fail;
 	}
-	w->level[w->n++] = (struct level){ st.st_dev, st.st_ino, copy };
+	w->level[w->n++] = (struct level){st.st_dev, st.st_ino, copy};
 	return fd;
 fail:
 	close(fd);
@@ -136,8 +137,10 @@ static int remove_folder(struct walk *w, const char *path, struct weft_err *err)
 			if (next >= 0) {
 				weft_autofree char *done = w->level[--w->n].name;
 
-				if (unlinkat(next, done, AT_REMOVEDIR) && errno != ENOENT) {
-					weft_err_sys(err, WEFT_ESYS, "removing %s", done);
+				if (unlinkat(next, done, AT_REMOVEDIR) &&
+					errno != ENOENT) {
+					weft_err_sys(
+						err, WEFT_ESYS, "removing %s", done);
 					close(next);
 					next = -1;
 				}
@@ -145,7 +148,8 @@ static int remove_folder(struct walk *w, const char *path, struct weft_err *err)
 		} else if (got == 0) {
 			close(fd);
 			if (rmdir(path) && errno != ENOENT)
-				return weft_err_sys(err, WEFT_ESYS, "removing %s", path);
+				return weft_err_sys(
+					err, WEFT_ESYS, "removing %s", path);
 			return 0;
 		}
 		close(fd);
@@ -156,7 +160,7 @@ static int remove_folder(struct walk *w, const char *path, struct weft_err *err)
 
 int weft_remove_tree(const char *path, struct weft_err *err)
 {
-	struct walk w = { 0 };
+	struct walk w = {0};
 
 	if (unlink(path) == 0 || errno == ENOENT)
 		return 0;

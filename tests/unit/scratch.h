@@ -60,23 +60,23 @@ static inline bool exists(const char *path)
 	return lstat(path, &st) == 0;
 }
 
-#define ok(call)                                                                \
-	do {                                                                    \
-		struct weft_err ok_err = { 0 };                                 \
-		int ok_r = (call);                                              \
-		ck_assert_msg(ok_r == 0, "%s", ok_err.text ? ok_err.text : #call); \
+#define ok(call)                                                                       \
+	do {                                                                           \
+		struct weft_err ok_err = {0};                                          \
+		int ok_r = (call);                                                     \
+		ck_assert_msg(ok_r == 0, "%s", ok_err.text ? ok_err.text : #call);     \
 	} while (0)
 
 /* -1 with an error whose line has this part. */
-#define refused(call, part)                                                     \
-	do {                                                                    \
-		struct weft_err ok_err = { 0 };                                 \
-		int ok_r = (call);                                              \
-		ck_assert_msg(ok_r == -1, "accepted: %s", #call);               \
-		char *ok_line = weft_err_line(&ok_err);                         \
-		ck_assert_msg(strstr(ok_line, part) != NULL, "%s", ok_line);    \
-		free(ok_line);                                                  \
-		weft_err_clear(&ok_err);                                        \
+#define refused(call, part)                                                            \
+	do {                                                                           \
+		struct weft_err ok_err = {0};                                          \
+		int ok_r = (call);                                                     \
+		ck_assert_msg(ok_r == -1, "accepted: %s", #call);                      \
+		char *ok_line = weft_err_line(&ok_err);                                \
+		ck_assert_msg(strstr(ok_line, part) != NULL, "%s", ok_line);           \
+		free(ok_line);                                                         \
+		weft_err_clear(&ok_err);                                               \
 	} while (0)
 
 #endif

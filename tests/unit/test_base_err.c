@@ -7,12 +7,13 @@
 
 START_TEST(says_where_and_what)
 {
-	struct weft_err e = { 0 };
+	struct weft_err e = {0};
 
 	errno = EXDEV;
 	ck_assert_int_eq(weft_err_set(&e, WEFT_ESPEC, "no %s", "good"), -1);
 	ck_assert_int_eq(errno, EXDEV);
-	ck_assert_int_eq(weft_err_at(&e, "a.yaml", (struct weft_pos){ 3, 7 }, "steps[0]"), -1);
+	ck_assert_int_eq(
+		weft_err_at(&e, "a.yaml", (struct weft_pos){3, 7}, "steps[0]"), -1);
 	weft_err_hint(&e, "try %d", 2);
 	weft_err_prefix(&e, "step %s", "x");
 	char *s = weft_err_line(&e);
@@ -40,14 +41,14 @@ END_TEST
 
 START_TEST(positions_without_columns)
 {
-	struct weft_err e = { 0 };
+	struct weft_err e = {0};
 
 	weft_err_set(&e, WEFT_ESPEC, "x");
-	weft_err_at(&e, "f", (struct weft_pos){ 0, 9 }, NULL);
+	weft_err_at(&e, "f", (struct weft_pos){0, 9}, NULL);
 	char *s = weft_err_line(&e);
 	ck_assert_str_eq(s, "f: x");
 	free(s);
-	weft_err_at(&e, NULL, (struct weft_pos){ 4, 0 }, NULL);
+	weft_err_at(&e, NULL, (struct weft_pos){4, 0}, NULL);
 	s = weft_err_line(&e);
 	ck_assert_str_eq(s, "f:4: x");
 	free(s);
@@ -61,7 +62,7 @@ START_TEST(nobody_listens)
 	ck_assert_int_eq(weft_err_sys(NULL, WEFT_ESYS, "x"), -1);
 	ck_assert_int_eq(weft_err_nomem(NULL), -1);
 	ck_assert_int_eq(errno, ENOMEM);
-	ck_assert_int_eq(weft_err_at(NULL, "f", (struct weft_pos){ 1, 1 }, "p"), -1);
+	ck_assert_int_eq(weft_err_at(NULL, "f", (struct weft_pos){1, 1}, "p"), -1);
 	ck_assert_int_eq(weft_err_hint(NULL, "x"), -1);
 	ck_assert_int_eq(weft_err_prefix(NULL, "x"), -1);
 	weft_err_clear(NULL);
@@ -70,7 +71,7 @@ END_TEST
 
 START_TEST(moves)
 {
-	struct weft_err a = { 0 }, b = { 0 };
+	struct weft_err a = {0}, b = {0};
 
 	weft_err_set(&a, WEFT_ESPEC, "a");
 	weft_err_set(&b, WEFT_ESYS, "b");
@@ -86,10 +87,10 @@ END_TEST
 
 START_TEST(keeps_the_first_twenty)
 {
-	struct weft_errs errs = { 0 };
+	struct weft_errs errs = {0};
 
 	for (int i = 0; i < 30; i++) {
-		struct weft_err e = { 0 };
+		struct weft_err e = {0};
 
 		weft_err_set(&e, WEFT_ESPEC, "%d", i);
 		weft_errs_add(&errs, &e);
@@ -102,7 +103,7 @@ START_TEST(keeps_the_first_twenty)
 	ck_assert_uint_eq(errs.total, 0);
 	errs.max = 2;
 	for (int i = 0; i < 3; i++) {
-		struct weft_err e = { 0 };
+		struct weft_err e = {0};
 
 		weft_err_set(&e, WEFT_ESPEC, "%d", i);
 		weft_errs_add(&errs, &e);
@@ -119,8 +120,8 @@ static bool all_are(const unsigned char *p, size_t n, unsigned char c)
 
 START_TEST(arena_hands_out_zeroed_aligned_memory)
 {
-	struct weft_arena a = { 0 };
-	static const size_t size[] = { 1, 0, 15, 17, 4000, 5000, 1 << 20, 3, 300000, 3 };
+	struct weft_arena a = {0};
+	static const size_t size[] = {1, 0, 15, 17, 4000, 5000, 1 << 20, 3, 300000, 3};
 	unsigned char *got[400];
 
 	for (size_t i = 0; i < WEFT_COUNT(got); i++) {
@@ -144,7 +145,7 @@ END_TEST
 
 START_TEST(arena_stays_close_to_what_is_used)
 {
-	struct weft_arena a = { 0 };
+	struct weft_arena a = {0};
 
 	for (int i = 0; i < 1000; i++) {
 		ck_assert_ptr_nonnull(weft_arena_alloc(&a, 16));
@@ -157,7 +158,7 @@ END_TEST
 
 START_TEST(arena_texts)
 {
-	struct weft_arena a = { 0 };
+	struct weft_arena a = {0};
 
 	ck_assert_str_eq(weft_arena_strndup(&a, "abcdef", 3), "abc");
 	ck_assert_str_eq(weft_arena_strdup(&a, ""), "");

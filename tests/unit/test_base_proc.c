@@ -13,7 +13,7 @@
 /* A shell's answer. */
 static char *say(struct weft_spawn *s, const char *text)
 {
-	char *argv[] = { (char *)"/bin/sh", (char *)"-c", (char *)text, NULL };
+	char *argv[] = {(char *)"/bin/sh", (char *)"-c", (char *)text, NULL};
 	char *out;
 	int status = -1;
 
@@ -34,22 +34,22 @@ static void says(struct weft_spawn *s, const char *text, const char *want)
 START_TEST(environment_and_folder)
 {
 	struct weft_spawn s = WEFT_SPAWN_INIT;
-	char *env[] = { (char *)"A=1 2", NULL };
+	char *env[] = {(char *)"A=1 2", NULL};
 
 	setenv("OURS", "yes", 1);
 	says(&s, "echo $OURS", "yes\n");
 	s.envp = env;
 	s.cwd = scratch();
 	says(&s, "echo \"$A:$OURS\"", "1 2:\n");
-	struct weft_str want = { 0 };
+	struct weft_str want = {0};
 	weft_str_printf(&want, "%s\n", scratch());
 	says(&s, "/bin/pwd -P", want.s);
 	weft_str_free(&want);
 	/* Nothing at all. */
-	struct weft_env none = { 0 };
+	struct weft_env none = {0};
 	ck_assert_int_eq(weft_env_copy(&none, NULL), 0);
 	s.envp = none.vars.v;
-	char *argv[] = { (char *)"/usr/bin/env", NULL };
+	char *argv[] = {(char *)"/usr/bin/env", NULL};
 	char *out;
 	int status;
 	s.argv = argv;
@@ -73,13 +73,15 @@ START_TEST(descriptors)
 	s.err = -1;
 	/* ls has one more open: the folder that it reads. */
 	says(&s, "exec ls -1 /proc/self/fd", "0\n1\n2\n3\n");
-	says(&s, "readlink /proc/self/fd/0; readlink /proc/self/fd/2", "/dev/null\n/dev/null\n");
+	says(&s, "readlink /proc/self/fd/0; readlink /proc/self/fd/2",
+		"/dev/null\n/dev/null\n");
 	/* Swapped: what was our 2 becomes the child's 1. */
 	int fd = open(in_scratch("o"), O_RDWR | O_CREAT, 0600);
-	char *argv[] = { (char *)"/bin/sh", (char *)"-c", (char *)"echo o; echo e >&2", NULL };
+	char *argv[] = {
+		(char *)"/bin/sh", (char *)"-c", (char *)"echo o; echo e >&2", NULL};
 	int first = dup(1), second = dup(2);
 	dup2(fd, 2);
-	struct weft_spawn w = { .argv = argv, .in = -1, .out = 2, .err = 2 };
+	struct weft_spawn w = {.argv = argv, .in = -1, .out = 2, .err = 2};
 	pid_t pid;
 	ok(weft_spawn(&w, &pid, &ok_err));
 	dup2(first, 1);
@@ -100,8 +102,9 @@ START_TEST(works_without_standard_descriptors)
 		save[i] = fcntl(i, F_DUPFD, 100);
 		close(i);
 	}
-	char *argv[] = { (char *)"/bin/sh", (char *)"-c", (char *)"echo o; echo e >&2", NULL };
-	struct weft_spawn s = { .argv = argv, .in = -1, .out = -1, .err = -1 };
+	char *argv[] = {
+		(char *)"/bin/sh", (char *)"-c", (char *)"echo o; echo e >&2", NULL};
+	struct weft_spawn s = {.argv = argv, .in = -1, .out = -1, .err = -1};
 	char *out = NULL, *errout = NULL;
 	int status = -1, r = weft_capture(&s, 20, 100, &out, &errout, &status, NULL);
 	for (int i = 0; i < 3; i++)
@@ -119,26 +122,26 @@ START_TEST(says_why_it_cannot_start)
 	struct weft_spawn s = WEFT_SPAWN_INIT;
 	pid_t pid;
 
-	char *none[] = { (char *)"/no/such", NULL };
+	char *none[] = {(char *)"/no/such", NULL};
 	s.argv = none;
 	refused(weft_spawn(&s, &pid, &ok_err), "/no/such: No such file");
 	ck_assert_int_eq(pid, -1);
-	char *unknown[] = { (char *)"no-such-program", NULL };
+	char *unknown[] = {(char *)"no-such-program", NULL};
 	s.argv = unknown;
 	refused(weft_spawn(&s, &pid, &ok_err), "no-such-program: No such file");
 	put_text(in_scratch("plain"), "x");
-	char *plain[] = { (char *)in_scratch("plain"), NULL };
+	char *plain[] = {(char *)in_scratch("plain"), NULL};
 	s.argv = plain;
 	refused(weft_spawn(&s, &pid, &ok_err), "Permission denied");
-	char *folder[] = { (char *)scratch(), NULL };
+	char *folder[] = {(char *)scratch(), NULL};
 	s.argv = folder;
 	refused(weft_spawn(&s, &pid, &ok_err), "Permission denied");
 	put_text(in_scratch("script"), "#!/no/such/shell\n");
 	ck_assert_int_eq(chmod(in_scratch("script"), 0755), 0);
-	char *script[] = { (char *)in_scratch("script"), NULL };
+	char *script[] = {(char *)in_scratch("script"), NULL};
 	s.argv = script;
 	refused(weft_spawn(&s, &pid, &ok_err), "No such file");
-	char *good[] = { (char *)"/bin/true", NULL };
+	char *good[] = {(char *)"/bin/true", NULL};
 	s.argv = good;
 	s.cwd = "/no/folder";
 	refused(weft_spawn(&s, &pid, &ok_err), "in /no/folder: No such file");
@@ -151,7 +154,8 @@ END_TEST
 START_TEST(finds_programs)
 {
 	ck_assert_int_eq(mkdir(in_scratch("bin"), 0755), 0);
-	ck_assert_int_eq(mkdir(in_scratch("bin/sh"), 0755), 0); /* a folder is no program */
+	ck_assert_int_eq(
+		mkdir(in_scratch("bin/sh"), 0755), 0); /* a folder is no program */
 	char *path = weft_printf("relative::%s:/bin", in_scratch("bin"));
 	setenv("PATH", path, 1);
 	char *sh = weft_which("sh");
@@ -234,12 +238,13 @@ START_TEST(timeout_ends_the_whole_group)
 {
 	/* The pipe stays open; it is closed and the program runs on; the program has
 	 * ended, but a child of it holds the pipe. */
-	static const char *const text[] = { "sleep 100 & echo $! >pid; wait",
-		"exec >&- 2>&-; sleep 100 & echo $! >pid; wait", "sleep 100 & echo $! >pid" };
+	static const char *const text[] = {"sleep 100 & echo $! >pid; wait",
+		"exec >&- 2>&-; sleep 100 & echo $! >pid; wait",
+		"sleep 100 & echo $! >pid"};
 
 	for (size_t i = 0; i < WEFT_COUNT(text); i++) {
 		struct weft_spawn s = WEFT_SPAWN_INIT;
-		char *argv[] = { (char *)"/bin/sh", (char *)"-c", (char *)text[i], NULL };
+		char *argv[] = {(char *)"/bin/sh", (char *)"-c", (char *)text[i], NULL};
 		char *out;
 		int status;
 		double start = weft_monotonic();
@@ -247,7 +252,8 @@ START_TEST(timeout_ends_the_whole_group)
 		unlink(in_scratch("pid"));
 		s.argv = argv;
 		s.cwd = scratch();
-		refused(weft_capture(&s, 0.5, 100, &out, NULL, &status, &ok_err), "within 0.5 s");
+		refused(weft_capture(&s, 0.5, 100, &out, NULL, &status, &ok_err),
+			"within 0.5 s");
 		ck_assert_ptr_null(out);
 		double took = weft_monotonic() - start;
 		ck_assert_msg(took >= 0.4 && took < 20, "%zu: %g s", i, took);
@@ -259,14 +265,15 @@ END_TEST
 START_TEST(limits_output)
 {
 	struct weft_spawn s = WEFT_SPAWN_INIT;
-	char *argv[] = { (char *)"/bin/sh", (char *)"-c", (char *)"yes", NULL };
+	char *argv[] = {(char *)"/bin/sh", (char *)"-c", (char *)"yes", NULL};
 	char *out, *errout;
 	int status;
 
 	s.argv = argv;
 	refused(weft_capture(&s, 20, 1000, &out, NULL, &status, &ok_err), "1000 bytes");
 	argv[2] = (char *)"yes >&2";
-	refused(weft_capture(&s, 20, 1000, &out, &errout, &status, &ok_err), "1000 bytes");
+	refused(weft_capture(&s, 20, 1000, &out, &errout, &status, &ok_err),
+		"1000 bytes");
 	ck_assert(!out && !errout);
 	argv[2] = (char *)"printf 1234; printf err >&2; exit 3";
 	ok(weft_capture(&s, 20, 4, &out, &errout, &status, &ok_err));
@@ -291,7 +298,7 @@ static void dies_with_parent(bool drop)
 	ck_assert_int_eq(pipe(fd), 0);
 	pid_t parent = fork();
 	if (parent == 0) {
-		char *argv[] = { (char *)"/bin/sleep", (char *)"100", NULL };
+		char *argv[] = {(char *)"/bin/sleep", (char *)"100", NULL};
 		struct weft_spawn s = WEFT_SPAWN_INIT;
 
 		s.argv = argv;
@@ -327,7 +334,7 @@ END_TEST
 START_TEST(gives_up_root_for_good)
 {
 	struct weft_spawn s = WEFT_SPAWN_INIT;
-	gid_t groups[] = { 0, 4, 1234 };
+	gid_t groups[] = {0, 4, 1234};
 
 	if (geteuid() != 0) {
 		printf("skip  gives_up_root_for_good: not root\n");
@@ -337,7 +344,9 @@ START_TEST(gives_up_root_for_good)
 	s.drop = true;
 	s.uid = 65534;
 	s.gid = 65533;
-	says(&s, "grep -E '^(Uid|Gid|Groups|NoNewPrivs|CapEff|CapPrm|CapInh)' /proc/self/status",
+	says(&s,
+		"grep -E '^(Uid|Gid|Groups|NoNewPrivs|CapEff|CapPrm|CapInh)' "
+		"/proc/self/status",
 		"Uid:\t65534\t65534\t65534\t65534\nGid:\t65533\t65533\t65533\t65533\n"
 		"Groups:\t \nCapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n"
 		"CapEff:\t0000000000000000\nNoNewPrivs:\t1\n");
@@ -349,9 +358,9 @@ START_TEST(gives_up_root_for_good)
 	static const struct {
 		uid_t uid;
 		gid_t gid;
-	} bad[] = { { 0, 65534 }, { 65534, 0 }, { 0, 0 } };
+	} bad[] = {{0, 65534}, {65534, 0}, {0, 0}};
 	for (size_t i = 0; i < WEFT_COUNT(bad); i++) {
-		char *argv[] = { (char *)"/bin/true", NULL };
+		char *argv[] = {(char *)"/bin/true", NULL};
 		pid_t pid;
 
 		s.argv = argv;
@@ -365,7 +374,7 @@ END_TEST
 START_TEST(binds)
 {
 	cpu_set_t before;
-	uint64_t mask[16] = { 0 };
+	uint64_t mask[16] = {0};
 	int cpu = 0;
 
 	ck_assert_int_eq(sched_getaffinity(0, sizeof(before), &before), 0);
@@ -379,7 +388,7 @@ START_TEST(binds)
 	snprintf(want, sizeof(want), "Cpus_allowed_list:\t%d\n", cpu);
 	says(&s, "grep Cpus_allowed_list /proc/self/status", want);
 	/* None that is there: refused, not ignored. */
-	char *argv[] = { (char *)"/bin/true", NULL };
+	char *argv[] = {(char *)"/bin/true", NULL};
 	pid_t pid;
 	memset(mask, 0, sizeof(mask));
 	s.argv = argv;
@@ -387,7 +396,7 @@ START_TEST(binds)
 }
 END_TEST
 
-SUITE("base_proc", environment_and_folder, descriptors, works_without_standard_descriptors,
-	says_why_it_cannot_start, finds_programs, signals_are_as_a_program_expects,
-	timeout_ends_the_whole_group, limits_output, dies_with_its_parent, gives_up_root_for_good,
-	binds)
+SUITE("base_proc", environment_and_folder, descriptors,
+	works_without_standard_descriptors, says_why_it_cannot_start, finds_programs,
+	signals_are_as_a_program_expects, timeout_ends_the_whole_group, limits_output,
+	dies_with_its_parent, gives_up_root_for_good, binds)

@@ -6,7 +6,7 @@
 
 START_TEST(strings_grow)
 {
-	struct weft_str b = { 0 };
+	struct weft_str b = {0};
 
 	for (int i = 0; i < 5000; i++) {
 		weft_str_printf(&b, "%d,", i % 10);
@@ -38,24 +38,25 @@ END_TEST
 /* What a shell makes of it: as an argument, and as the first word of a command. */
 static void through_sh(const char *shell, const char *word)
 {
-	struct weft_str line = { 0 };
+	struct weft_str line = {0};
 	char *out;
 	int status;
 
 	weft_str_add(&line, "w() { printf '%s' \"$#:$1\"; }; w ");
 	weft_str_add_shell_word(&line, word);
-	char *argv[] = { (char *)shell, (char *)"-c", line.s, NULL };
+	char *argv[] = {(char *)shell, (char *)"-c", line.s, NULL};
 	struct weft_spawn s = WEFT_SPAWN_INIT;
 	s.argv = argv;
 	ck_assert_int_eq(weft_capture(&s, 20, 1 << 20, &out, NULL, &status, NULL), 0);
 	char *want = weft_printf("1:%s", word);
-	ck_assert_msg(weft_streq(out, want), "%s: '%s' became '%s' in: %s", shell, word, out,
-		line.s);
+	ck_assert_msg(weft_streq(out, want), "%s: '%s' became '%s' in: %s", shell, word,
+		out, line.s);
 	free(out);
 	free(want);
 	weft_str_free(&line);
 
-	/* No command does well under such a name, and nothing of it was assigned or begun. */
+	/* No command does well under such a name, and nothing of it was assigned or
+	 * begun. */
 	weft_str_add(&line, ":; ");
 	weft_str_add_shell_word(&line, word);
 	weft_str_add(&line, " ; s=$?; echo \"$s:$NAME\"");
@@ -70,11 +71,12 @@ static void through_sh(const char *shell, const char *word)
 
 START_TEST(shell_words)
 {
-	static const char *const word[] = { "", " ", "a b", "'", "''", "'a'b'", "\"", "\\", "$HOME",
-		"$(touch /nonexistent/x)", "`id`", "a\nb", "\n", "*", "~", "~root", "a~", "{a,b}",
-		"!x", "#x", "-n", "--no", "a;b", "a&b", "a|b", "<x", ">x", "[a]", "?", "=ls",
-		"NAME=1", "NAME+=1", "if", "then", "while", "in", "time", "^a^b", "%1", "@",
-		"\xc3\xa4", "\xff", "a\tb", "\r" };
+	static const char *const word[] = {"", " ", "a b", "'", "''", "'a'b'", "\"",
+		"\\", "$HOME", "$(touch /nonexistent/x)", "`id`", "a\nb", "\n", "*",
+		"~", "~root", "a~", "{a,b}", "!x", "#x", "-n", "--no", "a;b", "a&b",
+		"a|b", "<x", ">x", "[a]", "?", "=ls", "NAME=1", "NAME+=1", "if", "then",
+		"while", "in", "time", "^a^b", "%1", "@", "\xc3\xa4", "\xff", "a\tb",
+		"\r"};
 
 	for (size_t i = 0; i < WEFT_COUNT(word); i++) {
 		through_sh("/bin/sh", word[i]);
@@ -85,11 +87,11 @@ END_TEST
 
 START_TEST(shell_words_stay_plain)
 {
-	static const char *const plain[] = { "a", "/usr/bin/python3", "--opt=val", "-x", "1=2",
-		"a,b:c@d", "iffy", "x%3", "+1" };
+	static const char *const plain[] = {"a", "/usr/bin/python3", "--opt=val", "-x",
+		"1=2", "a,b:c@d", "iffy", "x%3", "+1"};
 
 	for (size_t i = 0; i < WEFT_COUNT(plain); i++) {
-		struct weft_str b = { 0 };
+		struct weft_str b = {0};
 
 		weft_str_add_shell_word(&b, plain[i]);
 		ck_assert_str_eq(b.s, plain[i]);
@@ -104,10 +106,11 @@ START_TEST(integers)
 
 	ck_assert(weft_parse_int("0", 0, 10, &v) && v == 0);
 	ck_assert(weft_parse_int("-5", -9, 10, &v) && v == -5);
-	ck_assert(weft_parse_int("9223372036854775807", 0, INT64_MAX, &v) && v == INT64_MAX);
+	ck_assert(weft_parse_int("9223372036854775807", 0, INT64_MAX, &v) &&
+		  v == INT64_MAX);
 	v = 77;
-	static const char *const bad[] = { "", "-", "+1", " 1", "1 ", "0x10", "1e3", "1.0", "--1",
-		"- 1", "9223372036854775808", "11", "-1", "1k" };
+	static const char *const bad[] = {"", "-", "+1", " 1", "1 ", "0x10", "1e3",
+		"1.0", "--1", "- 1", "9223372036854775808", "11", "-1", "1k"};
 	for (size_t i = 0; i < WEFT_COUNT(bad); i++)
 		ck_assert_msg(!weft_parse_int(bad[i], 0, 10, &v), "'%s'", bad[i]);
 	ck_assert_int_eq(v, 77);
@@ -119,17 +122,19 @@ START_TEST(utf8)
 	static const struct {
 		const char *s;
 		bool valid;
-	} t[] = { { "", 1 }, { "plain", 1 }, { "\x7f", 1 }, { "\xc2\x80", 1 }, { "\xdf\xbf", 1 },
-		{ "\xe0\xa0\x80", 1 }, { "\xed\x9f\xbf", 1 }, { "\xee\x80\x80", 1 },
-		{ "\xef\xbf\xbf", 1 }, { "\xf0\x90\x80\x80", 1 }, { "\xf4\x8f\xbf\xbf", 1 },
-		{ "\x80", 0 }, { "\xbf", 0 }, { "\xc0\x80", 0 }, { "\xc1\xbf", 0 }, { "\xc2", 0 },
-		{ "\xc2x", 0 }, { "\xe0\x80\x80", 0 }, { "\xe0\x9f\xbf", 0 }, { "\xed\xa0\x80", 0 },
-		{ "\xed\xbf\xbf", 0 }, { "\xe2\x82", 0 }, { "\xf0\x8f\xbf\xbf", 0 },
-		{ "\xf4\x90\x80\x80", 0 }, { "\xf5\x80\x80\x80", 0 }, { "\xf0\x90\x80", 0 },
-		{ "\xfe", 0 }, { "\xff", 0 }, { "ok\xe2\x82\xacok", 1 }, { "ok\xe2\x82k", 0 } };
+	} t[] = {{"", 1}, {"plain", 1}, {"\x7f", 1}, {"\xc2\x80", 1}, {"\xdf\xbf", 1},
+		{"\xe0\xa0\x80", 1}, {"\xed\x9f\xbf", 1}, {"\xee\x80\x80", 1},
+		{"\xef\xbf\xbf", 1}, {"\xf0\x90\x80\x80", 1}, {"\xf4\x8f\xbf\xbf", 1},
+		{"\x80", 0}, {"\xbf", 0}, {"\xc0\x80", 0}, {"\xc1\xbf", 0}, {"\xc2", 0},
+		{"\xc2x", 0}, {"\xe0\x80\x80", 0}, {"\xe0\x9f\xbf", 0},
+		{"\xed\xa0\x80", 0}, {"\xed\xbf\xbf", 0}, {"\xe2\x82", 0},
+		{"\xf0\x8f\xbf\xbf", 0}, {"\xf4\x90\x80\x80", 0},
+		{"\xf5\x80\x80\x80", 0}, {"\xf0\x90\x80", 0}, {"\xfe", 0}, {"\xff", 0},
+		{"ok\xe2\x82\xacok", 1}, {"ok\xe2\x82k", 0}};
 
 	for (size_t i = 0; i < WEFT_COUNT(t); i++)
-		ck_assert_msg(weft_utf8_valid(t[i].s, strlen(t[i].s)) == t[i].valid, "row %zu", i);
+		ck_assert_msg(weft_utf8_valid(t[i].s, strlen(t[i].s)) == t[i].valid,
+			"row %zu", i);
 	ck_assert(weft_utf8_valid("a\0b", 3));
 	ck_assert(!weft_utf8_valid("\xe2\x82\xac", 2)); /* no look beyond n */
 }
@@ -137,17 +142,19 @@ END_TEST
 
 START_TEST(nearest)
 {
-	static const char *const words[] = { "ntasks", "nodes", "gpus", "mem", "time", "sweep" };
+	static const char *const words[] = {
+		"ntasks", "nodes", "gpus", "mem", "time", "sweep"};
 	static const struct {
 		const char *word, *near;
-	} t[] = { { "ntask", "ntasks" }, { "ntakss", "ntasks" }, { "node", "nodes" },
-		{ "gpu", "gpus" }, { "men", "mem" }, { "tiem", "time" }, { "swep", "sweep" },
-		{ "NTASKS", NULL }, { "", NULL }, { "x", NULL }, { "account", NULL },
-		{ "mem", "mem" } };
+	} t[] = {{"ntask", "ntasks"}, {"ntakss", "ntasks"}, {"node", "nodes"},
+		{"gpu", "gpus"}, {"men", "mem"}, {"tiem", "time"}, {"swep", "sweep"},
+		{"NTASKS", NULL}, {"", NULL}, {"x", NULL}, {"account", NULL},
+		{"mem", "mem"}};
 
 	for (size_t i = 0; i < WEFT_COUNT(t); i++) {
 		const char *got = weft_nearest(t[i].word, words, WEFT_COUNT(words));
-		ck_assert_msg(weft_streq(got, t[i].near), "'%s': %s", t[i].word, got ? got : "none");
+		ck_assert_msg(weft_streq(got, t[i].near), "'%s': %s", t[i].word,
+			got ? got : "none");
 	}
 	/* Longer than is measured. */
 	char big[300];
@@ -160,7 +167,7 @@ END_TEST
 
 START_TEST(argument_lists)
 {
-	struct weft_argv a = { 0 };
+	struct weft_argv a = {0};
 
 	for (int i = 0; i < 100; i++) {
 		weft_argv_addf(&a, "%d", i);
@@ -177,9 +184,10 @@ END_TEST
 
 START_TEST(environments)
 {
-	char *from[] = { (char *)"A=1", (char *)"AB=2", (char *)"SLURM_X=", (char *)"SLURM_Y=3",
-		(char *)"A=twice", (char *)"odd", NULL };
-	struct weft_env e = { 0 };
+	char *from[] = {(char *)"A=1", (char *)"AB=2",
+		(char *)"SLURM_X=", (char *)"SLURM_Y=3", (char *)"A=twice",
+		(char *)"odd", NULL};
+	struct weft_env e = {0};
 
 	ck_assert_int_eq(weft_env_copy(&e, from), 0);
 	ck_assert_str_eq(weft_env_get(&e, "A"), "1");
@@ -209,7 +217,7 @@ END_TEST
 START_TEST(maps)
 {
 	enum { N = 20000 };
-	struct weft_map m = { 0 };
+	struct weft_map m = {0};
 	char(*key)[16] = calloc(N, sizeof(*key));
 	size_t v = 0;
 
@@ -228,7 +236,7 @@ START_TEST(maps)
 	ck_assert(!weft_map_get(&m, "", NULL));
 	weft_map_free(&m);
 	free(key);
-	struct weft_map f = { .fold = true };
+	struct weft_map f = {.fold = true};
 	ck_assert_int_eq(weft_map_add(&f, "Kappa", 1, NULL), 1);
 	ck_assert_int_eq(weft_map_add(&f, "KAPPA", 2, &v), 0);
 	ck_assert_uint_eq(v, 1);
@@ -244,10 +252,11 @@ START_TEST(paths)
 {
 	static const struct {
 		const char *base, *path, *want;
-	} t[] = { { "/a/b", "c", "/a/b/c" }, { "/a/b", "./c//d/.", "/a/b/c/d" },
-		{ "/a/b", "../c", "/a/c" }, { "/a/b", "../../../c", "/c" }, { "/a", "/x/../y", "/y" },
-		{ "/a", "..", "/" }, { "/", "", "/" }, { "/a", "~/x", "/home/me/x" },
-		{ "/a", "~", "/home/me" }, { "/a", "~x", "/a/~x" }, { "/a", "...", "/a/..." } };
+	} t[] = {{"/a/b", "c", "/a/b/c"}, {"/a/b", "./c//d/.", "/a/b/c/d"},
+		{"/a/b", "../c", "/a/c"}, {"/a/b", "../../../c", "/c"},
+		{"/a", "/x/../y", "/y"}, {"/a", "..", "/"}, {"/", "", "/"},
+		{"/a", "~/x", "/home/me/x"}, {"/a", "~", "/home/me"},
+		{"/a", "~x", "/a/~x"}, {"/a", "...", "/a/..."}};
 
 	setenv("HOME", "/home/me/", 1);
 	for (size_t i = 0; i < WEFT_COUNT(t); i++) {
@@ -258,8 +267,10 @@ START_TEST(paths)
 	char *j = weft_path_join("/a/", "b");
 	ck_assert_str_eq(j, "/a/b");
 	free(j);
-	static const char *const inside[] = { "a", "a/b", "./a", "..a", "a/..b", "a//b", "." };
-	static const char *const outside[] = { "", "/", "/a", "..", "../a", "a/..", "a/../b", "./.." };
+	static const char *const inside[] = {
+		"a", "a/b", "./a", "..a", "a/..b", "a//b", "."};
+	static const char *const outside[] = {
+		"", "/", "/a", "..", "../a", "a/..", "a/../b", "./.."};
 	for (size_t i = 0; i < WEFT_COUNT(inside); i++)
 		ck_assert_msg(weft_path_is_inside(inside[i]), "%s", inside[i]);
 	for (size_t i = 0; i < WEFT_COUNT(outside); i++)
@@ -267,5 +278,5 @@ START_TEST(paths)
 }
 END_TEST
 
-SUITE("base_text", strings_grow, shell_words, shell_words_stay_plain, integers, utf8, nearest,
-	argument_lists, environments, maps, paths)
+SUITE("base_text", strings_grow, shell_words, shell_words_stay_plain, integers, utf8,
+	nearest, argument_lists, environments, maps, paths)

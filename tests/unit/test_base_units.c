@@ -9,15 +9,16 @@ START_TEST(durations)
 	static const struct {
 		const char *s;
 		int64_t want;
-	} t[] = { { "90s", 90 }, { "15m", 900 }, { "2h", 7200 }, { "1d", 86400 }, { "0s", 0 },
-		{ "1.5h", 5400 }, { "0.5s", 1 }, { "0.1m", 6 }, { "00:20:00", 1200 },
-		{ "1:00:00", 3600 }, { "100:00:00", 360000 }, { "2-00:00:01", 172801 },
-		{ "0-23:59:59", 86399 }, { "00:00:00", 0 } };
+	} t[] = {{"90s", 90}, {"15m", 900}, {"2h", 7200}, {"1d", 86400}, {"0s", 0},
+		{"1.5h", 5400}, {"0.5s", 1}, {"0.1m", 6}, {"00:20:00", 1200},
+		{"1:00:00", 3600}, {"100:00:00", 360000}, {"2-00:00:01", 172801},
+		{"0-23:59:59", 86399}, {"00:00:00", 0}};
 
 	for (size_t i = 0; i < WEFT_COUNT(t); i++) {
 		int64_t got = -1;
 		const char *why = "?";
-		ck_assert_msg(weft_parse_duration(t[i].s, &got, &why), "%s: %s", t[i].s, why);
+		ck_assert_msg(
+			weft_parse_duration(t[i].s, &got, &why), "%s: %s", t[i].s, why);
 		ck_assert_msg(got == t[i].want, "%s: %lld", t[i].s, (long long)got);
 	}
 }
@@ -25,18 +26,18 @@ END_TEST
 
 START_TEST(durations_refused)
 {
-	static const char *const t[] = { "", "90", "1.5", "10:30", "s", "-1s", "+1s", "1w", "1y",
-		"1hour", "1h30m", "1 h", " 1h", "1h ", "1:60:00", "1:00:60", "1-24:00:00",
-		"1-2:3", "-1:00:00", "1-", "1-00", ":::", "1::2", "1:2:3:4", "1:2:", "1e3s", "0x1s",
-		".5h", "1.h", "1,5h", "nan", "infs", "1H", "1M", "99999999999d",
-		"999999999999:00:00", "9999999999-00:00:00", "1000000000000000000000s",
-		"1:00:00s", "1d-1:00:00", "1.5-00:00:00" };
+	static const char *const t[] = {"", "90", "1.5", "10:30", "s", "-1s", "+1s",
+		"1w", "1y", "1hour", "1h30m", "1 h", " 1h", "1h ", "1:60:00", "1:00:60",
+		"1-24:00:00", "1-2:3", "-1:00:00", "1-", "1-00", ":::", "1::2",
+		"1:2:3:4", "1:2:", "1e3s", "0x1s", ".5h", "1.h", "1,5h", "nan", "infs",
+		"1H", "1M", "99999999999d", "999999999999:00:00", "9999999999-00:00:00",
+		"1000000000000000000000s", "1:00:00s", "1d-1:00:00", "1.5-00:00:00"};
 
 	for (size_t i = 0; i < WEFT_COUNT(t); i++) {
 		int64_t got = 77;
 		const char *why = NULL;
-		ck_assert_msg(!weft_parse_duration(t[i], &got, &why), "'%s': %lld", t[i],
-			(long long)got);
+		ck_assert_msg(!weft_parse_duration(t[i], &got, &why), "'%s': %lld",
+			t[i], (long long)got);
 		ck_assert_int_eq(got, 77);
 		ck_assert_msg(why && *why, "'%s'", t[i]);
 		ck_assert(!weft_parse_duration(t[i], &got, NULL));
@@ -49,19 +50,22 @@ START_TEST(sizes)
 	static const struct {
 		const char *s;
 		uint64_t want;
-	} t[] = { { "0", 0 }, { "100", 100 }, { "64K", 65536 }, { "512M", 536870912 },
-		{ "4G", UINT64_C(4) << 30 }, { "1.5T", UINT64_C(3) << 39 }, { "4g", UINT64_C(4) << 30 },
-		{ "2P", UINT64_C(2) << 50 }, { "7E", UINT64_C(7) << 60 }, { "0.5K", 512 },
-		{ "0.3K", 308 } };
+	} t[] = {{"0", 0}, {"100", 100}, {"64K", 65536}, {"512M", 536870912},
+		{"4G", UINT64_C(4) << 30}, {"1.5T", UINT64_C(3) << 39},
+		{"4g", UINT64_C(4) << 30}, {"2P", UINT64_C(2) << 50},
+		{"7E", UINT64_C(7) << 60}, {"0.5K", 512}, {"0.3K", 308}};
 
 	for (size_t i = 0; i < WEFT_COUNT(t); i++) {
 		uint64_t got = 1;
 		const char *why = "?";
-		ck_assert_msg(weft_parse_size(t[i].s, &got, &why), "%s: %s", t[i].s, why);
-		ck_assert_msg(got == t[i].want, "%s: %llu", t[i].s, (unsigned long long)got);
+		ck_assert_msg(
+			weft_parse_size(t[i].s, &got, &why), "%s: %s", t[i].s, why);
+		ck_assert_msg(
+			got == t[i].want, "%s: %llu", t[i].s, (unsigned long long)got);
 	}
-	static const char *const bad[] = { "", "M", "-1M", "+1M", "4GB", "4GiB", "4 G", "1e3", "4X",
-		"8E", "9999999999999999999", "1.M", ".5M", "0x10M", "nan", "inf", "1M ", " 1M" };
+	static const char *const bad[] = {"", "M", "-1M", "+1M", "4GB", "4GiB", "4 G",
+		"1e3", "4X", "8E", "9999999999999999999", "1.M", ".5M", "0x10M", "nan",
+		"inf", "1M ", " 1M"};
 	for (size_t i = 0; i < WEFT_COUNT(bad); i++) {
 		uint64_t got = 77;
 		const char *why = NULL;
@@ -77,13 +81,14 @@ START_TEST(printed)
 	static const struct {
 		int64_t seconds;
 		const char *want;
-	} d[] = { { 0, "00:00:00" }, { -5, "00:00:00" }, { 3661, "01:01:01" }, { 86399, "23:59:59" },
-		{ 86400, "1-00:00:00" }, { 100 * 86400 + 1, "100-00:00:01" } };
+	} d[] = {{0, "00:00:00"}, {-5, "00:00:00"}, {3661, "01:01:01"},
+		{86399, "23:59:59"}, {86400, "1-00:00:00"},
+		{100 * 86400 + 1, "100-00:00:01"}};
 	static const struct {
 		uint64_t bytes;
 		const char *want;
-	} s[] = { { 0, "0" }, { 1023, "1023" }, { 1024, "1K" }, { 1536, "1.5K" },
-		{ 1048575, "1M" }, { UINT64_C(3) << 29, "1.5G" }, { UINT64_MAX, "16E" } };
+	} s[] = {{0, "0"}, {1023, "1023"}, {1024, "1K"}, {1536, "1.5K"},
+		{1048575, "1M"}, {UINT64_C(3) << 29, "1.5G"}, {UINT64_MAX, "16E"}};
 	char buf[WEFT_UNIT_MAX];
 
 	for (size_t i = 0; i < WEFT_COUNT(d); i++)
@@ -93,7 +98,8 @@ START_TEST(printed)
 	/* What is printed can be read. */
 	for (int64_t v = 1; v < INT64_C(10000000000); v = v * 3 + 1) {
 		int64_t back;
-		ck_assert(weft_parse_duration(weft_format_duration(buf, v), &back, NULL));
+		ck_assert(
+			weft_parse_duration(weft_format_duration(buf, v), &back, NULL));
 		ck_assert_int_eq(back, v);
 	}
 	weft_format_duration(buf, INT64_MAX);
@@ -108,9 +114,12 @@ START_TEST(known_digests)
 	static const struct {
 		size_t n;
 		const char *want;
-	} t[] = { { 0, "99aa06d3014798d86001c324468d497f" }, { 1, "a6cd5e9392000f6ac44bdff4074eecdb" },
-		{ 6, "082afe0b8162d12a3e7039bdda43cfc6" }, { 12, "6e3efd8fc7802b18061a192713f69ad9" },
-		{ 24, "0ce966e4678d37611e7044d28b1b901d" }, { 48, "a002ac4e5478227ef942219aed80f67b" } };
+	} t[] = {{0, "99aa06d3014798d86001c324468d497f"},
+		{1, "a6cd5e9392000f6ac44bdff4074eecdb"},
+		{6, "082afe0b8162d12a3e7039bdda43cfc6"},
+		{12, "6e3efd8fc7802b18061a192713f69ad9"},
+		{24, "0ce966e4678d37611e7044d28b1b901d"},
+		{48, "a002ac4e5478227ef942219aed80f67b"}};
 	unsigned char buf[4096];
 	uint64_t gen = 2654435761u;
 	char hex[WEFT_DIGEST_HEX], other[WEFT_DIGEST_HEX];

@@ -10,9 +10,14 @@
 
 static struct weft_event event(double time, const char *text)
 {
-	return (struct weft_event){ .time = time, .step = (char *)"a",
-		.member = (char *)"0123456789ab", .job = (char *)"7_1",
-		.state = WEFT_STATE_RUNNING, .text = (char *)text, .done = 1.5, .total = 3 };
+	return (struct weft_event){.time = time,
+		.step = (char *)"a",
+		.member = (char *)"0123456789ab",
+		.job = (char *)"7_1",
+		.state = WEFT_STATE_RUNNING,
+		.text = (char *)text,
+		.done = 1.5,
+		.total = 3};
 }
 
 static void add(struct weft_journal *j, double time, const char *text)
@@ -26,7 +31,7 @@ static void add(struct weft_journal *j, double time, const char *text)
 static void reads(struct weft_reader *r, const char *want)
 {
 	struct weft_event *e;
-	struct weft_str got = { 0 };
+	struct weft_str got = {0};
 	size_t n;
 
 	ok(weft_reader_poll(r, &e, &n, &ok_err));
@@ -52,7 +57,7 @@ START_TEST(comes_back_as_it_was)
 	struct weft_run *run = new_run(SOURCE, 1);
 	struct weft_journal *j;
 	struct weft_reader *r;
-	struct weft_event *e, bare = { .time = 2 };
+	struct weft_event *e, bare = {.time = 2};
 	size_t n;
 
 	ok(weft_journal_open(run, "x/y/z", &j, &ok_err));
@@ -173,7 +178,8 @@ START_TEST(states_that_are_none)
 	/* Nor do other things in the folder hurt. */
 	ck_assert_int_eq(mkfifo(in_scratch("runs/heat/1/journal/p.jsonl"), 0600), 0);
 	ck_assert_int_eq(mkdir(in_scratch("runs/heat/1/journal/d.jsonl"), 0700), 0);
-	ck_assert_int_eq(symlink("w.jsonl", in_scratch("runs/heat/1/journal/l.jsonl")), 0);
+	ck_assert_int_eq(
+		symlink("w.jsonl", in_scratch("runs/heat/1/journal/l.jsonl")), 0);
 	put_text(in_scratch("runs/heat/1/journal/other"), "x\n");
 	reads(r, "");
 	weft_journal_close(j);
@@ -250,5 +256,6 @@ START_TEST(read_while_another_writes)
 }
 END_TEST
 
-SUITE("journal_events", comes_back_as_it_was, many_files_by_time, torn_and_damaged_lines,
-	states_that_are_none, room_again, read_while_another_writes)
+SUITE("journal_events", comes_back_as_it_was, many_files_by_time,
+	torn_and_damaged_lines, states_that_are_none, room_again,
+	read_while_another_writes)

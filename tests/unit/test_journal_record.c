@@ -1,19 +1,33 @@
 /* test_journal_record.c - completion records, the last value of a metric */
 #include "journal.h"
 
-static char hostile[] = "a\"b\\c\nd\t\x01\x7f${{ x }} $(id) \xc3\xa4 {\"state\":\"done\"}";
+static char hostile[] =
+	"a\"b\\c\nd\t\x01\x7f${{ x }} $(id) \xc3\xa4 {\"state\":\"done\"}";
 
 static struct weft_record sample(struct weft_record_output *o)
 {
-	o[0] = (struct weft_record_output){ hostile, hostile, UINT64_C(1) << 60, 3 };
-	o[1] = (struct weft_record_output){ (char *)"b", (char *)"/x", 0, 0 };
-	return (struct weft_record){ .state = WEFT_STATE_FAILED, .code = WEFT_ESTAGE,
-		.step = (char *)"sim", .member = (char *)"0123456789ab", .exit_status = -1,
-		.signal = 9, .reason = hostile, .job = (char *)"12_3", .attempt = 4,
-		.digest = (char *)"00ff", .hosts = (char *)"n[1-3]", .placement = NULL,
-		.queued = 1700000000.123456, .started = 0.1, .ended = 1e300,
-		.staged_in = UINT64_C(1) << 53, .staged_out = 1, .stage_seconds = 1.0 / 3,
-		.output = o, .n_outputs = 2 };
+	o[0] = (struct weft_record_output){hostile, hostile, UINT64_C(1) << 60, 3};
+	o[1] = (struct weft_record_output){(char *)"b", (char *)"/x", 0, 0};
+	return (struct weft_record){.state = WEFT_STATE_FAILED,
+		.code = WEFT_ESTAGE,
+		.step = (char *)"sim",
+		.member = (char *)"0123456789ab",
+		.exit_status = -1,
+		.signal = 9,
+		.reason = hostile,
+		.job = (char *)"12_3",
+		.attempt = 4,
+		.digest = (char *)"00ff",
+		.hosts = (char *)"n[1-3]",
+		.placement = NULL,
+		.queued = 1700000000.123456,
+		.started = 0.1,
+		.ended = 1e300,
+		.staged_in = UINT64_C(1) << 53,
+		.staged_out = 1,
+		.stage_seconds = 1.0 / 3,
+		.output = o,
+		.n_outputs = 2};
 }
 
 START_TEST(comes_back_as_it_was)
@@ -37,7 +51,8 @@ START_TEST(comes_back_as_it_was)
 	ck_assert_str_eq(r->digest, w.digest);
 	ck_assert_str_eq(r->hosts, w.hosts);
 	ck_assert_str_eq(r->placement, "");
-	ck_assert(r->queued == w.queued && r->started == w.started && r->ended == w.ended);
+	ck_assert(r->queued == w.queued && r->started == w.started &&
+		  r->ended == w.ended);
 	ck_assert(r->stage_seconds == w.stage_seconds);
 	ck_assert_uint_eq(r->staged_in, w.staged_in);
 	ck_assert_uint_eq(r->n_outputs, 2);
@@ -52,7 +67,7 @@ END_TEST
 START_TEST(every_state)
 {
 	for (int s = WEFT_STATE_NONE; s <= WEFT_STATE_LOST; s++) {
-		struct weft_record w = { .state = (enum weft_state)s }, *r;
+		struct weft_record w = {.state = (enum weft_state)s}, *r;
 
 		ok(weft_record_write(scratch(), &w, &ok_err));
 		ok(weft_record_read(scratch(), &r, &ok_err));
@@ -67,7 +82,9 @@ END_TEST
 
 START_TEST(text_that_is_not_utf8)
 {
-	struct weft_record w = { .state = WEFT_STATE_DONE, .reason = (char *)"a\xff\xc3 b" }, *r;
+	struct weft_record w = {.state = WEFT_STATE_DONE,
+				   .reason = (char *)"a\xff\xc3 b"},
+			   *r;
 
 	ok(weft_record_write(scratch(), &w, &ok_err));
 	ok(weft_record_read(scratch(), &r, &ok_err));
@@ -94,7 +111,8 @@ START_TEST(damaged_is_refused)
 		bad[i] ^= 1;
 		ck_assert_int_eq(weft_write_file(path, bad, n, 0644, NULL), 0);
 		if (weft_record_read(scratch(), &r, NULL) == 0) {
-			/* The same value in other letters at most: white space, \u00XX. */
+			/* The same value in other letters at most: white space, \u00XX.
+			 */
 			ck_assert_str_eq(r->reason, hostile);
 			ck_assert_int_eq(r->state, w.state);
 			weft_record_free(r);
@@ -105,14 +123,16 @@ START_TEST(damaged_is_refused)
 	ck_assert_uint_lt(still, 40);
 	for (size_t i = 0; i < n; i += 7) {
 		ck_assert_int_eq(weft_write_file(path, good, i, 0644, NULL), 0);
-		refused(weft_record_read(scratch(), &r, &ok_err), "damaged completion record");
+		refused(weft_record_read(scratch(), &r, &ok_err),
+			"damaged completion record");
 		ck_assert_ptr_null(r);
 	}
-	static const char *const other[] = { "[]", "{}", "null", "{\"sum\": 5}", "\xff",
-		"{\"state\":\"done\",\"sum\":\"99aa06d3014798d86001c324468d497f\"}" };
+	static const char *const other[] = {"[]", "{}", "null", "{\"sum\": 5}", "\xff",
+		"{\"state\":\"done\",\"sum\":\"99aa06d3014798d86001c324468d497f\"}"};
 	for (size_t i = 0; i < WEFT_COUNT(other); i++) {
 		put_text(path, other[i]);
-		refused(weft_record_read(scratch(), &r, &ok_err), "damaged completion record");
+		refused(weft_record_read(scratch(), &r, &ok_err),
+			"damaged completion record");
 	}
 	free(good);
 }
@@ -121,11 +141,11 @@ END_TEST
 static void last(const char *text, int want, const char *printed)
 {
 	struct weft_value v;
-	struct weft_str b = { 0 };
+	struct weft_str b = {0};
 
 	put_text(in_scratch("m.jsonl"), text);
-	ck_assert_msg(weft_metric_last(in_scratch("m.jsonl"), "loss", &v, NULL) == want, "%s",
-		text);
+	ck_assert_msg(weft_metric_last(in_scratch("m.jsonl"), "loss", &v, NULL) == want,
+		"%s", text);
 	if (want == 0) {
 		weft_value_print(&b, &v);
 		ck_assert_str_eq(b.s ? b.s : "", printed);

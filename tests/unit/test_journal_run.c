@@ -7,13 +7,22 @@
 
 START_TEST(numbers_and_files)
 {
-	const char *set[] = { "vars.x=1", "steps.a.run=\"\n\\\"" };
+	const char *set[] = {"vars.x=1", "steps.a.run=\"\n\\\""};
 	put_text(in_scratch("over.yaml"), "vars: {x: 2}\n");
-	const char *overlay[] = { in_scratch("over.yaml") };
-	struct weft_run_new def = { .parent = in_scratch("runs"), .name = "heat",
-		.file = "/home/me/h\xc3\xa4.yaml", .dir = "/home/me", .source = "a\0b",
-		.source_len = 3, .set = set, .n_set = 2, .overlay = overlay, .n_overlay = 1,
-		.local = true, .n_steps = 7, .plan_json = "{\"plan\":1}" };
+	const char *overlay[] = {in_scratch("over.yaml")};
+	struct weft_run_new def = {.parent = in_scratch("runs"),
+		.name = "heat",
+		.file = "/home/me/h\xc3\xa4.yaml",
+		.dir = "/home/me",
+		.source = "a\0b",
+		.source_len = 3,
+		.set = set,
+		.n_set = 2,
+		.overlay = overlay,
+		.n_overlay = 1,
+		.local = true,
+		.n_steps = 7,
+		.plan_json = "{\"plan\":1}"};
 	struct weft_run *r[3];
 	char *text;
 	size_t n;
@@ -38,7 +47,8 @@ START_TEST(numbers_and_files)
 	ok(weft_run_plan_text(r[1], &text, &n, &ok_err));
 	ck_assert_str_eq(text, "{\"plan\":1}");
 	free(text);
-	ok(weft_read_file(in_scratch("runs/heat/2/workflow.yaml"), 100, &text, &n, &ok_err));
+	ok(weft_read_file(
+		in_scratch("runs/heat/2/workflow.yaml"), 100, &text, &n, &ok_err));
 	ck_assert_uint_eq(n, 3);
 	free(text);
 	/* Numbers are never used again. */
@@ -54,9 +64,13 @@ END_TEST
 
 START_TEST(refusals)
 {
-	struct weft_run_new def = { .parent = in_scratch("runs"), .name = "x", .file = "f",
-		.dir = "/", .source = "", .plan_json = "{}" };
-	static const char *const name[] = { "..", ".", "a/b", "", "/a" };
+	struct weft_run_new def = {.parent = in_scratch("runs"),
+		.name = "x",
+		.file = "f",
+		.dir = "/",
+		.source = "",
+		.plan_json = "{}"};
+	static const char *const name[] = {"..", ".", "a/b", "", "/a"};
 	struct weft_run *run;
 
 	for (size_t i = 0; i < WEFT_COUNT(name); i++) {
@@ -68,12 +82,12 @@ START_TEST(refusals)
 	def.file = "/home/\xff.yaml";
 	refused(weft_run_create(&def, &run, &ok_err), "not UTF-8");
 	def.file = "f";
-	const char *set[] = { "a=\xff" };
+	const char *set[] = {"a=\xff"};
 	def.set = set;
 	def.n_set = 1;
 	refused(weft_run_create(&def, &run, &ok_err), "not UTF-8");
 	def.n_set = 0;
-	const char *overlay[] = { in_scratch("none.yaml") };
+	const char *overlay[] = {in_scratch("none.yaml")};
 	def.overlay = overlay;
 	def.n_overlay = 1;
 	refused(weft_run_create(&def, &run, &ok_err), "none.yaml");
@@ -92,7 +106,7 @@ START_TEST(twenty_at_once)
 {
 	enum { N = 20 };
 	int fd[2], go[2];
-	bool seen[N + 1] = { false };
+	bool seen[N + 1] = {false};
 
 	scratch(); /* one for all */
 	ck_assert_int_eq(pipe(fd) | pipe(go), 0);
@@ -149,7 +163,8 @@ START_TEST(found_by_folder_and_by_name)
 	opens("heat", "runs", "heat/11");
 	ck_assert_int_eq(chdir("runs/heat/4/steps"), 0);
 	opens("..", NULL, "heat/4");
-	refused(weft_run_open("heat/99", in_scratch("runs"), &run, &ok_err), "no run 'heat/99'");
+	refused(weft_run_open("heat/99", in_scratch("runs"), &run, &ok_err),
+		"no run 'heat/99'");
 	refused(weft_run_open("nobody", NULL, &run, &ok_err), "no run 'nobody'");
 	refused(weft_run_open("", "x", &run, &ok_err), "no run");
 }
@@ -157,25 +172,32 @@ END_TEST
 
 START_TEST(damaged)
 {
-	static const char *const text[] = { "", "{", "[]", "null", "{}", "{\"format\": 2}",
-		"{\"format\": 1}", "{\"format\": 1, \"name\": \"x\", \"file\": \"f\"}",
+	static const char *const text[] = {"", "{", "[]", "null", "{}",
+		"{\"format\": 2}", "{\"format\": 1}",
+		"{\"format\": 1, \"name\": \"x\", \"file\": \"f\"}",
 		"{\"format\": 1, \"name\": \"x\", \"number\": 0, \"file\": \"f\"}",
 		"{\"format\": 1, \"name\": 5, \"number\": 1, \"file\": \"f\"}",
 		"{\"format\": 1, \"name\": \"x\", \"number\": 1}",
-		"{\"format\": 1, \"name\": \"x\", \"number\": 1, \"file\": \"f\", \"steps\": -1}",
-		"{\"format\": 1, \"name\": \"x\", \"number\": 1, \"file\": \"f\", \"overlays\": 99}",
-		"{\"format\": 1, \"name\": \"x\", \"number\": 99999999999, \"file\": \"f\"}" };
+		"{\"format\": 1, \"name\": \"x\", \"number\": 1, \"file\": \"f\", "
+		"\"steps\": -1}",
+		"{\"format\": 1, \"name\": \"x\", \"number\": 1, \"file\": \"f\", "
+		"\"overlays\": 99}",
+		"{\"format\": 1, \"name\": \"x\", \"number\": 99999999999, \"file\": "
+		"\"f\"}"};
 	struct weft_run *run;
 
 	ok(weft_mkdirs(in_scratch("r"), 0755, &ok_err));
 	for (size_t i = 0; i < WEFT_COUNT(text); i++) {
 		put_text(in_scratch("r/run.json"), text[i]);
-		refused(weft_run_open(in_scratch("r"), NULL, &run, &ok_err), "run.json");
+		refused(weft_run_open(in_scratch("r"), NULL, &run, &ok_err),
+			"run.json");
 		ck_assert_ptr_null(run);
 	}
 	/* The least that is a run; types that are wrong count as not there. */
-	put_text(in_scratch("r/run.json"), "{\"format\": 1, \"name\": \"x\", \"number\": 7, "
-		"\"file\": \"f\", \"set\": {\"a\": 1}, \"user\": [], \"overlays\": -3}");
+	put_text(in_scratch("r/run.json"),
+		"{\"format\": 1, \"name\": \"x\", \"number\": 7, "
+		"\"file\": \"f\", \"set\": {\"a\": 1}, \"user\": [], \"overlays\": "
+		"-3}");
 	ok(weft_run_open(in_scratch("r"), NULL, &run, &ok_err));
 	ck_assert_str_eq(run->id, "x/7");
 	ck_assert_str_eq(run->user, "");
@@ -187,14 +209,15 @@ END_TEST
 START_TEST(folders_hold_few_entries)
 {
 	struct weft_run *run = new_run(SOURCE, 1);
-	struct weft_step step = { .name = "s", .index = 2345 };
-	struct weft_member m = { .count = 1, .id = "0123456789ab" };
+	struct weft_step step = {.name = "s", .index = 2345};
+	struct weft_member m = {.count = 1, .id = "0123456789ab"};
 	static const struct {
 		size_t n_steps, count;
 		const char *want;
-	} t[] = { { 1, 1, "s/0123456789ab" }, { 1, 1000, "s/0123456789ab" },
-		{ 1000, 1001, "s/01/0123456789ab" }, { 1001, 1001, "002/s/01/0123456789ab" },
-		{ 1, 200001, "s/01/23/0123456789ab" } };
+	} t[] = {{1, 1, "s/0123456789ab"}, {1, 1000, "s/0123456789ab"},
+		{1000, 1001, "s/01/0123456789ab"},
+		{1001, 1001, "002/s/01/0123456789ab"},
+		{1, 200001, "s/01/23/0123456789ab"}};
 
 	for (size_t i = 0; i < WEFT_COUNT(t); i++) {
 		run->n_steps = t[i].n_steps;
@@ -235,5 +258,5 @@ START_TEST(stop_marker)
 }
 END_TEST
 
-SUITE("journal_run", numbers_and_files, refusals, twenty_at_once, found_by_folder_and_by_name,
-	damaged, folders_hold_few_entries, stop_marker)
+SUITE("journal_run", numbers_and_files, refusals, twenty_at_once,
+	found_by_folder_and_by_name, damaged, folders_hold_few_entries, stop_marker)

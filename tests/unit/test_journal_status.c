@@ -19,7 +19,7 @@ static enum weft_state of_a(void *ctx, unsigned step, size_t member)
 	return given[member];
 }
 
-static const char *const verdict_name[] = { "ready", "wait", "skip", "never" };
+static const char *const verdict_name[] = {"ready", "wait", "skip", "never"};
 
 START_TEST(verdicts)
 {
@@ -31,63 +31,76 @@ START_TEST(verdicts)
 		const char *why;
 	} t[] = {
 		/* all of a sweep */
-		{ "", "depends: [a]", 0, { D, D, D, D }, WEFT_READY, NULL },
-		{ "", "depends: [a]", 0, { D, D, R, D }, WEFT_WAIT, "waits for a" },
-		{ "", "depends: [a]", 0, { N, N, N, N }, WEFT_WAIT, "waits for a" },
-		{ "", "depends: [a]", 0, { D, F, R, D }, WEFT_NEVER, "failed" },
-		{ "", "depends: [a]", 0, { D, X, D, D }, WEFT_NEVER, "was not run" },
-		{ "", "depends: [a]", 0, { D, C, D, C }, WEFT_NEVER, "and others of that sweep" },
-		{ "", "depends: [a]", 0, { D, L, D, D }, WEFT_NEVER, "was lost" },
-		{ "", "depends: [a]", 0, { S, S, S, S }, WEFT_SKIP, "a was skipped" },
-		{ "", "depends: [a]", 0, { S, D, S, S }, WEFT_READY, NULL },
-		{ "", "depends: [a]", 0, { S, S, R, S }, WEFT_WAIT, "waits" },
+		{"", "depends: [a]", 0, {D, D, D, D}, WEFT_READY, NULL},
+		{"", "depends: [a]", 0, {D, D, R, D}, WEFT_WAIT, "waits for a"},
+		{"", "depends: [a]", 0, {N, N, N, N}, WEFT_WAIT, "waits for a"},
+		{"", "depends: [a]", 0, {D, F, R, D}, WEFT_NEVER, "failed"},
+		{"", "depends: [a]", 0, {D, X, D, D}, WEFT_NEVER, "was not run"},
+		{"", "depends: [a]", 0, {D, C, D, C}, WEFT_NEVER,
+			"and others of that sweep"},
+		{"", "depends: [a]", 0, {D, L, D, D}, WEFT_NEVER, "was lost"},
+		{"", "depends: [a]", 0, {S, S, S, S}, WEFT_SKIP, "a was skipped"},
+		{"", "depends: [a]", 0, {S, D, S, S}, WEFT_READY, NULL},
+		{"", "depends: [a]", 0, {S, S, R, S}, WEFT_WAIT, "waits"},
 		/* how many may fail */
-		{ "max_failed: 1", "depends: [a]", 0, { D, F, D, D }, WEFT_READY, NULL },
-		{ "max_failed: 1", "depends: [a]", 0, { D, F, R, D }, WEFT_WAIT, "waits" },
-		{ "max_failed: 1", "depends: [a]", 0, { D, F, R, L }, WEFT_NEVER, "" },
-		{ "max_failed: 50%", "depends: [a]", 0, { D, F, F, D }, WEFT_READY, NULL },
-		{ "max_failed: 50%", "depends: [a]", 0, { F, F, F, D }, WEFT_NEVER, "" },
-		{ "max_failed: 49%", "depends: [a]", 0, { D, F, F, D }, WEFT_NEVER, "" },
+		{"max_failed: 1", "depends: [a]", 0, {D, F, D, D}, WEFT_READY, NULL},
+		{"max_failed: 1", "depends: [a]", 0, {D, F, R, D}, WEFT_WAIT, "waits"},
+		{"max_failed: 1", "depends: [a]", 0, {D, F, R, L}, WEFT_NEVER, ""},
+		{"max_failed: 50%", "depends: [a]", 0, {D, F, F, D}, WEFT_READY, NULL},
+		{"max_failed: 50%", "depends: [a]", 0, {F, F, F, D}, WEFT_NEVER, ""},
+		{"max_failed: 49%", "depends: [a]", 0, {D, F, F, D}, WEFT_NEVER, ""},
 		/* optional */
-		{ "optional: true", "depends: [a]", 0, { F, F, F, F }, WEFT_READY, NULL },
-		{ "optional: true", "depends: [a]", 0, { F, S, R, F }, WEFT_WAIT, "waits" },
-		{ "optional: true", "depends: [a]", 0, { S, S, S, S }, WEFT_READY, NULL },
+		{"optional: true", "depends: [a]", 0, {F, F, F, F}, WEFT_READY, NULL},
+		{"optional: true", "depends: [a]", 0, {F, S, R, F}, WEFT_WAIT, "waits"},
+		{"optional: true", "depends: [a]", 0, {S, S, S, S}, WEFT_READY, NULL},
 		/* failed, ended */
-		{ "", "depends: [{step: a, state: failed}]", 0, { D, D, D, D }, WEFT_SKIP, "" },
-		{ "", "depends: [{step: a, state: failed}]", 0, { D, F, D, D }, WEFT_READY, NULL },
-		{ "", "depends: [{step: a, state: failed}]", 0, { D, F, R, D }, WEFT_WAIT, "" },
-		{ "", "depends: [{step: a, state: failed}]", 0, { S, S, S, S }, WEFT_SKIP, "" },
-		{ "", "depends: [{step: a, state: ended}]", 0, { D, F, S, X }, WEFT_READY, NULL },
-		{ "", "depends: [{step: a, state: ended}]", 0, { D, F, S, R }, WEFT_WAIT, "" },
+		{"", "depends: [{step: a, state: failed}]", 0, {D, D, D, D}, WEFT_SKIP,
+			""},
+		{"", "depends: [{step: a, state: failed}]", 0, {D, F, D, D}, WEFT_READY,
+			NULL},
+		{"", "depends: [{step: a, state: failed}]", 0, {D, F, R, D}, WEFT_WAIT,
+			""},
+		{"", "depends: [{step: a, state: failed}]", 0, {S, S, S, S}, WEFT_SKIP,
+			""},
+		{"", "depends: [{step: a, state: ended}]", 0, {D, F, S, X}, WEFT_READY,
+			NULL},
+		{"", "depends: [{step: a, state: ended}]", 0, {D, F, S, R}, WEFT_WAIT,
+			""},
 		/* member to member, by the axis that both sweep */
-		{ "", "depends: [a], sweep: [k]", 2, { F, N, D, S }, WEFT_READY, NULL },
-		{ "", "depends: [a], sweep: [k]", 0, { F, N, D, S }, WEFT_NEVER, "failed" },
-		{ "", "depends: [a], sweep: [k]", 1, { F, N, D, S }, WEFT_WAIT, "waits" },
-		{ "", "depends: [a], sweep: [k]", 3, { F, N, D, S }, WEFT_SKIP, "skipped" },
-		{ "", "depends: [a.*], sweep: [k]", 2, { D, N, D, D }, WEFT_WAIT, "waits" },
+		{"", "depends: [a], sweep: [k]", 2, {F, N, D, S}, WEFT_READY, NULL},
+		{"", "depends: [a], sweep: [k]", 0, {F, N, D, S}, WEFT_NEVER, "failed"},
+		{"", "depends: [a], sweep: [k]", 1, {F, N, D, S}, WEFT_WAIT, "waits"},
+		{"", "depends: [a], sweep: [k]", 3, {F, N, D, S}, WEFT_SKIP, "skipped"},
+		{"", "depends: [a.*], sweep: [k]", 2, {D, N, D, D}, WEFT_WAIT, "waits"},
 		/* a member of its own isn't there: max_failed doesn't help it */
-		{ "max_failed: 3", "depends: [a], sweep: [k]", 0, { F, D, D, D }, WEFT_NEVER, "" },
-		{ "max_failed: 1", "depends: [a.*], sweep: [k]", 0, { F, D, D, D }, WEFT_READY, NULL },
+		{"max_failed: 3", "depends: [a], sweep: [k]", 0, {F, D, D, D},
+			WEFT_NEVER, ""},
+		{"max_failed: 1", "depends: [a.*], sweep: [k]", 0, {F, D, D, D},
+			WEFT_READY, NULL},
 		/* whatever happened */
-		{ "", "finally: true", 0, { F, X, S, L }, WEFT_READY, NULL },
-		{ "", "finally: true", 0, { F, X, S, N }, WEFT_WAIT, "waits for a" },
+		{"", "finally: true", 0, {F, X, S, L}, WEFT_READY, NULL},
+		{"", "finally: true", 0, {F, X, S, N}, WEFT_WAIT, "waits for a"},
 	};
 
 	for (size_t i = 0; i < WEFT_COUNT(t); i++) {
 		char *text = weft_printf("name: t\nparams: {k: [1, 2, 3, 4]}\nsteps:\n"
-			"  - {name: a, run: echo, sweep: [k]%s%s}\n  - {name: b, run: echo, %s}\n",
+					 "  - {name: a, run: echo, sweep: [k]%s%s}\n  "
+					 "- {name: b, run: echo, %s}\n",
 			*t[i].a ? ", " : "", t[i].a, t[i].b);
 		struct weft_workflow *wf = workflow(text);
 		char *why;
 
 		given = t[i].state;
-		enum weft_verdict got = weft_verdict(wf, &wf->step[1], t[i].member, of_a, NULL, &why);
-		ck_assert_msg(got == t[i].want, "row %zu: %s, not %s (%s)", i, verdict_name[got],
-			verdict_name[t[i].want], why ? why : "");
-		ck_assert_msg(t[i].why ? why && strstr(why, t[i].why) : !why, "row %zu: %s", i,
-			why ? why : "(no reason)");
+		enum weft_verdict got =
+			weft_verdict(wf, &wf->step[1], t[i].member, of_a, NULL, &why);
+		ck_assert_msg(got == t[i].want, "row %zu: %s, not %s (%s)", i,
+			verdict_name[got], verdict_name[t[i].want], why ? why : "");
+		ck_assert_msg(t[i].why ? why && strstr(why, t[i].why) : !why,
+			"row %zu: %s", i, why ? why : "(no reason)");
 		free(why);
-		ck_assert_int_eq(weft_verdict(wf, &wf->step[1], t[i].member, of_a, NULL, NULL), got);
+		ck_assert_int_eq(
+			weft_verdict(wf, &wf->step[1], t[i].member, of_a, NULL, NULL),
+			got);
 		weft_spec_free(wf);
 		free(text);
 	}
@@ -96,21 +109,22 @@ END_TEST
 
 START_TEST(shares_are_exact)
 {
-	struct weft_step s = { .max_failed_share = true, .sweep.count = 100 };
+	struct weft_step s = {.max_failed_share = true, .sweep.count = 100};
 
 	for (int percent = 0; percent <= 100; percent++) {
 		s.max_failed = percent / 100.0;
 		ck_assert_msg(!weft_sweep_failed(&s, (size_t)percent), "%d%%", percent);
-		ck_assert_msg(weft_sweep_failed(&s, (size_t)percent + 1), "%d%%", percent);
+		ck_assert_msg(
+			weft_sweep_failed(&s, (size_t)percent + 1), "%d%%", percent);
 	}
 }
 END_TEST
 
-#define FLOW                                                                            \
-	"name: heat\nparams: {k: [1, 2, 3]}\nsteps:\n"                                  \
-	"  - {name: sim, run: echo, sweep: [k], max_failed: 1}\n"                       \
-	"  - {name: train, run: echo, depends: [sim]}\n"                                \
-	"  - {name: side, run: echo, optional: true}\n"                                 \
+#define FLOW                                                                           \
+	"name: heat\nparams: {k: [1, 2, 3]}\nsteps:\n"                                 \
+	"  - {name: sim, run: echo, sweep: [k], max_failed: 1}\n"                      \
+	"  - {name: train, run: echo, depends: [sim]}\n"                               \
+	"  - {name: side, run: echo, optional: true}\n"                                \
 	"  - {name: plot, run: echo, depends: [train]}\n"
 
 static struct weft_run *run;
@@ -122,11 +136,17 @@ static void begin(void)
 	wf = workflow(FLOW);
 }
 
-static void record(unsigned step, size_t member, enum weft_state state, enum weft_code code)
+static void record(
+	unsigned step, size_t member, enum weft_state state, enum weft_code code)
 {
 	struct weft_member m;
-	struct weft_record r = { .state = state, .code = code, .started = 10, .ended = 20,
-		.reason = (char *)"because", .staged_in = 5, .staged_out = 6 };
+	struct weft_record r = {.state = state,
+		.code = code,
+		.started = 10,
+		.ended = 20,
+		.reason = (char *)"because",
+		.staged_in = 5,
+		.staged_out = 6};
 
 	ok(weft_sweep_member(wf, &wf->step[step], member, &m, &ok_err));
 	char *dir = weft_run_step_dir(run, &wf->step[step], &m);
@@ -139,10 +159,14 @@ static void record(unsigned step, size_t member, enum weft_state state, enum wef
 	weft_member_clear(&m);
 }
 
-static void happened(const char *step, double time, enum weft_state state, const char *job)
+static void happened(
+	const char *step, double time, enum weft_state state, const char *job)
 {
-	struct weft_event e = { .time = time, .step = (char *)step, .state = state,
-		.job = (char *)job, .text = (char *)"n1" };
+	struct weft_event e = {.time = time,
+		.step = (char *)step,
+		.state = state,
+		.job = (char *)job,
+		.text = (char *)"n1"};
 	struct weft_journal *j;
 
 	ok(weft_journal_open(run, "submit", &j, &ok_err));
@@ -170,11 +194,12 @@ static struct weft_status *state_of_run(bool (*alive)(void *, const char *))
 static void is(struct weft_status *st, enum weft_state sim, enum weft_state train,
 	enum weft_state side, enum weft_state plot, bool finished, enum weft_code code)
 {
-	const enum weft_state want[] = { sim, train, side, plot };
+	const enum weft_state want[] = {sim, train, side, plot};
 
 	for (size_t i = 0; i < 4; i++)
-		ck_assert_msg(st->step[i].state == want[i], "%s: %s, not %s", st->step[i].name,
-			weft_state_name(st->step[i].state), weft_state_name(want[i]));
+		ck_assert_msg(st->step[i].state == want[i], "%s: %s, not %s",
+			st->step[i].name, weft_state_name(st->step[i].state),
+			weft_state_name(want[i]));
 	ck_assert_int_eq(st->finished, finished);
 	ck_assert_int_eq(st->code, code);
 	weft_status_free(st);
@@ -238,7 +263,8 @@ START_TEST(lost_stopped_damaged)
 	record(0, 1, D, WEFT_OK);
 	record(0, 2, D, WEFT_OK);
 	struct weft_status *st = state_of_run(none_alive);
-	ck_assert(strstr(st->step[2].member[0].reason, "without a completion record") != NULL);
+	ck_assert(strstr(st->step[2].member[0].reason, "without a completion record") !=
+		  NULL);
 	is(st, D, L, L, X, true, WEFT_EFAILED);
 	/* What was stopped before it began isn't lost. */
 	ok(weft_run_stop(run, "enough", &ok_err));
@@ -269,5 +295,5 @@ START_TEST(cancelled)
 }
 END_TEST
 
-SUITE("journal_status", verdicts, shares_are_exact, from_nothing_to_done, failure_spreads,
-	lost_stopped_damaged, cancelled)
+SUITE("journal_status", verdicts, shares_are_exact, from_nothing_to_done,
+	failure_spreads, lost_stopped_damaged, cancelled)
