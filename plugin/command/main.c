@@ -11,6 +11,7 @@ extern const struct weft_verb *const __stop_weft_verbs[];
 
 static size_t n_verbs(void)
 {
+	/* cppcheck-suppress comparePointers */
 	return (size_t)(__stop_weft_verbs - __start_weft_verbs);
 }
 

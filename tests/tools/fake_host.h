@@ -276,7 +276,7 @@ static void look(struct around *a)
 	a->mask = umask(0);
 	umask(a->mask);
 	(void)!getcwd(a->cwd, sizeof(a->cwd));
-	for (int i = 0; environ[i] && i < 511; i++)
+	for (int i = 0; i < 511 && environ[i]; i++)
 		a->env[i] = environ[i];
 	for (int s = 1; s < 65; s++) {
 		struct sigaction sa;
