@@ -63,7 +63,7 @@ struct ask {
 	const char *account, *qos, *reservation, *role_partition;
 	/* Which key is behind each number: where an error points. */
 	enum ask_key gpus_key, tasks_key, mem_key;
-	bool constraint_of_role, time_of_conf;
+	bool time_of_conf;
 };
 
 /* A node's share and the whole, for a number of nodes. */

@@ -6,7 +6,8 @@
 
 #define LISTED 10
 
-void list_partitions(const struct pools *ps, struct weft_str *out)
+/* Names of partitions, "cpu, gpu"; at most ten. */
+static void list_partitions(const struct pools *ps, struct weft_str *out)
 {
 	for (size_t i = 0; i < ps->n && i < LISTED; i++)
 		weft_str_printf(out, "%s%s", i ? ", " : "", ps->pool[i].part->name);

@@ -10,7 +10,5 @@ int refuse(const struct pools *ps, const struct pool *pool, const struct ask *a,
 	const struct fit *f, bool given, enum ask_key *key, struct weft_err *err);
 /* A partition of that name is not there. */
 int refuse_partition(const struct pools *ps, const char *name, struct weft_err *err);
-/* Names of partitions, "cpu, gpu"; at most ten. */
-void list_partitions(const struct pools *ps, struct weft_str *out);
 
 #endif

@@ -6,23 +6,6 @@
 #include "api.h"
 #include "gres.h"
 
-static const char *const state_names[] = {
-	[WEFT_JOB_PENDING] = "PENDING",
-	[WEFT_JOB_RUNNING] = "RUNNING",
-	[WEFT_JOB_COMPLETED] = "COMPLETED",
-	[WEFT_JOB_FAILED] = "FAILED",
-	[WEFT_JOB_CANCELLED] = "CANCELLED",
-	[WEFT_JOB_TIMEOUT] = "TIMEOUT",
-	[WEFT_JOB_NODE_FAIL] = "NODE_FAIL",
-	[WEFT_JOB_OOM] = "OUT_OF_MEMORY",
-	[WEFT_JOB_PREEMPTED] = "PREEMPTED",
-};
-
-const char *weft_job_state_name(enum weft_job_state s)
-{
-	return state_names[s];
-}
-
 /* A job that is completing still has processes: it has not ended yet, and nothing
  * may take its place.  One that was requeued waits again. */
 static enum weft_job_state job_state(uint32_t state)

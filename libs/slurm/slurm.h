@@ -44,7 +44,6 @@ struct weft_job {
 /* This user's jobs in one call. */
 int weft_slurm_jobs(struct weft_job **job, size_t *n, struct weft_err *err);
 void weft_slurm_jobs_free(struct weft_job *job, size_t n);
-const char *weft_job_state_name(enum weft_job_state s); /* "PENDING" ... */
 /* scancel of whole jobs (arrays too); a job that has ended is fine. */
 int weft_slurm_cancel(const uint32_t *job, size_t n, struct weft_err *err);
 /* The --mpi types that srun lists, space separated ("none pmi2 ..."). */

@@ -110,7 +110,7 @@ static void read_steps(struct spec_parser *p, struct weft_yaml_node *list,
 	spec_leave(p);
 }
 
-void spec_top(struct spec_parser *p, struct weft_yaml_node *root)
+static void read_top(struct spec_parser *p, struct weft_yaml_node *root)
 {
 	struct weft_workflow *wf = p->wf;
 	struct weft_yaml_node *at[N_FIELDS];
@@ -227,7 +227,7 @@ static void read_root(struct spec_parser *p, const struct weft_spec_options *opt
 			return;
 	for (size_t i = 0; opt && i < opt->n_set; i++)
 		spec_set(p, opt->set[i], &root);
-	spec_top(p, root);
+	read_top(p, root);
 }
 
 static void parser_free(struct spec_parser *p)

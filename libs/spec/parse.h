@@ -155,7 +155,6 @@ bool spec_has_bad_key(const struct spec_parser *p, const struct weft_yaml_node *
 /* A sweep's mapping is one of axes unless it has one of these keys. */
 bool spec_is_special_sweep(const struct weft_yaml_node *n);
 bool spec_has_template(const struct weft_yaml_node *n);
-bool spec_is_name(const char *s);
 bool spec_is_ident(const char *s);
 /* NULL, or what is wrong with the text; *hint may be set (static). */
 const char *spec_wrong(const struct spec_field *f, const char *s, const char **hint);
@@ -184,9 +183,6 @@ struct weft_texts spec_texts(struct spec_parser *p, const struct weft_yaml_node 
 	enum spec_names names);
 void spec_add_pending(struct spec_parser *p, struct spec_pending pending);
 struct weft_pairs spec_secrets(struct spec_parser *p, const struct weft_yaml_node *map);
-/* A value in the workflow's arena. */
-int spec_keep_value(
-	struct spec_parser *p, const struct weft_value *v, struct weft_value *out);
 /* What a node means where any value may stand. */
 int spec_value(
 	struct spec_parser *p, const struct weft_yaml_node *n, struct weft_value *out);
@@ -199,8 +195,7 @@ bool spec_render_now(struct spec_parser *p, struct weft_yaml_node *n);
 int spec_eval_now(
 	struct spec_parser *p, const struct weft_yaml_node *n, struct weft_value *out);
 
-/* ---- top.c, step.c, data.c, sweep.c ---- */
-void spec_top(struct spec_parser *p, struct weft_yaml_node *root);
+/* ---- step.c, data.c, sweep.c ---- */
 void spec_step(struct spec_parser *p, struct weft_step *s, struct weft_yaml_node *map,
 	struct weft_yaml_node **defaults);
 void spec_depends(struct spec_parser *p, const struct weft_yaml_node *n);
@@ -217,16 +212,14 @@ void spec_sweep(struct spec_parser *p, struct weft_step *s,
 void spec_each(struct spec_parser *p);
 /* Evaluates resources that hold expressions, with the first member. */
 void spec_try_resources(struct spec_parser *p);
-void spec_resource_texts(
-	struct spec_parser *p, struct weft_step *s, const struct weft_yaml_node *n);
 
 /* ---- member.c ---- */
 int spec_axis_value(const struct weft_axis *axis, size_t i, struct weft_value *out);
 /* Which value of axis `a` has member `index`?  The last axis runs fastest. */
 size_t spec_coordinate(const struct weft_sweep *s, size_t a, size_t index);
-/* JSON in which equal values have equal text. */
 /* Does every member find one of the step that it needs? */
 void spec_check_matches(struct spec_parser *p);
+/* JSON in which equal values have equal text. */
 int spec_canonical(struct weft_str *out, const struct weft_value *v);
 bool spec_value_equal(const struct weft_value *a, const struct weft_value *b);
 

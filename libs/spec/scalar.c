@@ -16,7 +16,7 @@ static bool ascii_alnum(char c)
 	       (c >= '0' && c <= '9');
 }
 
-bool spec_is_name(const char *s)
+static bool is_name(const char *s)
 {
 	size_t n = 0;
 	if (!ascii_alnum(s[0]))
@@ -80,7 +80,7 @@ static const char *wrong_step_ref(const char *s, bool stars)
 		return "is not a valid name of a step";
 	memcpy(name, s, n);
 	name[n] = '\0';
-	return spec_is_name(name) ? NULL : "is not a valid name of a step";
+	return is_name(name) ? NULL : "is not a valid name of a step";
 }
 
 /* STEP.OUTPUT, STEP.*.OUTPUT, or a path that shows that it is one. */
@@ -97,7 +97,7 @@ static const char *wrong_from(const char *s, const char **hint)
 		name[dot - s] = '\0';
 		if (weft_starts_with(dot, ".*."))
 			dot += 2;
-		if (spec_is_name(name) && spec_is_ident(dot + 1))
+		if (is_name(name) && spec_is_ident(dot + 1))
 			return NULL;
 	}
 	*hint = "a path begins with `/`, `./`, `../` or `~/`";
@@ -266,7 +266,7 @@ const char *spec_wrong(const struct spec_field *f, const char *s, const char **h
 	case K_NAME:
 		*hint = "letters, digits, `_` and `-`, at most 63, a letter or digit "
 			"first";
-		return spec_is_name(s) ? NULL : "is not a valid name";
+		return is_name(s) ? NULL : "is not a valid name";
 	case K_IDENT:
 		*hint = "letters, digits and `_`, no digit first";
 		return spec_is_ident(s) ? NULL : "is not a valid name";

@@ -139,7 +139,7 @@ static void read_alternative(struct spec_parser *p, const struct weft_yaml_node 
 	}
 }
 
-void spec_resource_texts(
+static void resource_texts(
 	struct spec_parser *p, struct weft_step *s, const struct weft_yaml_node *n)
 {
 	struct weft_yaml_node *at[N_FIELDS];
@@ -301,7 +301,7 @@ void spec_step(struct spec_parser *p, struct weft_step *s, struct weft_yaml_node
 	s->stdout_path = named_text(p, at[STEP_stdout], STEP_stdout);
 	s->stderr_path = named_text(p, at[STEP_stderr], STEP_stderr);
 	spec_depends(p, at[STEP_depends]);
-	spec_resource_texts(p, s, at[STEP_resources]);
+	resource_texts(p, s, at[STEP_resources]);
 	read_place(p, s, at[STEP_place]);
 	spec_sweep(p, s, at[STEP_sweep], at[STEP_sweep_mode]);
 	s->max_parallel = (unsigned)number(at[STEP_max_parallel]);

@@ -103,7 +103,8 @@ struct weft_pairs spec_secrets(struct spec_parser *p, const struct weft_yaml_nod
 
 /* ---- values ---- */
 
-int spec_keep_value(
+/* A value in the workflow's arena. */
+static int keep_value(
 	struct spec_parser *p, const struct weft_value *v, struct weft_value *out)
 {
 	*out = (struct weft_value){.kind = v->kind, .b = v->b, .num = v->num};
@@ -129,7 +130,7 @@ int spec_keep_value(
 			if (!out->name[i])
 				goto nomem;
 		}
-		if (spec_keep_value(p, &v->item[i], &out->item[i]) < 0)
+		if (keep_value(p, &v->item[i], &out->item[i]) < 0)
 			goto nomem;
 	}
 	return 0;
@@ -150,7 +151,7 @@ static int scalar_value(
 		 0)
 		spec_nomem(p);
 	if (rc == 0)
-		rc = spec_keep_value(p, &v, out);
+		rc = keep_value(p, &v, out);
 	weft_value_clear(&v);
 	return rc;
 }

@@ -104,7 +104,6 @@ void weft_machine_free(struct weft_machine *m);
 int weft_machine_print(const struct weft_machine *m, struct weft_str *out);
 int weft_machine_parse(
 	const char *text, size_t n, struct weft_machine **m, struct weft_err *err);
-#define WEFT_TOPO_DIR "/run/weft"
 /* Reads DIR/topology if root owns it, it was made on this host since this boot,
  * and its checksum holds; fills (*m)->borrowed. 1: there is none. */
 int weft_machine_load_cache(

@@ -129,55 +129,6 @@ struct weft_yaml_node *weft_yaml_new(
 	return n;
 }
 
-/* Makes room for one more child: arrays are exact when parsed, doubled from then. */
-static int make_room(struct weft_yaml_doc *doc, struct weft_yaml_node *node)
-{
-	size_t cap = node->cap > node->n ? node->cap : node->n;
-	size_t sets = node->kind == WEFT_YAML_MAP ? 2 : 1;
-	struct weft_yaml_node **v;
-
-	if (node->n < cap)
-		return 0;
-	cap = cap ? cap * 2 : 4;
-	v = weft_arena_alloc(&doc->arena, cap * sets * sizeof(struct weft_yaml_node *));
-	if (!v)
-		return -1;
-	if (node->n)
-		memcpy(v, node->item, node->n * sizeof(struct weft_yaml_node *));
-	if (node->n && sets == 2)
-		memcpy(v + cap, node->key, node->n * sizeof(struct weft_yaml_node *));
-	node->item = v;
-	node->key = sets == 2 ? v + cap : NULL;
-	node->cap = (unsigned)cap;
-	return 0;
-}
-
-int weft_yaml_put(struct weft_yaml_doc *doc, struct weft_yaml_node *map,
-	struct weft_yaml_node *key, struct weft_yaml_node *value)
-{
-	for (size_t i = 0; i < map->n; i++) {
-		if (strcmp(map->key[i]->text, key->text) == 0) {
-			map->key[i] = key;
-			map->item[i] = value;
-			return 0;
-		}
-	}
-	if (make_room(doc, map) != 0)
-		return -1;
-	map->key[map->n] = key;
-	map->item[map->n++] = value;
-	return 0;
-}
-
-int weft_yaml_append(struct weft_yaml_doc *doc, struct weft_yaml_node *seq,
-	struct weft_yaml_node *item)
-{
-	if (make_room(doc, seq) != 0)
-		return -1;
-	seq->item[seq->n++] = item;
-	return 0;
-}
-
 void weft_yaml_quote(struct weft_str *out, const char *text)
 {
 	weft_str_addc(out, '"');

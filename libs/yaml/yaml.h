@@ -33,7 +33,6 @@ struct weft_yaml_node {
 	enum weft_yaml_style style; /* of a scalar */
 	struct weft_pos pos;	    /* of its first character; of | or > */
 	unsigned width;		    /* columns, if it ends on its first line; else 1 */
-	unsigned cap;		    /* of item and key, where it isn't n; the room's */
 	const char *text;	    /* scalar: NUL-terminated; no NUL inside */
 	size_t n;		    /* scalar: bytes of text; else: children */
 	struct weft_yaml_node **item; /* sequence: items; mapping: values */
@@ -63,15 +62,9 @@ void weft_yaml_free(struct weft_yaml_doc *doc);
 struct weft_yaml_node *weft_yaml_get(const struct weft_yaml_node *map, const char *key);
 /* Plain and one of: empty, ~, null. */
 bool weft_yaml_is_null(const struct weft_yaml_node *n);
-/* New nodes in the document's arena, for overlays and --set; NULL: no memory.  put
- * replaces the value of a key that is there; both change a node that is shared by
- * aliases for all of them, and return -1 when out of memory. */
+/* A new node in the document's arena, for overlays and --set; NULL: no memory. */
 struct weft_yaml_node *weft_yaml_new(struct weft_yaml_doc *doc,
 	enum weft_yaml_kind kind, struct weft_pos pos);
-int weft_yaml_put(struct weft_yaml_doc *doc, struct weft_yaml_node *map,
-	struct weft_yaml_node *key, struct weft_yaml_node *value);
-int weft_yaml_append(struct weft_yaml_doc *doc, struct weft_yaml_node *seq,
-	struct weft_yaml_node *item);
 /* Appends text as a double-quoted scalar on one line. */
 void weft_yaml_quote(struct weft_str *out, const char *text);
 

@@ -64,11 +64,10 @@ int run_jobs_read(const struct weft_run *run, struct run_jobs *jobs, struct weft
 void run_jobs_free(struct run_jobs *jobs);
 struct live_jobs;
 int live_jobs_load(struct live_jobs **l, struct weft_err *err);
-bool live_jobs_has(void *live, const char *job);
 bool live_jobs_has_id(const struct live_jobs *l, uint32_t id);
 void live_jobs_free(struct live_jobs *l);
 
-/* status.c: state of a run, with Slurm's word where it has jobs. */
+/* State of a run, with Slurm's word where it has jobs. */
 int status_of(const struct opened *o, bool ask_slurm, struct weft_status **st,
 	struct weft_err *err);
 

@@ -93,7 +93,7 @@ static bool in_tasks(const char *tasks, uint32_t task)
 	return false;
 }
 
-bool live_jobs_has(void *live, const char *job)
+static bool live_jobs_has(void *live, const char *job)
 {
 	const struct live_jobs *l = live;
 	char *end;

@@ -18,6 +18,18 @@ static int fail(struct weft_err *err)
 	return code;
 }
 
+static const char *const state_names[] = {
+	[WEFT_JOB_PENDING] = "PENDING",
+	[WEFT_JOB_RUNNING] = "RUNNING",
+	[WEFT_JOB_COMPLETED] = "COMPLETED",
+	[WEFT_JOB_FAILED] = "FAILED",
+	[WEFT_JOB_CANCELLED] = "CANCELLED",
+	[WEFT_JOB_TIMEOUT] = "TIMEOUT",
+	[WEFT_JOB_NODE_FAIL] = "NODE_FAIL",
+	[WEFT_JOB_OOM] = "OUT_OF_MEMORY",
+	[WEFT_JOB_PREEMPTED] = "PREEMPTED",
+};
+
 static int jobs(struct weft_err *err)
 {
 	struct weft_job *v;
@@ -27,7 +39,7 @@ static int jobs(struct weft_err *err)
 		return fail(err);
 	for (size_t i = 0; i < n; i++)
 		printf("%u %d %s %s %s %s\n", v[i].id, (int)v[i].task,
-			weft_job_state_name(v[i].state), v[i].tasks ? v[i].tasks : "-",
+			state_names[v[i].state], v[i].tasks ? v[i].tasks : "-",
 			v[i].nodes ? v[i].nodes : "-", v[i].reason ? v[i].reason : "-");
 	weft_slurm_jobs_free(v, n);
 	return 0;

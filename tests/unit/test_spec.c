@@ -1,6 +1,7 @@
 /* test_spec.c - what a good file is read as */
 #include <unistd.h>
 
+#include "conf/conf.h"
 #include "spec.h"
 
 START_TEST(a_small_workflow)
@@ -307,8 +308,10 @@ END_TEST
 
 START_TEST(names_of_enums)
 {
-	ck_assert_str_eq(weft_role_name(WEFT_ROLE_TRAINING), "training");
-	ck_assert_str_eq(weft_role_name(WEFT_ROLE_STEERING), "steering");
+	/* A step's role is an index into weft.conf's roles too. */
+	ck_assert_uint_eq(WEFT_N_ROLES, WEFT_CONF_ROLES);
+	for (int i = 0; i < WEFT_CONF_ROLES; i++)
+		ck_assert_str_eq(weft_role_name((enum weft_role)i), weft_conf_roles[i]);
 	ck_assert_str_eq(weft_launch_name(WEFT_LAUNCH_MPI), "mpi");
 	ck_assert_str_eq(weft_scratch_name(WEFT_SCRATCH_MEMORY), "memory");
 	ck_assert_str_eq(weft_scratch_name((enum weft_scratch)77), "shared");

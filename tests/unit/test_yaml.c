@@ -431,33 +431,6 @@ START_TEST(random_damage)
 }
 END_TEST
 
-START_TEST(changing)
-{
-	struct weft_yaml_doc *doc = parse("a: 1\nl: [x]\n");
-	struct weft_yaml_node *k, *v, *l = weft_yaml_get(doc->root, "l");
-	char name[16];
-
-	for (int i = 0; i < 50; i++) {
-		k = weft_yaml_new(doc, WEFT_YAML_SCALAR, (struct weft_pos){0, 0});
-		snprintf(name, sizeof(name), "k%d", i % 25);
-		k->text = weft_arena_strdup(&doc->arena, name);
-		k->n = strlen(name);
-		v = weft_yaml_new(doc, WEFT_YAML_SEQ, (struct weft_pos){0, 0});
-		ck_assert_int_eq(weft_yaml_append(doc, v, k), 0);
-		ck_assert_int_eq(weft_yaml_append(doc, l, k), 0);
-		ck_assert_int_eq(weft_yaml_put(doc, doc->root, k, v), 0);
-	}
-	ck_assert_uint_eq(doc->root->n, 27);
-	ck_assert_str_eq(weft_yaml_get(doc->root, "a")->text, "1");
-	ck_assert_ptr_eq(weft_yaml_get(doc->root, "l"), l);
-	ck_assert_str_eq(weft_yaml_get(doc->root, "k24")->item[0]->text, "k24");
-	ck_assert_uint_eq(l->n, 51);
-	ck_assert_str_eq(l->item[0]->text, "x");
-	ck_assert_str_eq(l->item[50]->text, "k24");
-	weft_yaml_free(doc);
-}
-END_TEST
-
 START_TEST(quoting_round_trip)
 {
 	static const char text[] =
@@ -507,4 +480,4 @@ END_TEST
 SUITE("yaml", nodes_know_their_place, empty_documents, texts_stay_as_written,
 	anchors_are_shared, merge_keys, duplicate_keys, typical_mistakes,
 	tabs_elsewhere_are_fine, binary_junk, nesting, alias_bombs, huge_texts,
-	many_steps, random_damage, changing, quoting_round_trip, files)
+	many_steps, random_damage, quoting_round_trip, files)
