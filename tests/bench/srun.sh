@@ -1,9 +1,8 @@
 # srun.sh - what the plug-in costs an srun: enabled but unused, and with --weft-step.
 #
-# Two private clusters, alike but for the plug-in; a pair is one `srun true` on each,
-# first and second in turn; the figure is the median of the pairs' ratios.
-# PAIRS=200 is the number of pairs: fewer can't tell 2 % on a machine that does other
-# things (two clusters without the plug-in differ by 3 % over 60 pairs).
+# One private cluster; a pair is one `srun true` with the plug-in's line in plugstack.conf
+# and one without it (srun and slurmstepd read it anew each time), first and second in
+# turn; the figure is the median of the pairs' ratios.  PAIRS=200 is their number.
 . "$(dirname "$0")/lib.sh"
 PAIRS=${PAIRS:-200}
 CLUSTER=contrib/devcluster/devcluster
@@ -12,46 +11,46 @@ if [ "$(id -u)" -ne 0 ]; then
 	echo 'srun: needs root for a private cluster'
 	exit 0
 fi
-dirs=()
-trap 'for d in "${dirs[@]}"; do "$CLUSTER" down -q --dir "$d"; done; rm -rf "$BENCH_TMP"' EXIT
-for kind in with without; do
-	d=/var/tmp/weft-bench-$kind.$$
-	dirs+=("$d")
-	"$CLUSTER" up -q --dir "$d" --cpu-nodes 1 --gpu-nodes 0 --cpus-per-node 2 --build "$BUILD" || exit 1
-	# Prolog and Epilog stay in both: they are no part of the plug-in.
-	[ $kind = with ] || : >"$d/plugstack.conf.d/weft.conf"
-	cat >"$d/home/alice/once" <<-'END'
-		#!/bin/bash
-		start=$EPOCHREALTIME
-		srun "$@" true || exit 1
-		end=$EPOCHREALTIME
-		echo $((${end/./} - ${start/./}))
-	END
-	printf 'name: b\nsteps:\n  - {name: train, run: "true", resources: {time: 5m}}\n' >"$d/home/alice/b.yaml"
-	chmod 755 "$d/home/alice/once"
-	chmod 644 "$d/home/alice/b.yaml"
-done
-# The topology as a boot would cache it.
-"$CLUSTER" sh --dir "${dirs[0]}" --user root --node c1 -- weft topo cache --dir=/run/weft >/dev/null || exit 1
-
-once() { # with|without OPTIONS...: microseconds
-	local d=${dirs[0]}
-	[ "$1" = with ] || d=${dirs[1]}
+dir=/var/tmp/weft-bench.$$
+trap '"$CLUSTER" down -q --dir "$dir"; rm -rf "$BENCH_TMP"' EXIT
+"$CLUSTER" up -q --dir "$dir" --cpu-nodes 1 --gpu-nodes 0 --cpus-per-node 64 --build "$BUILD" || exit 1
+printf 'name: b\nsteps:\n  - {name: train, run: "true", resources: {time: 5m}}\n' >"$dir/home/alice/b.yaml"
+# Runs on the login host, as root: it changes plugstack.conf between the two.
+cat >"$dir/root/pairs" <<'END'
+#!/bin/bash
+conf=$1 pairs=$2
+shift 2
+cp "$conf" "$conf.with"
+once() { # with|without OPTIONS...: microseconds, in $T
+	if [ "$1" = with ]; then cp "$conf.with" "$conf"; else : >"$conf"; fi
 	shift
-	"$CLUSTER" sh --dir "$d" -- ./once "$@"
+	local start=$EPOCHREALTIME
+	srun --quiet "$@" true || exit 1
+	local end=$EPOCHREALTIME
+	T=$((${end/./} - ${start/./}))
 }
+once with "$@" && once without
+for ((i = 0; i < pairs; i++)); do
+	if ((i % 2)); then
+		once with "$@"; a=$T; once without; b=$T
+	else
+		once without; b=$T; once with "$@"; a=$T
+	fi
+	echo "$a $b"
+done
+cp "$conf.with" "$conf"
+rm -f "$conf.with"
+END
+chmod 755 "$dir/root/pairs"
+# The topology as a boot would cache it.
+"$CLUSTER" sh --dir "$dir" --user root --node c1 -- weft topo cache --dir=/run/weft >/dev/null || exit 1
+
 pairs() { # NAME BAR OPTIONS... of the srun with the plug-in
-	local name=$1 bar=$2 i a b
+	local name=$1 bar=$2
 	shift 2
-	once with "$@" >/dev/null && once without >/dev/null || exit 1
-	for ((i = 0; i < PAIRS; i++)); do
-		if ((i % 2)); then
-			a=$(once with "$@") b=$(once without)
-		else
-			b=$(once without) a=$(once with "$@")
-		fi
-		echo "$a $b"
-	done >"$BENCH_TMP/pairs" 2>"$BENCH_TMP/said"
+	"$CLUSTER" sh --dir "$dir" --user root --chdir "$dir/home/alice" -- \
+		"$dir/root/pairs" "$dir/plugstack.conf.d/weft.conf" "$PAIRS" "$@" \
+		>"$BENCH_TMP/pairs" || exit 1
 	awk 'NF == 2 { print $1 / $2, $1, $2 }' "$BENCH_TMP/pairs" | sort -n | awk -v name="$name" -v bar="$bar" '
 		{ r[NR] = $1; a[NR] = $2; b[NR] = $3 }
 		END {
