@@ -298,6 +298,7 @@ static void set_ready(struct load *l)
 static void sum_up(struct load *l)
 {
 	struct weft_status *st = l->st;
+	size_t unrun = 0;
 
 	st->finished = true;
 	for (size_t i = 0; i < st->n_steps; i++) {
@@ -340,7 +341,11 @@ static void sum_up(struct load *l)
 			st->finished = false;
 		if (failed && !s->optional && !st->code)
 			st->code = code ? code : WEFT_EFAILED;
+		unrun += s->count[WEFT_STATE_NOT_RUN] && !s->optional;
 	}
+	/* Stopped, and not by a failure: by a person. */
+	if (!st->code && st->stopped && unrun)
+		st->code = WEFT_EINTR;
 }
 
 int weft_status_load(const struct weft_run *run, const struct weft_workflow *wf,

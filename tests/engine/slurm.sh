@@ -146,10 +146,13 @@ t_has "says that the jobs are gone" "$T_OUT" "all its jobs are gone"
 t_is "and they are" "$(as alice squeue -h)" ""
 if t_until 10 no_sleep; then t_ok "no process is left"; else t_fail "no process is left"; fi
 t_run 7 "status of a cancelled run" as alice weft status slow
+as alice weft submit -q slow.yaml --set 'steps.a.slurm.begin=now+1hour' >/dev/null
+t_run 0 "weft cancel of a run that has not begun" as alice weft cancel slow
+t_run 7 "which is no success" as alice weft status slow
 
 as alice weft submit -q slow.yaml >/dev/null
-t_until 20 begun 2
-pkill -9 -f 'weft engine --group=0 .*/slow/2$'
+t_until 20 begun 3
+pkill -9 -f 'weft engine --group=0 .*/slow/3$'
 if t_until 40 queue_empty; then t_ok "an engine that is killed holds nothing up"; else
 	t_fail "an engine that is killed holds nothing up" "$(as alice squeue)"
 fi
