@@ -115,8 +115,7 @@ static int check_run(int argc, char **argv)
 {
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
 		{"quiet", no_argument, NULL, 'q'},
-		{"set", required_argument, NULL, 's'},
-		{"overlay", required_argument, NULL, 'o'}, {0}};
+		CMD_WORKFLOW_OPTIONS, {0}};
 	struct cmd_workflow_args w = {0};
 	bool json = false, quiet = false;
 	int c, status = 0;
@@ -129,18 +128,11 @@ static int check_run(int argc, char **argv)
 			json = true;
 		else if (c == 'q')
 			quiet = true;
-		else if (c == 's' && w.n_set < WEFT_COUNT(w.set))
-			w.set[w.n_set++] = optarg;
-		else if (c == 'o' && w.n_overlay < WEFT_COUNT(w.overlay))
-			w.overlay[w.n_overlay++] = optarg;
-		else
-			return cmd_usage(&verb_check, "too many options");
+		else if ((status = cmd_workflow_option(&verb_check, &w, c)))
+			return status;
 	}
 	if (optind >= argc)
 		return cmd_usage(&verb_check, "name at least one workflow file");
-	struct weft_spec_options opt = {.set = w.set,
-		.n_set = w.n_set,
-		.overlay = w.overlay,
-		.n_overlay = w.n_overlay};
+	struct weft_spec_options opt = cmd_spec_options(&w);
 	return check_files(argv + optind, argc - optind, &opt, json, quiet);
 }

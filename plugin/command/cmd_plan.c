@@ -1,13 +1,5 @@
 /* cmd_plan.c - `weft plan FILE`: where each step goes, and what it costs. */
-#include "command.h"
-
-#include "select/select.h"
-
-struct options {
-	const char *cluster, *conf;
-	bool json, local;
-	struct cmd_workflow_args wf;
-};
+#include "job.h"
 
 static int plan_main(int argc, char **argv);
 WEFT_VERB(plan, .name = "plan",
@@ -29,18 +21,16 @@ WEFT_VERB(plan, .name = "plan",
 		"can't be asked.\n",
 	.order = 20, .run = plan_main);
 
-enum { OPT_CLUSTER = 256, OPT_CONF, OPT_JSON, OPT_LOCAL, OPT_SET, OPT_OVERLAY };
+enum { OPT_CLUSTER = 256, OPT_CONF, OPT_JSON, OPT_LOCAL };
 
-static int read_options(int argc, char **argv, struct options *o)
+static int read_options(int argc, char **argv, struct job_args *a)
 {
 	static const struct option longopts[] = {
 		{"cluster", required_argument, NULL, OPT_CLUSTER},
 		{"conf", required_argument, NULL, OPT_CONF},
 		{"json", no_argument, NULL, OPT_JSON},
 		{"local", no_argument, NULL, OPT_LOCAL},
-		{"set", required_argument, NULL, OPT_SET},
-		{"overlay", required_argument, NULL, OPT_OVERLAY},
-		{"help", no_argument, NULL, 'h'},
+		CMD_WORKFLOW_OPTIONS,
 		{0},
 	};
 	int c, status;
@@ -51,30 +41,25 @@ static int read_options(int argc, char **argv, struct options *o)
 		case -2:
 			return status;
 		case OPT_CLUSTER:
-			o->cluster = optarg;
+			a->cluster = optarg;
 			break;
 		case OPT_CONF:
-			o->conf = optarg;
+			a->conf = optarg;
 			break;
 		case OPT_JSON:
-			o->json = true;
+			a->json = true;
 			break;
 		case OPT_LOCAL:
-			o->local = true;
+			a->local = true;
 			break;
-		case OPT_SET:
-			if (o->wf.n_set == WEFT_COUNT(o->wf.set))
-				return cmd_usage(&verb_plan, "too many --set");
-			o->wf.set[o->wf.n_set++] = optarg;
-			break;
-		case OPT_OVERLAY:
-			if (o->wf.n_overlay == WEFT_COUNT(o->wf.overlay))
-				return cmd_usage(&verb_plan, "too many --overlay");
-			o->wf.overlay[o->wf.n_overlay++] = optarg;
+		case CMD_OPT_SET:
+		case CMD_OPT_OVERLAY:
+			if ((status = cmd_workflow_option(&verb_plan, &a->w, c)))
+				return status;
 			break;
 		}
 	}
-	if (o->local && o->cluster)
+	if (a->local && a->cluster)
 		return cmd_usage(
 			&verb_plan, "--local and --cluster exclude each other");
 	if (argc == optind)
@@ -82,74 +67,28 @@ static int read_options(int argc, char **argv, struct options *o)
 	if (argc - optind > 1)
 		return cmd_usage(
 			&verb_plan, "one workflow file, not %d", argc - optind);
+	a->file = argv[optind];
 	return -1;
-}
-
-static int get_cluster(const struct options *o, struct weft_cluster **c)
-{
-	struct weft_err err = {0};
-
-	if (o->local ? cmd_local_cluster(c, &err) : cmd_cluster(o->cluster, c, &err)) {
-		/* Only Slurm itself can be left out by naming a file. */
-		if (!o->local && !o->cluster && !err.hint)
-			weft_err_hint(&err,
-				"plan for a saved snapshot with --cluster FILE, or for "
-				"this machine with --local");
-		return cmd_fail(&err);
-	}
-	return 0;
-}
-
-static int print_plan(const struct options *o, const struct weft_plan *plan)
-{
-	struct weft_style style = cmd_style(stdout);
-	struct weft_str out = {0};
-
-	if (o->json)
-		weft_plan_print_json(plan, &out);
-	else
-		weft_report_plan(plan, &style, &out);
-	return cmd_print(&out);
 }
 
 static int plan_main(int argc, char **argv)
 {
-	struct options o = {0};
-	struct weft_workflow *wf = NULL;
-	struct weft_cluster *cluster = NULL;
-	struct weft_conf *conf = NULL;
-	struct weft_plan *plan = NULL;
-	struct weft_errs errs = {0};
-	struct weft_err err = {0};
-	int status = read_options(argc, argv, &o);
+	struct job_args a = {.plan_only = true};
+	struct weft_style style = cmd_style(stdout);
+	struct weft_str out = {0};
+	struct job j;
+	int status = read_options(argc, argv, &a);
 
 	if (status >= 0)
 		return status;
-	const struct weft_spec_options spec = {.set = o.wf.set,
-		.n_set = o.wf.n_set,
-		.overlay = o.wf.overlay,
-		.n_overlay = o.wf.n_overlay};
-	const struct weft_select_options opt = {.local = o.local};
-
-	if (weft_spec_load(argv[optind], &spec, &wf, &errs) < 0) {
-		status = cmd_fail_errs(&errs, o.json);
-		goto out;
+	status = job_open(&j, &a);
+	if (status == 0) {
+		if (a.json)
+			weft_plan_print_json(j.plan, &out);
+		else
+			weft_report_plan(j.plan, &style, &out);
+		status = cmd_print(&out);
 	}
-	if (weft_conf_load(o.conf, false, &conf, &err) < 0) {
-		status = cmd_fail(&err);
-		goto out;
-	}
-	status = get_cluster(&o, &cluster);
-	if (status)
-		goto out;
-	if (weft_select_plan(wf, cluster, conf, &opt, &plan, &errs) < 0)
-		status = cmd_fail_errs(&errs, o.json);
-	else
-		status = print_plan(&o, plan);
-out:
-	weft_plan_free(plan);
-	weft_cluster_free(cluster);
-	weft_conf_free(conf);
-	weft_spec_free(wf);
+	job_close(&j);
 	return status;
 }

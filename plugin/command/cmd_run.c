@@ -13,27 +13,17 @@ struct run_args {
 	bool quiet, json, follow;
 };
 
-enum { OPT_SET = 256, OPT_OVERLAY, OPT_RUN_DIR, OPT_CONF, OPT_LOCAL, OPT_JSON };
+enum { OPT_RUN_DIR = 256, OPT_CONF, OPT_LOCAL, OPT_JSON };
 
 static const struct option run_options[] = {
 	{ "local", no_argument, NULL, OPT_LOCAL },
-	{ "set", required_argument, NULL, OPT_SET },
-	{ "overlay", required_argument, NULL, OPT_OVERLAY },
+	CMD_WORKFLOW_OPTIONS,
 	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
 	{ "conf", required_argument, NULL, OPT_CONF },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ NULL, 0, NULL, 0 },
 };
-
-static int add_word(const struct weft_verb *v, const char **list, size_t *n, size_t max,
-	const char *word, const char *option)
-{
-	if (*n == max)
-		return cmd_usage(v, "more than %zu %s options", max, option);
-	list[(*n)++] = word;
-	return 0;
-}
 
 static int parse(const struct weft_verb *v, int argc, char **argv, struct run_args *a)
 {
@@ -47,14 +37,9 @@ static int parse(const struct weft_verb *v, int argc, char **argv, struct run_ar
 		case OPT_LOCAL:
 			a->job.local = true;
 			break;
-		case OPT_SET:
-			if ((status = add_word(v, a->job.w.set, &a->job.w.n_set,
-				     WEFT_COUNT(a->job.w.set), optarg, "--set")))
-				return status;
-			break;
-		case OPT_OVERLAY:
-			if ((status = add_word(v, a->job.w.overlay, &a->job.w.n_overlay,
-				     WEFT_COUNT(a->job.w.overlay), optarg, "--overlay")))
+		case CMD_OPT_SET:
+		case CMD_OPT_OVERLAY:
+			if ((status = cmd_workflow_option(v, &a->job.w, c)))
 				return status;
 			break;
 		case OPT_RUN_DIR:

@@ -61,5 +61,13 @@ struct cmd_workflow_args {
 	const char *set[256], *overlay[64];
 	size_t n_set, n_overlay;
 };
+enum { CMD_OPT_SET = 512, CMD_OPT_OVERLAY };
+#define CMD_WORKFLOW_OPTIONS                                                  \
+	{ "set", required_argument, NULL, CMD_OPT_SET },                      \
+	{ "overlay", required_argument, NULL, CMD_OPT_OVERLAY }
+/* Keeps optarg, of one of these two; 0, or the exit status. */
+int cmd_workflow_option(const struct weft_verb *v, struct cmd_workflow_args *w, int c);
+/* Borrows from w. */
+struct weft_spec_options cmd_spec_options(const struct cmd_workflow_args *w);
 
 #endif

@@ -78,6 +78,27 @@ int cmd_getopt(const struct weft_verb *v, int argc, char **argv, const char *sho
 	return c;
 }
 
+int cmd_workflow_option(const struct weft_verb *v, struct cmd_workflow_args *w, int c)
+{
+	bool set = c == CMD_OPT_SET;
+	size_t *n = set ? &w->n_set : &w->n_overlay;
+	size_t max = set ? WEFT_COUNT(w->set) : WEFT_COUNT(w->overlay);
+
+	if (*n == max)
+		return cmd_usage(v, "more than %zu %s options", max,
+			set ? "--set" : "--overlay");
+	(set ? w->set : w->overlay)[(*n)++] = optarg;
+	return 0;
+}
+
+struct weft_spec_options cmd_spec_options(const struct cmd_workflow_args *w)
+{
+	return (struct weft_spec_options){ .set = w->set,
+		.n_set = w->n_set,
+		.overlay = w->overlay,
+		.n_overlay = w->n_overlay };
+}
+
 static int exit_status(enum weft_code code)
 {
 	/* weft.1 documents 0 to 7; the rest are the system's failures. */

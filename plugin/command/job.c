@@ -5,34 +5,43 @@
 #include <string.h>
 #include <unistd.h>
 
+static int read_cluster(struct job *j, const struct job_args *a, struct weft_err *err)
+{
+	if (a->local)
+		return cmd_local_cluster(&j->cluster, err);
+	if (a->allocation)
+		return allocation_cluster(&j->cluster, err);
+	if (cmd_cluster(a->cluster, &j->cluster, err) == 0)
+		return 0;
+	/* Only a plan can do without Slurm itself. */
+	if (a->plan_only && !a->cluster && !err->hint)
+		weft_err_hint(err, "plan for a saved snapshot with --cluster FILE, or for "
+				   "this machine with --local");
+	return -1;
+}
+
 int job_open(struct job *j, const struct job_args *a)
 {
 	struct weft_errs errs = { 0 };
 	struct weft_err err = { 0 };
-	struct weft_spec_options opt = { .set = a->w.set,
-		.n_set = a->w.n_set,
-		.overlay = a->w.overlay,
-		.n_overlay = a->w.n_overlay };
+	struct weft_spec_options opt = cmd_spec_options(&a->w);
 	struct weft_select_options how = { .local = a->local };
 
 	*j = (struct job){ 0 };
 	if (weft_spec_load(a->file, &opt, &j->wf, &errs))
 		return cmd_fail_errs(&errs, a->json);
 	/* What the run directory keeps is what was read: from the path that was. */
-	if (weft_read_file(j->wf->file, (size_t)16 << 20, &j->source, &j->source_len, &err))
+	if (!a->plan_only && weft_read_file(j->wf->file, (size_t)16 << 20, &j->source,
+				     &j->source_len, &err))
 		return cmd_fail(&err);
 	if (weft_conf_load(a->conf, false, &j->conf, &err))
 		return cmd_fail(&err);
-	if (!j->conf->enabled) {
+	if (!j->conf->enabled && !a->plan_only) {
 		weft_err_set(&err, WEFT_ESLURM, "weft is switched off on this site (enabled = no in %s)",
 			j->conf->file);
 		return cmd_fail(&err);
 	}
-	int bad = a->cluster ? weft_cluster_load(a->cluster, &j->cluster, &err)
-		: a->local   ? cmd_local_cluster(&j->cluster, &err)
-		: a->allocation ? allocation_cluster(&j->cluster, &err)
-				: cmd_cluster(NULL, &j->cluster, &err);
-	if (bad)
+	if (read_cluster(j, a, &err))
 		return cmd_fail(&err);
 	if (weft_select_plan(j->wf, j->cluster, j->conf, &how, &j->plan, &errs))
 		return cmd_fail_errs(&errs, a->json);

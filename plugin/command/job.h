@@ -18,6 +18,7 @@ struct job {
 struct job_args {
 	const char *file, *conf, *cluster;
 	struct cmd_workflow_args w;
+	bool plan_only;	 /* for `weft plan`: also where weft is switched off */
 	bool local;	 /* plan for this machine */
 	bool allocation; /* plan for the Slurm job that we are in */
 	bool json;	 /* errors as JSON */
