@@ -155,12 +155,35 @@ $(B)/weft: $(COMMAND_OBJ) $(ARCHIVES)
 
 # Only plugin_* and slurm_spank_* leave weft.so; it links none of libyaml, hwloc,
 # libslurm.
+PLUGIN_LDFLAGS := -shared -Wl,-z,now -Wl,-z,defs \
+	-Wl,--version-script=plugin/spank/weft.lds \
+	-Wl,--unresolved-symbols=ignore-in-object-files
 $(B)/weft.so: $(SPANK_OBJ) plugin/spank/weft.lds $(call ARCHIVE,$(SEES_spank))
 	$(SAY) LINK $@
-	$(Q)$(CC) $(LDFLAGS_ALL) -shared -Wl,-z,now -Wl,-z,defs \
-		-Wl,--version-script=plugin/spank/weft.lds \
-		-Wl,--unresolved-symbols=ignore-in-object-files -o $@ $(SPANK_OBJ) \
+	$(Q)$(CC) $(LDFLAGS_ALL) $(PLUGIN_LDFLAGS) -o $@ $(SPANK_OBJ) \
 		$(call ARCHIVE,$(SEES_spank)) -lm
+
+# srun and slurmstepd are not sanitized, so they can't load a weft.so that is: they
+# get this one, beside a sanitized command.
+ifeq ($(VARIANT),san)
+PLAIN := $(B)/plain/weft.so
+PLAIN_ROOMS := $(foreach r,$(SEES_spank),$(SRC_$(r):%.c=$(B)/plain/%.o))
+PLAIN_OBJ := $(SPANK_SRC:%.c=$(B)/plain/%.o)
+$(B)/plain/%: VFLAGS :=
+
+$(B)/plain/%.o: %.c Makefile | $(STAMP)
+	@mkdir -p $(@D)
+	$(SAY) CC $@
+	$(COMPILE)
+
+$(B)/plain/libweft.a: $(PLAIN_ROOMS)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(PLAIN): $(PLAIN_OBJ) plugin/spank/weft.lds $(B)/plain/libweft.a
+	$(SAY) LINK $@
+	$(Q)$(CC) $(LDFLAGS_ALL) $(PLUGIN_LDFLAGS) -o $@ $(PLAIN_OBJ) $(B)/plain/libweft.a -lm
+endif
 
 $(B)/examples/augmentation/gray-scott: $(EXAMPLE_SRC) $(wildcard contrib/examples/augmentation/*.h) | $(STAMP)
 	@mkdir -p $(@D)
@@ -183,7 +206,7 @@ $(B)/tests/%: $(B)/obj/tests/tools/%.o $(ARCHIVES)
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS_ALL) -rdynamic -o $@ $< $(ARCHIVES) $(COMMAND_LIBS)
 
-check: all $(UNIT) $(TOOLS) $(if $(filter release,$(VARIANT)),$(EXAMPLE))
+check: all $(UNIT) $(TOOLS) $(EXAMPLE) $(PLAIN)
 	@BUILD=$(B) VARIANT=$(VARIANT) tests/run $(TESTS)
 
 check-layers: $(ARCHIVES)
@@ -192,7 +215,7 @@ check-layers: $(ARCHIVES)
 lint:
 	@tests/lint
 
-demo: all $(EXAMPLE)
+demo: all $(EXAMPLE) $(PLAIN)
 	@BUILD=$(B) contrib/demo
 
 bench: all $(B)/tests/measure
@@ -250,4 +273,4 @@ clean:
 help:
 	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
 
--include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj $(B)/plain -name '*.d' 2>/dev/null)

@@ -12,15 +12,7 @@ if [ "$(id -u)" -ne 0 ] || ! command -v slurmctld >/dev/null; then
 	t_done
 fi
 trap '"$dc" down -q --dir "$dir" >/dev/null; rm -rf "$T_TMP"' EXIT
-# A plug-in with sanitizers can't be loaded into srun.
-plugin=$BUILD/weft.so
-[ "${VARIANT-}" != san ] || plugin=$TOP/build/weft.so
-if [ ! -e "$plugin" ]; then
-	t_skip doctor "needs $plugin"
-	t_done
-fi
-mkdir "$T_TMP/build" && cp "$WEFT" "$plugin" "$T_TMP/build"
-t_run 0 "a cluster" "$dc" up -q --dir "$dir" --cpu-nodes 2 --gpu-nodes 1 --build "$T_TMP/build"
+t_run 0 "a cluster" "$dc" up -q --dir "$dir" --cpu-nodes 2 --gpu-nodes 1 --build "$BUILD"
 conf=$dir/etc/weft.conf
 version=$("$WEFT" --version | cut -d' ' -f2)
 

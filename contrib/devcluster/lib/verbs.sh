@@ -147,7 +147,10 @@ find_weft()
 		found=$(find "$prefix" -name weft.so -path '*slurm*' | head -n 1)
 		PLUGIN=${PLUGIN:-$found}
 	elif [[ -n ${BUILD:-} ]]; then
-		WEFT=$BUILD/weft PLUGIN=${PLUGIN:-$BUILD/weft.so}
+		WEFT=$BUILD/weft found=$BUILD/weft.so
+		# Beside a sanitized weft: the weft.so that srun can load.
+		[[ ! -e $BUILD/plain/weft.so ]] || found=$BUILD/plain/weft.so
+		PLUGIN=${PLUGIN:-$found}
 	elif [[ -e $TOP/build/weft && -e $TOP/build/weft.so ]]; then
 		WEFT=$TOP/build/weft PLUGIN=${PLUGIN:-$TOP/build/weft.so}
 	fi
