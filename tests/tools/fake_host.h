@@ -24,7 +24,7 @@ extern char **environ;
 
 static struct {
 	spank_context_t context;
-	const char *env[64][2];
+	char *env[64][2];
 	int n_env;
 	uint32_t step, tasks;
 	int task;
@@ -154,12 +154,13 @@ static void job_env(const char *name, const char *value)
 {
 	for (int i = 0; i < host.n_env; i++)
 		if (strcmp(host.env[i][0], name) == 0) {
-			host.env[i][1] = value;
+			free(host.env[i][1]);
+			host.env[i][1] = strdup(value);
 			return;
 		}
 	if (host.n_env < 64) {
 		host.env[host.n_env][0] = strdup(name);
-		host.env[host.n_env++][1] = value;
+		host.env[host.n_env++][1] = strdup(value);
 	}
 }
 
@@ -180,7 +181,7 @@ spank_err_t spank_setenv(spank_t sp, const char *name, const char *value, int ov
 		return e;
 	if (!overwrite && job_getenv(name))
 		return ESPANK_ENV_EXISTS;
-	job_env(name, strdup(value));
+	job_env(name, value);
 	return ESPANK_SUCCESS;
 }
 
