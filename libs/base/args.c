@@ -25,13 +25,10 @@ void weft_argv_add(struct weft_argv *a, const char *s)
 void weft_argv_addf(struct weft_argv *a, const char *fmt, ...)
 {
 	va_list ap;
-	char *s = NULL;
 
 	va_start(ap, fmt);
-	if (vasprintf(&s, fmt, ap) < 0)
-		s = NULL;
+	add_owned(a, weft_vprintf(fmt, ap));
 	va_end(ap);
-	add_owned(a, s);
 }
 
 void weft_argv_free(struct weft_argv *a)

@@ -62,6 +62,8 @@ struct weft_err {
 /* All return -1, keep errno, and accept err == NULL.  set() replaces. */
 int weft_err_set(struct weft_err *err, enum weft_code code, const char *fmt, ...)
 	WEFT_PRINTF(3, 4);
+int weft_err_vset(struct weft_err *err, enum weft_code code, const char *fmt, va_list ap)
+	WEFT_PRINTF(3, 0);
 /* As set, with ": strerror(errno)" appended and err->sys filled. */
 int weft_err_sys(struct weft_err *err, enum weft_code code, const char *fmt, ...)
 	WEFT_PRINTF(3, 4);
@@ -142,7 +144,9 @@ void weft_str_add_shell_word(struct weft_str *b, const char *s);
 char *weft_str_take(struct weft_str *b);
 void weft_str_free(struct weft_str *b);
 
+/* NULL: no memory. */
 char *weft_printf(const char *fmt, ...) WEFT_PRINTF(1, 2);
+char *weft_vprintf(const char *fmt, va_list ap) WEFT_PRINTF(1, 0);
 static inline bool weft_streq(const char *a, const char *b)
 {
 	return a && b ? __builtin_strcmp(a, b) == 0 : a == b;

@@ -12,28 +12,29 @@ static void set_text(char **slot, char *text)
 	*slot = text;
 }
 
-static char *format(const char *fmt, va_list ap)
-{
-	char *s = NULL;
-
-	return vasprintf(&s, fmt, ap) < 0 ? NULL : s;
-}
-
-int weft_err_set(struct weft_err *err, enum weft_code code, const char *fmt, ...)
+int weft_err_vset(struct weft_err *err, enum weft_code code, const char *fmt, va_list ap)
 {
 	int keep = errno;
 
 	if (err) {
-		va_list ap;
+		/* The old text may be among the arguments. */
+		char *text = weft_vprintf(fmt, ap);
 
-		va_start(ap, fmt);
-		char *text = format(fmt, ap);
-		va_end(ap);
 		weft_err_clear(err);
 		err->code = code;
 		err->text = text;
 	}
 	errno = keep;
+	return -1;
+}
+
+int weft_err_set(struct weft_err *err, enum weft_code code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	weft_err_vset(err, code, fmt, ap);
+	va_end(ap);
 	return -1;
 }
 
@@ -45,7 +46,7 @@ int weft_err_sys(struct weft_err *err, enum weft_code code, const char *fmt, ...
 		va_list ap;
 
 		va_start(ap, fmt);
-		char *what = format(fmt, ap);
+		char *what = weft_vprintf(fmt, ap);
 		va_end(ap);
 		weft_err_clear(err);
 		err->code = code;
@@ -88,7 +89,7 @@ int weft_err_hint(struct weft_err *err, const char *fmt, ...)
 		va_list ap;
 
 		va_start(ap, fmt);
-		set_text(&err->hint, format(fmt, ap));
+		set_text(&err->hint, weft_vprintf(fmt, ap));
 		va_end(ap);
 	}
 	errno = keep;
@@ -103,7 +104,7 @@ int weft_err_prefix(struct weft_err *err, const char *fmt, ...)
 		va_list ap;
 
 		va_start(ap, fmt);
-		char *what = format(fmt, ap);
+		char *what = weft_vprintf(fmt, ap);
 		va_end(ap);
 		if (what) {
 			char *text = weft_printf("%s: %s", what,

@@ -23,13 +23,11 @@ void weft_log(enum weft_level level, const char *fmt, ...)
 	if (level > limit)
 		return;
 	va_start(ap, fmt);
-	int n = vasprintf(&text, fmt, ap);
+	text = weft_vprintf(fmt, ap);
 	va_end(ap);
-	if (n < 0) {
-		text = NULL;
-	} else if (sink) {
+	if (text && sink) {
 		sink(level, text);
-	} else {
+	} else if (text) {
 		/* One write, so that lines of several processes don't mix. */
 		weft_autofree char *line = weft_printf("weft: %s%s\n", what[level], text);
 		if (line)

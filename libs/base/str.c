@@ -129,13 +129,19 @@ void weft_str_free(struct weft_str *b)
 
 char *weft_printf(const char *fmt, ...)
 {
-	char *s = NULL;
 	va_list ap;
 
 	va_start(ap, fmt);
-	int n = vasprintf(&s, fmt, ap);
+	char *s = weft_vprintf(fmt, ap);
 	va_end(ap);
-	return n < 0 ? NULL : s;
+	return s;
+}
+
+char *weft_vprintf(const char *fmt, va_list ap)
+{
+	char *s = NULL;
+
+	return vasprintf(&s, fmt, ap) < 0 ? NULL : s;
 }
 
 bool weft_starts_with(const char *s, const char *prefix)

@@ -8,16 +8,11 @@
 int read_error(struct reader *r, const struct weft_yaml_node *n, const char *path,
 	const char *fmt, ...)
 {
-	weft_autofree char *text = NULL;
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	weft_err_vset(r->err, WEFT_ESPEC, fmt, ap);
 	va_end(ap);
-	if (!text)
-		return weft_err_nomem(r->err);
-	weft_err_set(r->err, WEFT_ESPEC, "%s", text);
 	if (n && r->err)
 		r->err->width = n->width;
 	return weft_err_at(r->err, r->file, n ? n->pos : (struct weft_pos){0, 0}, path);

@@ -183,12 +183,9 @@ static void WEFT_PRINTF(5, 0)
 		const char *hint, const char *fmt, va_list ap)
 {
 	struct weft_err err = {0};
-	struct weft_str text = {0};
 	struct weft_yaml_doc *doc;
 	const char *file = spec_file(p, n, &doc);
-	weft_str_vprintf(&text, fmt, ap);
-	weft_err_set(&err, WEFT_ESPEC, "%s", text.s ? text.s : fmt);
-	weft_str_free(&text);
+	weft_err_vset(&err, WEFT_ESPEC, fmt, ap);
 	weft_err_at(&err, file, doc ? n->pos : (struct weft_pos){0, 0},
 		path && path[0] ? path : NULL);
 	err.width = doc && n->kind == WEFT_YAML_SCALAR ? n->width : 0;

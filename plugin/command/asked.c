@@ -54,62 +54,37 @@ static int load_file(struct asked *a, const char *file, struct weft_errs *errs)
 	return weft_spec_load(file, NULL, &a->wf, errs);
 }
 
-static int unknown_step(const struct asked *a, const char *name, struct weft_err *err)
-{
-	weft_autofree const char **names = calloc(a->wf->n_steps + 1, sizeof(*names));
-
-	weft_err_set(err, WEFT_EUSAGE, "%s has no step '%s'", a->wf->file, name);
-	for (size_t i = 0; names && i < a->wf->n_steps; i++)
-		names[i] = a->wf->step[i].name;
-	const char *near = names ? weft_nearest(name, names, a->wf->n_steps) : NULL;
-	return near ? weft_err_hint(err, "did you mean '%s'?", near) : -1;
-}
-
 static int find_member(struct asked *a, const char *which, size_t *index, struct weft_err *err)
 {
+	static const char *const vars[] = { "WEFT_MEMBER_INDEX", "SLURM_ARRAY_TASK_ID" };
 	const struct weft_step *s = a->step;
-	size_t count = s->sweep.count;
-	const char *from = "";
-	int64_t k;
 
 	*index = 0;
-	if (s->sweep.kind == WEFT_SWEEP_NONE && !which)
-		return 0;
-	if (s->sweep.kind == WEFT_SWEEP_NONE)
+	if (s->sweep.kind == WEFT_SWEEP_NONE && which)
 		return weft_err_set(err, WEFT_EUSAGE, "step '%s' is no sweep: it has no member "
 			"'%s'", s->name, which);
-	if (!which && (which = getenv("WEFT_MEMBER_INDEX")))
-		from = " (WEFT_MEMBER_INDEX)";
-	if (!which && (which = getenv("SLURM_ARRAY_TASK_ID")))
-		from = " (SLURM_ARRAY_TASK_ID)";
-	if (!which) {
-		weft_err_set(err, WEFT_EUSAGE, "step '%s' is a sweep of %zu members", s->name,
-			count);
-		return weft_err_hint(err, "say which: %s.0 to %s.%zu", s->name, s->name, count - 1);
-	}
-	if (weft_parse_int(which, 0, (int64_t)count - 1, &k)) {
-		*index = (size_t)k;
+	if (s->sweep.kind == WEFT_SWEEP_NONE)
 		return 0;
+	if (which)
+		return cmd_member(a->wf, s, which, index, err);
+	for (size_t i = 0; i < WEFT_COUNT(vars); i++) {
+		which = getenv(vars[i]);
+		if (!which)
+			continue;
+		return cmd_member(a->wf, s, which, index, err)
+			? weft_err_prefix(err, "%s", vars[i])
+			: 0;
 	}
-	for (size_t i = 0; i < count; i++) {
-		struct weft_member m;
-
-		if (weft_sweep_member(a->wf, s, i, &m, err))
-			return -1;
-		bool same = weft_streq(m.id, which);
-		weft_member_clear(&m);
-		if (same) {
-			*index = i;
-			return 0;
-		}
-	}
-	return weft_err_set(err, WEFT_EUSAGE, "step '%s' has %zu members, none is '%s'%s", s->name,
-		count, which, from);
+	weft_err_set(err, WEFT_EUSAGE, "step '%s' is a sweep of %zu members", s->name,
+		s->sweep.count);
+	return weft_err_hint(err, "say which: %s.0 to %s.%zu", s->name, s->name,
+		s->sweep.count - 1);
 }
 
 int asked_load(struct asked *a, const char *file, const char *name, struct weft_errs *errs)
 {
 	struct weft_err err = { 0 };
+	const char *member;
 	size_t index;
 
 	if (weft_conf_load(NULL, false, &a->conf, &err))
@@ -118,19 +93,10 @@ int asked_load(struct asked *a, const char *file, const char *name, struct weft_
 		return -1;
 	if (!name)
 		return 0;
-	/* No dot is in a step's name: what follows one is the member. */
-	const char *dot = strchr(name, '.');
-	weft_autofree char *step = dot ? strndup(name, (size_t)(dot - name)) : strdup(name);
-	if (!step) {
-		weft_err_nomem(&err);
+	a->step = cmd_step(a->wf, a->wf->file, name, &member, &err);
+	if (!a->step)
 		return add(errs, &err);
-	}
-	a->step = weft_spec_step(a->wf, step);
-	if (!a->step) {
-		unknown_step(a, step, &err);
-		return add(errs, &err);
-	}
-	if (find_member(a, dot ? dot + 1 : NULL, &index, &err) ||
+	if (find_member(a, member, &index, &err) ||
 		weft_sweep_member(a->wf, a->step, index, &a->member, &err))
 		return add(errs, &err);
 	a->scope = (struct weft_scope){ .wf = a->wf, .step = a->step, .member = &a->member,

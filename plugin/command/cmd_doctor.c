@@ -46,14 +46,11 @@ static void add(struct doctor *d, enum doctor_verdict verdict, const char *check
 void doctor_say(struct doctor *d, enum doctor_verdict verdict, const char *check,
 	const char *hint, const char *fmt, ...)
 {
-	char *text;
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	add(d, verdict, check, weft_vprintf(fmt, ap), hint ? strdup(hint) : NULL);
 	va_end(ap);
-	add(d, verdict, check, text, hint ? strdup(hint) : NULL);
 }
 
 void doctor_say_err(struct doctor *d, enum doctor_verdict verdict, const char *check,

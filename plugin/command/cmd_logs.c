@@ -87,43 +87,6 @@ static int show_member(const struct show *s, const struct weft_step *step, size_
 	}
 }
 
-/* "STEP", "STEP.ID" or "STEP.NUMBER" */
-static int find(const struct opened *o, const char *word, const struct weft_step **step,
-	long *member, struct weft_err *err)
-{
-	const char *dot = strchr(word, '.');
-	weft_autofree char *name = dot ? strndup(word, (size_t)(dot - word)) : strdup(word);
-	int64_t n;
-
-	*member = -1;
-	*step = name ? weft_spec_step(o->wf, name) : NULL;
-	if (!*step) {
-		weft_autofree const char **names = calloc(o->wf->n_steps + 1, sizeof(*names));
-
-		for (size_t i = 0; names && i < o->wf->n_steps; i++)
-			names[i] = o->wf->step[i].name;
-		const char *near = names && name ? weft_nearest(name, names, o->wf->n_steps) : NULL;
-		weft_err_set(err, WEFT_EUSAGE, "%s has no step '%s'", o->run->id, name ? name : "");
-		return near ? weft_err_hint(err, "did you mean %s?", near) : -1;
-	}
-	if (!dot)
-		return 0;
-	for (size_t i = 0; i < (*step)->sweep.count; i++) {
-		struct weft_member m;
-
-		if (weft_sweep_member(o->wf, *step, i, &m, err))
-			return -1;
-		if (weft_streq(m.id, dot + 1))
-			*member = (long)i;
-		weft_member_clear(&m);
-	}
-	if (*member < 0 && weft_parse_int(dot + 1, 0, (int64_t)(*step)->sweep.count - 1, &n))
-		*member = (long)n;
-	if (*member < 0)
-		return weft_err_set(err, WEFT_EUSAGE, "%s has no member '%s'", (*step)->name, dot + 1);
-	return 0;
-}
-
 static int logs(int argc, char **argv)
 {
 	static const struct option options[] = { { "follow", no_argument, NULL, 'f' },
@@ -132,8 +95,9 @@ static int logs(int argc, char **argv)
 	struct show s = { 0 };
 	struct weft_err err = { 0 };
 	const struct weft_step *step;
+	const char *member;
 	struct opened o;
-	long member;
+	size_t index;
 	int c, ret = 0;
 
 	cmd_getopt_start();
@@ -152,13 +116,14 @@ static int logs(int argc, char **argv)
 	if ((ret = opened_open(&o, argv[optind], NULL)))
 		goto out;
 	s.o = &o;
-	if (find(&o, argv[optind + 1], &step, &member, &err)) {
+	step = cmd_step(o.wf, o.run->id, argv[optind + 1], &member, &err);
+	if (!step || (member && cmd_member(o.wf, step, member, &index, &err))) {
 		ret = cmd_fail(&err);
 		goto out;
 	}
-	s.heads = (s.out && s.err) || (member < 0 && step->sweep.count > 1);
-	if (member >= 0) {
-		ret = show_member(&s, step, (size_t)member);
+	s.heads = (s.out && s.err) || (!member && step->sweep.count > 1);
+	if (member) {
+		ret = show_member(&s, step, index);
 	} else {
 		for (size_t i = 0; !ret && i < step->sweep.count; i++)
 			ret = show_member(&s, step, i);

@@ -51,10 +51,22 @@ int cmd_print(struct weft_str *s);
 /* The conf that root goes by, on a node: $WEFT_CONF or the default, trusted. */
 int cmd_site_conf(struct weft_conf **conf, struct weft_err *err);
 
+/* The path of weft on the nodes: the conf's (which may be NULL), else this program's;
+ * malloced, or NULL. */
+char *cmd_path_on_nodes(const struct weft_conf *conf);
+
 /* The snapshot: of --cluster FILE, else live Slurm's. */
 int cmd_cluster(const char *file, struct weft_cluster **c, struct weft_err *err);
 /* This machine as a cluster of one node and one partition, for --local. */
 int cmd_local_cluster(struct weft_cluster **c, struct weft_err *err);
+
+/* The step of "STEP" or "STEP.MEMBER"; *member: what stands behind the dot, or NULL.
+ * of: the file or run, for the message. */
+const struct weft_step *cmd_step(const struct weft_workflow *wf, const char *of,
+	const char *word, const char **member, struct weft_err *err);
+/* A member of a step by its number from 0 or its id. */
+int cmd_member(const struct weft_workflow *wf, const struct weft_step *step,
+	const char *which, size_t *index, struct weft_err *err);
 
 /* --set, --overlay: collected by the verbs that read a workflow. */
 struct cmd_workflow_args {

@@ -26,8 +26,7 @@ int cmd_usage(const struct weft_verb *v, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	text = weft_vprintf(fmt, ap);
 	va_end(ap);
 	fprintf(stderr, "weft %s: %s\nusage: weft %s %s\n", v->name, text ? text : "?",
 		v->name, v->synopsis);

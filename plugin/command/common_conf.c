@@ -1,7 +1,8 @@
-/* common_conf.c - the conf of what root runs on a node */
+/* common_conf.c - what verbs take from weft.conf */
 #include "command.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * For root at boot and in Slurm's Prolog and Epilog.  Their environment is the
@@ -13,4 +14,9 @@ int cmd_site_conf(struct weft_conf **conf, struct weft_err *err)
 	const char *path = getenv("WEFT_CONF");
 
 	return weft_conf_load(path && *path ? path : NULL, true, conf, err);
+}
+
+char *cmd_path_on_nodes(const struct weft_conf *conf)
+{
+	return conf && conf->command ? strdup(conf->command) : weft_self_path();
 }

@@ -5,16 +5,10 @@
 #include <unistd.h>
 
 #include "doctor.h"
-#include "node.h"
 #include "slurm/slurm.h"
 
 #define WAIT_SECONDS 5 /* for a free node */
 #define RUN_SECONDS 60 /* until srun is given up */
-
-char *cmd_command_path(const struct weft_conf *conf)
-{
-	return conf && conf->command ? strdup(conf->command) : weft_self_path();
-}
 
 /* A file where run directories will be, which the nodes are to see. */
 struct marker {
@@ -255,7 +249,7 @@ static void check_partition(struct doctor *d, const struct weft_partition *p,
 
 void doctor_check_nodes(struct doctor *d)
 {
-	weft_autofree char *weft = cmd_command_path(d->conf);
+	weft_autofree char *weft = cmd_path_on_nodes(d->conf);
 	struct marker m = {0};
 
 	if (!weft) {
@@ -327,7 +321,7 @@ static void judge_mpi(struct doctor *d, const char *works, const char *types)
 
 void doctor_check_mpi(struct doctor *d)
 {
-	weft_autofree char *weft = cmd_command_path(d->conf), *types = NULL,
+	weft_autofree char *weft = cmd_path_on_nodes(d->conf), *types = NULL,
 			   *copy = NULL;
 	weft_autostr struct weft_str works = {0};
 	struct weft_err err = {0};

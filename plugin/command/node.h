@@ -1,4 +1,4 @@
-/* node.h - what `weft node` does as root, and what `weft doctor` asks it. */
+/* node.h - the job's scratch on a node: made and removed by `weft node` as root. */
 #ifndef WEFT_COMMAND_NODE_H
 #define WEFT_COMMAND_NODE_H
 
@@ -10,8 +10,5 @@ int node_scratch_make(
 int node_scratch_remove(const char *scratch, uint32_t job, struct weft_err *err);
 /* Removes what is in the working directory, as its owner; the child's part. */
 int node_empty_here(struct weft_err *err);
-
-/* The user's programs that weft runs: where the conf says, else this one. */
-char *cmd_command_path(const struct weft_conf *conf);
 
 #endif

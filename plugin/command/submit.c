@@ -103,16 +103,10 @@ static int note(struct weft_journal *journal, const struct weft_plan_group *g,
 	return 0;
 }
 
-/* The path of weft on the nodes: the site's, else this very program. */
-static char *command_on_nodes(const struct weft_conf *conf)
-{
-	return conf->command ? strdup(conf->command) : weft_self_path();
-}
-
 int submit_run(const struct job *j, const struct weft_run *run, struct weft_err *err)
 {
 	weft_autofree uint32_t *job = calloc(j->plan->n_groups + 1, sizeof(*job));
-	weft_autofree char *weft = command_on_nodes(j->conf);
+	weft_autofree char *weft = cmd_path_on_nodes(j->conf);
 	weft_autofree char *logs = weft_path_join(run->dir, "jobs");
 	struct weft_journal *journal = NULL;
 	size_t n = 0;

@@ -264,7 +264,7 @@ t_has "is told with what is near" "$T_OUT" "did you mean --local?"
 t_run 3 "a file with mistakes" weft run --local /dev/null
 t_run 2 "an unknown run" weft status nosuchrun
 t_run 2 "an unknown step" weft logs flow simm
-t_has "is told with what is near" "$T_OUT" "did you mean sim?"
+t_has "is told with what is near" "$T_OUT" "did you mean 'sim'?"
 mkdir ro
 cp flow.yaml ro/
 chmod 555 ro
