@@ -104,7 +104,6 @@ struct weft_record {
 	unsigned attempt;
 	char *digest;		/* of definition and inputs */
 	char *hosts;		/* host list where it ran */
-	char *placement;	/* one line: tasks, cpus, gpus, applied or why not; "" */
 	double queued, started, ended; /* submission, launch, end */
 	uint64_t staged_in, staged_out; /* bytes */
 	double stage_seconds;

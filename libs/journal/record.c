@@ -85,7 +85,6 @@ static json_t *to_json(const struct weft_record *r)
 	json_object_set_new(o, "attempt", json_integer(r->attempt));
 	json_object_set_new(o, "digest", text(r->digest));
 	json_object_set_new(o, "hosts", text(r->hosts));
-	json_object_set_new(o, "placement", text(r->placement));
 	json_object_set_new(o, "queued", json_real(r->queued));
 	json_object_set_new(o, "started", json_real(r->started));
 	json_object_set_new(o, "ended", json_real(r->ended));
@@ -181,7 +180,6 @@ static struct weft_record *from_json(const json_t *o)
 	r->attempt = (unsigned)integer(o, "attempt");
 	r->digest = copy(o, "digest");
 	r->hosts = copy(o, "hosts");
-	r->placement = copy(o, "placement");
 	r->queued = real(o, "queued");
 	r->started = real(o, "started");
 	r->ended = real(o, "ended");
@@ -189,7 +187,7 @@ static struct weft_record *from_json(const json_t *o)
 	r->staged_out = (uint64_t)integer(o, "staged_out");
 	r->stage_seconds = real(o, "stage_seconds");
 	if (!r->step || !r->member || !r->reason || !r->job || !r->digest || !r->hosts ||
-		!r->placement || read_outputs(r, json_object_get(o, "outputs"))) {
+		read_outputs(r, json_object_get(o, "outputs"))) {
 		weft_record_free(r);
 		return NULL;
 	}
@@ -250,6 +248,5 @@ void weft_record_free(struct weft_record *r)
 	free(r->job);
 	free(r->digest);
 	free(r->hosts);
-	free(r->placement);
 	free(r);
 }
