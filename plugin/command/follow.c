@@ -159,10 +159,16 @@ static int finish(struct follower *f, struct weft_status *st, bool json)
 	return r ? r : code;
 }
 
-/* Has the local engine ended? */
-static bool ended(pid_t engine)
+/* Has the local engine ended?  *code: what it says of the run, never WEFT_OK if it
+ * was killed. */
+static bool ended(pid_t engine, int *code)
 {
-	return engine > 0 && waitpid(engine, NULL, WNOHANG) == engine;
+	int status;
+
+	if (engine <= 0 || waitpid(engine, &status, WNOHANG) != engine)
+		return false;
+	*code = WIFEXITED(status) ? WEXITSTATUS(status) : WEFT_EFAILED;
+	return true;
 }
 
 int follow(const struct opened *o, pid_t engine, bool quiet, bool json)
@@ -174,7 +180,7 @@ int follow(const struct opened *o, pid_t engine, bool quiet, bool json)
 	struct weft_status *st = NULL;
 	double asked = 0, loaded = 0, cost = 0;
 	bool fresh = true, last = false;
-	int code = -1;
+	int code = -1, engine_code = WEFT_EFAILED;
 
 	f.live = f.style.width > 0 && !f.quiet && o->wf->n_steps <= 40;
 	f.start = o->run->created;
@@ -188,7 +194,7 @@ int follow(const struct opened *o, pid_t engine, bool quiet, bool json)
 		size_t n = 0;
 		double now = weft_monotonic();
 
-		last = last || ended(engine);
+		last = last || ended(engine, &engine_code);
 		if (weft_reader_poll(reader, &e, &n, &err))
 			weft_err_clear(&err);
 		weft_events_free(e, n);
@@ -217,6 +223,13 @@ int follow(const struct opened *o, pid_t engine, bool quiet, bool json)
 			fresh = false;
 			if (st && (st->finished || last))
 				code = finish(&f, st, json);
+			/* A full disk, say: there are steps whose end could not be
+			 * written.  No record, no success. */
+			if (last && (!st || !st->finished)) {
+				weft_log(WEFT_ERROR,
+					"the run ended without a completion record of each step");
+				code = engine_code ? engine_code : WEFT_EFAILED;
+			}
 		}
 		if (code < 0 && interrupted && !engine) {
 			how_to_come_back(o);
