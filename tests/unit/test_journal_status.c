@@ -271,7 +271,7 @@ START_TEST(lost_stopped_damaged)
 	st = state_of_run(none_alive);
 	ck_assert_str_eq(st->stopped, "enough");
 	ck_assert_str_eq(st->step[1].member[0].reason, "enough");
-	is(st, D, X, L, X, true, WEFT_OK);
+	is(st, D, X, L, X, true, WEFT_EINTR);
 	/* A record that is damaged proves nothing. */
 	record(1, 0, D, WEFT_OK);
 	put_text(in_scratch("runs/heat/1/steps/train/done.json"), "{");
