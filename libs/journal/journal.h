@@ -43,6 +43,8 @@ struct weft_run {
 	bool local;
 	double created;
 	size_t n_steps; /* of the workflow: folders are sharded above 1,000 */
+	/* Digests of workflow.yaml, plan.json and the overlays; "" unknown. */
+	char (*sum)[WEFT_DIGEST_HEX];
 };
 struct weft_run_new {
 	const char *parent; /* "weft-runs", made if missing */
@@ -64,7 +66,8 @@ int weft_run_create(const struct weft_run_new *def, struct weft_run **run,
 int weft_run_open(const char *dir, const char *parent, struct weft_run **run,
 	struct weft_err *err);
 void weft_run_free(struct weft_run *run);
-/* The workflow and plan text that the run was made from. */
+/* The workflow and plan text that the run was made from; an error if they were
+ * changed since. */
 int weft_run_workflow(const struct weft_run *run, struct weft_workflow **wf,
 	struct weft_errs *errs);
 int weft_run_plan_text(const struct weft_run *run, char **text, size_t *n,

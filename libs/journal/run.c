@@ -12,8 +12,11 @@
 #include <unistd.h>
 
 #define RUN_JSON_MAX ((size_t)4 << 20)
+#define SOURCE_MAX ((size_t)16 << 20)
+#define PLAN_MAX ((size_t)512 << 20)
 #define SHARD 1000 /* entries a folder may hold */
 #define OVERLAYS 64
+enum { SUM_WORKFLOW, SUM_PLAN, SUM_OVERLAY }; /* places in weft_run.sum */
 
 /* Largest number among the entries of a folder, 0 if there is none. */
 static unsigned last_number(const char *dir)
@@ -56,11 +59,18 @@ static int claim(const char *parent, unsigned *number, char **dir, struct weft_e
 	}
 }
 
+/* sums: where the digest is noted, NULL nowhere. */
 static int write_in(const char *dir, const char *name, const char *text, size_t n,
-	struct weft_err *err)
+	json_t *sums, struct weft_err *err)
 {
 	weft_autofree char *path = weft_path_join(dir, name);
+	char hex[WEFT_DIGEST_HEX];
 
+	if (sums) {
+		weft_digest(text, n, hex);
+		if (json_object_set_new(sums, name, json_string(hex)))
+			return weft_err_nomem(err);
+	}
 	return path ? weft_write_file(path, text, n, 0666 & ~022, err) : weft_err_nomem(err);
 }
 
@@ -87,19 +97,19 @@ static json_t *json_labels(const struct weft_pairs *labels)
 }
 
 static int write_run_json(const struct weft_run_new *def, const char *dir, unsigned number,
-	struct weft_err *err)
+	json_t *sums, struct weft_err *err)
 {
 	struct passwd *pw = getpwuid(geteuid());
 	weft_autofree char *user = pw ? strdup(pw->pw_name)
 				      : weft_printf("%u", (unsigned)geteuid());
-	json_t *o = json_pack("{s:i, s:s, s:i, s:s, s:s, s:s, s:s, s:b, s:f, s:I, s:o, s:i, s:o}",
+	json_t *o = json_pack("{s:i, s:s, s:i, s:s, s:s, s:s, s:s, s:b, s:f, s:I, s:o, s:i, s:o, s:O}",
 		"format", 1, "name", def->name, "number", (int)number, "file", def->file,
 		"workdir", def->dir, "user", user ? user : "", "version", weft_version, "local",
 		def->local, "created", weft_now(), "steps", (json_int_t)def->n_steps, "set",
 		json_texts(def->set, def->n_set), "overlays", (int)def->n_overlay,
-		"labels", json_labels(def->labels));
+		"labels", json_labels(def->labels), "sums", sums);
 	char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
-	int r = text ? write_in(dir, "run.json", text, strlen(text), err)
+	int r = text ? write_in(dir, "run.json", text, strlen(text), NULL, err)
 		     : weft_err_set(err, WEFT_ESPEC, "the path of the workflow file, or a --set, is not UTF-8");
 
 	free(text);
@@ -108,16 +118,16 @@ static int write_run_json(const struct weft_run_new *def, const char *dir, unsig
 }
 
 static int fill(const struct weft_run_new *def, const char *dir, unsigned number,
-	struct weft_err *err)
+	json_t *sums, struct weft_err *err)
 {
 	weft_autofree char *journal = weft_path_join(dir, "journal");
 	weft_autofree char *steps = weft_path_join(dir, "steps");
 
-	if (!journal || !steps)
+	if (!journal || !steps || !sums)
 		return weft_err_nomem(err);
 	if (weft_mkdirs(journal, 0777, err) || weft_mkdirs(steps, 0777, err))
 		return -1;
-	if (write_in(dir, "workflow.yaml", def->source, def->source_len, err))
+	if (write_in(dir, "workflow.yaml", def->source, def->source_len, sums, err))
 		return -1;
 	for (size_t i = 0; i < def->n_overlay; i++) {
 		weft_autofree char *text = NULL, *name = weft_printf("overlay-%zu.yaml", i);
@@ -125,14 +135,14 @@ static int fill(const struct weft_run_new *def, const char *dir, unsigned number
 
 		if (!name)
 			return weft_err_nomem(err);
-		if (weft_read_file(def->overlay[i], (size_t)16 << 20, &text, &n, err) ||
-			write_in(dir, name, text, n, err))
+		if (weft_read_file(def->overlay[i], SOURCE_MAX, &text, &n, err) ||
+			write_in(dir, name, text, n, sums, err))
 			return -1;
 	}
-	if (write_in(dir, "plan.json", def->plan_json, strlen(def->plan_json), err))
+	if (write_in(dir, "plan.json", def->plan_json, strlen(def->plan_json), sums, err))
 		return -1;
 	/* Last, so that a folder with run.json is whole. */
-	return write_run_json(def, dir, number, err);
+	return write_run_json(def, dir, number, sums, err);
 }
 
 int weft_run_create(const struct weft_run_new *def, struct weft_run **run,
@@ -159,7 +169,10 @@ int weft_run_create(const struct weft_run_new *def, struct weft_run **run,
 	}
 	if (claim(parent, &number, &dir, err))
 		return -1;
-	if (fill(def, dir, number, err)) {
+	json_t *sums = json_object();
+	int r = fill(def, dir, number, sums, err);
+	json_decref(sums);
+	if (r) {
 		weft_remove_tree(dir, NULL);
 		return -1;
 	}
@@ -218,6 +231,38 @@ static int read_overlays_and_sets(struct weft_run *r, const json_t *o)
 	return 0;
 }
 
+static int read_sums(struct weft_run *r, const json_t *o)
+{
+	const json_t *sums = json_object_get(o, "sums");
+
+	r->sum = calloc(SUM_OVERLAY + r->n_overlay, sizeof(*r->sum));
+	for (size_t i = 0; r->sum && i < SUM_OVERLAY + r->n_overlay; i++) {
+		const char *name = i == SUM_WORKFLOW ? "workflow.yaml"
+			: i == SUM_PLAN ? "plan.json" : strrchr(r->overlay[i - SUM_OVERLAY], '/') + 1;
+		const char *hex = json_string_value(json_object_get(sums, name));
+
+		snprintf(r->sum[i], sizeof(r->sum[i]), "%s", hex ? hex : "");
+	}
+	return r->sum ? 0 : -1;
+}
+
+/* A file of the run, as it was when the run was made. */
+static int read_unchanged(const struct weft_run *run, size_t which, const char *path,
+	size_t max, char **text, size_t *n, struct weft_err *err)
+{
+	char hex[WEFT_DIGEST_HEX];
+
+	if (weft_read_file(path, max, text, n, err))
+		return -1;
+	weft_digest(*text, *n, hex);
+	if (!run->sum[which][0] || weft_streq(hex, run->sum[which]))
+		return 0;
+	free(*text);
+	*text = NULL;
+	weft_err_set(err, WEFT_ESPEC, "%s was changed after the run was made", path);
+	return weft_err_hint(err, "put back what it was, or start a new run");
+}
+
 /* What every run has, and what sizes depend on. */
 static bool described(const json_t *o)
 {
@@ -263,7 +308,7 @@ static int read_run_json(struct weft_run *r, struct weft_err *err)
 	r->n_steps = (size_t)json_integer_value(json_object_get(o, "steps"));
 	r->id = r->name ? weft_printf("%s/%u", r->name, r->number) : NULL;
 	int bad = !r->name || !r->file || !r->workdir || !r->user || !r->version || !r->id ||
-		  read_overlays_and_sets(r, o);
+		  read_overlays_and_sets(r, o) || read_sums(r, o);
 	json_decref(o);
 	return bad ? weft_err_nomem(err) : 0;
 }
@@ -319,6 +364,7 @@ void weft_run_free(struct weft_run *r)
 	free(r->workdir);
 	free(r->user);
 	free(r->version);
+	free(r->sum);
 	free(r);
 }
 
@@ -335,7 +381,18 @@ int weft_run_workflow(const struct weft_run *run, struct weft_workflow **wf,
 		.n_overlay = run->n_overlay };
 
 	*wf = NULL;
-	if (!path || weft_read_file(path, (size_t)16 << 20, &text, &n, &err)) {
+	if (!path) {
+		weft_err_nomem(&err);
+	} else if (read_unchanged(run, SUM_WORKFLOW, path, SOURCE_MAX, &text, &n, &err) == 0) {
+		for (size_t i = 0; !err.code && i < run->n_overlay; i++) {
+			weft_autofree char *over = NULL;
+			size_t len;
+
+			read_unchanged(run, SUM_OVERLAY + i, run->overlay[i], SOURCE_MAX, &over,
+				&len, &err);
+		}
+	}
+	if (err.code) {
 		weft_errs_add(errs, &err);
 		return -1;
 	}
@@ -348,7 +405,8 @@ int weft_run_plan_text(const struct weft_run *run, char **text, size_t *n,
 	weft_autofree char *path = weft_path_join(run->dir, "plan.json");
 
 	*text = NULL;
-	return path ? weft_read_file(path, (size_t)512 << 20, text, n, err) : weft_err_nomem(err);
+	return path ? read_unchanged(run, SUM_PLAN, path, PLAN_MAX, text, n, err)
+		    : weft_err_nomem(err);
 }
 
 char *weft_run_step_dir(const struct weft_run *run, const struct weft_step *step,
