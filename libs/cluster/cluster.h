@@ -90,5 +90,7 @@ int weft_hostlist_expand(const char *list, size_t max, char ***name, size_t *n,
 	struct weft_err *err);
 void weft_hostlist_free(char **name, size_t n);
 char *weft_hostlist_compress(const char *const *name, size_t n);
+/* Of "4(x2),3", as Slurm writes a number a node: that of the node; 0: it has none. */
+unsigned weft_hostlist_number(const char *list, size_t node);
 
 #endif

@@ -243,3 +243,27 @@ char *weft_hostlist_compress(const char *const *name, size_t n)
 	}
 	return weft_str_take(&out);
 }
+
+/* Source: sbatch(1), SLURM_JOB_CPUS_PER_NODE and SLURM_TASKS_PER_NODE. */
+unsigned weft_hostlist_number(const char *list, size_t node)
+{
+	while (*list) {
+		char *end;
+		long number = strtol(list, &end, 10), times = 1;
+
+		if (end == list || number < 1 || number > INT32_MAX)
+			return 0;
+		if (end[0] == '(' && end[1] == 'x') {
+			times = strtol(end + 2, &end, 10);
+			if (*end++ != ')' || times < 1)
+				return 0;
+		}
+		if (node < (size_t)times)
+			return (unsigned)number;
+		node -= (size_t)times;
+		if (*end && *end != ',')
+			return 0;
+		list = *end ? end + 1 : end;
+	}
+	return 0;
+}

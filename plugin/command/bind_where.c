@@ -13,30 +13,6 @@ static bool env_number(const char *name, int64_t max, int64_t *out)
 	return s && weft_parse_int(s, 0, max, out);
 }
 
-/* "4(x2),3": of node n. */
-static int64_t tasks_of_node(const char *list, int64_t node)
-{
-	while (*list) {
-		char *end;
-		long tasks = strtol(list, &end, 10), times = 1;
-
-		if (end == list || tasks < 1)
-			return 0;
-		if (weft_starts_with(end, "(x")) {
-			times = strtol(end + 2, &end, 10);
-			if (*end++ != ')' || times < 1)
-				return 0;
-		}
-		if (node < times)
-			return tasks;
-		node -= times;
-		if (*end && *end != ',')
-			return 0;
-		list = *end ? end + 1 : end;
-	}
-	return 0;
-}
-
 /* The innermost launcher first: torchrun or mpirun may run inside a Slurm task, whose
  * variables their processes inherit. */
 static const char *const launcher[][2] = {
@@ -61,7 +37,7 @@ void bind_local_task(int64_t *id, int64_t *tasks)
 			return;
 		}
 		if (list && env_number("SLURM_NODEID", 1 << 24, &node)) {
-			*tasks = tasks_of_node(list, node);
+			*tasks = weft_hostlist_number(list, (size_t)node);
 			if (*id < *tasks)
 				return;
 		}

@@ -48,7 +48,10 @@ int engine_fill(struct weft_engine *e, const struct opened *o, struct weft_err *
 void engine_clear(struct weft_engine *e);
 /* Does srun know --weft-bind: is weft.so there? */
 bool engine_has_plugin(void);
-/* The allocation that we are in, as a cluster. */
+
+/* allocation.c: the job that we are in, as the engine's nodes (freed with
+ * engine_clear) and as a cluster of its partition and nodes alone. */
+int allocation_nodes(struct weft_engine *e, struct weft_err *err);
 int allocation_cluster(struct weft_cluster **c, struct weft_err *err);
 
 /* submit.c: one sbatch a group; on error nothing stays queued. */

@@ -132,4 +132,17 @@ START_TEST(large)
 }
 END_TEST
 
-SUITE("hostlist", good, refused, deep, large)
+START_TEST(a_number_a_node)
+{
+	ck_assert_uint_eq(weft_hostlist_number("16", 0), 16);
+	ck_assert_uint_eq(weft_hostlist_number("4(x2),3", 1), 4);
+	ck_assert_uint_eq(weft_hostlist_number("4(x2),3", 2), 3);
+	static const char *const none[] = {"", "x", "-1", "0", "4(x", "4(x2", "4(x0)",
+		"4(x2)3", "4(x-1)", "99999999999999999999"};
+	for (size_t i = 0; i < WEFT_COUNT(none); i++)
+		ck_assert_uint_eq(weft_hostlist_number(none[i], 2), 0);
+	ck_assert_uint_eq(weft_hostlist_number("4(x2),3", 3), 0);
+}
+END_TEST
+
+SUITE("hostlist", a_number_a_node, good, refused, deep, large)

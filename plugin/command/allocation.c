@@ -1,0 +1,119 @@
+/* allocation.c - the Slurm job that we are in, from its environment */
+#include "job.h"
+
+#include "slurm/slurm.h"
+
+#include <stdlib.h>
+
+#define MAX_NODES 100000
+
+static unsigned number_of(const char *name)
+{
+	const char *s = getenv(name);
+	int64_t v;
+
+	return s && weft_parse_int(s, 0, 1 << 20, &v) ? (unsigned)v : 0;
+}
+
+int allocation_nodes(struct weft_engine *e, struct weft_err *err)
+{
+	const char *list = getenv("SLURM_JOB_NODELIST");
+	const char *cpus = getenv("SLURM_JOB_CPUS_PER_NODE");
+	struct weft_engine_node *node;
+	char **name;
+	size_t n;
+
+	if (!list)
+		return weft_err_set(err, WEFT_ESLURM, "SLURM_JOB_NODELIST isn't set in this job");
+	if (weft_hostlist_expand(list, MAX_NODES, &name, &n, err))
+		return -1;
+	node = calloc(n + 1, sizeof(*node));
+	if (!node) {
+		weft_hostlist_free(name, n);
+		return weft_err_nomem(err);
+	}
+	for (size_t i = 0; i < n; i++) {
+		node[i].name = name[i];
+		node[i].cpus = cpus ? weft_hostlist_number(cpus, i) : 0;
+		node[i].gpus = number_of("SLURM_GPUS_ON_NODE");
+	}
+	free(name); /* the names belong to the nodes now */
+	e->node = node;
+	e->n_nodes = n;
+	return 0;
+}
+
+/* All of the job's share of a node is ours now. */
+static void take(struct weft_node *node, unsigned cpus, unsigned gpus)
+{
+	node->state = WEFT_NODE_IDLE;
+	node->cpus = cpus;
+	node->cpus_used = 0;
+	node->mem_used = 0;
+	node->n_gpus = gpus;
+	for (size_t i = 0; i < node->n_gpu_types; i++) {
+		struct weft_gpus *g = &node->gpus[i];
+
+		g->used = 0;
+		g->count = g->count < gpus ? g->count : gpus;
+		gpus -= g->count;
+	}
+}
+
+/* Live Slurm's word about our nodes, cut down to what the job was given. */
+int allocation_cluster(struct weft_cluster **c, struct weft_err *err)
+{
+	const char *list = getenv("SLURM_JOB_NODELIST");
+	const char *partition = getenv("SLURM_JOB_PARTITION");
+	const char *cpus = getenv("SLURM_JOB_CPUS_PER_NODE");
+	char **name = NULL;
+	size_t n = 0;
+	int r = -1;
+
+	*c = NULL;
+	if (!list || !partition)
+		return weft_err_set(err, WEFT_ESLURM, "not in a Slurm job");
+	if (getenv("SLURM_HET_SIZE"))
+		return weft_err_set(err, WEFT_ESLURM,
+			"a heterogeneous job can't run a whole workflow yet: use `weft run`");
+	if (weft_hostlist_expand(list, MAX_NODES, &name, &n, err))
+		return -1;
+	if (weft_slurm_snapshot(c, err))
+		goto out;
+	/* Only our partition, only our nodes. */
+	struct weft_partition *p = NULL;
+	for (size_t i = 0; i < (*c)->n_partitions; i++)
+		if (weft_streq((*c)->partition[i].name, partition))
+			p = &(*c)->partition[i];
+	unsigned *mine = weft_arena_alloc(&(*c)->arena, (n + 1) * sizeof(*mine));
+	if (!p || !mine) {
+		weft_err_set(err, WEFT_ESLURM, "Slurm doesn't know the partition %s", partition);
+		goto out;
+	}
+	size_t got = 0;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < (*c)->n_nodes; k++) {
+			struct weft_node *node = &(*c)->node[k];
+
+			if (!weft_streq(node->name, name[i]))
+				continue;
+			take(node, cpus ? weft_hostlist_number(cpus, i) : 0,
+				number_of("SLURM_GPUS_ON_NODE"));
+			mine[got++] = (unsigned)k;
+		}
+	p->node = mine;
+	p->n_nodes = got;
+	p->up = true;
+	p->min_nodes = 0;
+	p->is_default = true;
+	(*c)->partition = p;
+	(*c)->n_partitions = 1;
+	r = 0;
+out:
+	weft_hostlist_free(name, n);
+	if (r) {
+		weft_cluster_free(*c);
+		*c = NULL;
+	}
+	return r;
+}
