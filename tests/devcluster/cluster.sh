@@ -84,8 +84,8 @@ t_is "no leaked environment" "$(LEAK=1 as alice sh -c 'echo "$LEAK"')" ""
 t_is "environment that is given" "$(as alice X=1 sh -c 'echo "$X"')" 1
 t_is "a shell on a node" "$("$dc" sh --dir "$dir" --node g1 --user bob \
 	<<<'echo $(id -un)@$(hostname):$PWD')" "bob@g1:$dir/home/bob"
-timeout 1 "$dc" sh --dir "$dir" -- sleep 1000.5
-ended() { ! pgrep -f 'sleep 1000\.5' >/dev/null; }
+timeout 1 "$dc" sh --dir "$dir" -- sleep "1000.5$$"
+ended() { ! pgrep -f "sleep 1000\.5$$\$" >/dev/null; }
 t_run 0 "a command ends with sh" t_until 5 ended
 
 # Jobs.

@@ -18,12 +18,12 @@ as() { # as USER COMMAND...
 	shift
 	timeout 60 "$dc" sh --dir "$dir" --user "$user" -- "$@"
 }
-sleeping() { pgrep -f 'bin/sleep 1000.25$' >/dev/null; }
+sleeping() { pgrep -f "bin/sleep 1000\.25$$\$" >/dev/null; }
 # Another cluster may run, in other namespaces: look at this one's only.
 stepds() { pgrep --ns $$ --nslist pid slurmstepd | sort; }
 stepds >"$T_TMP/stepds"
 all_gone() {
-	! pgrep -f "$dir|sleep 1000.25" >"$T_TMP/left" || return 1
+	! pgrep -f "$dir|sleep 1000\.25$$\$" >"$T_TMP/left" || return 1
 	stepds | comm -13 "$T_TMP/stepds" - >"$T_TMP/left"
 	[ ! -s "$T_TMP/left" ]
 }
@@ -43,9 +43,9 @@ t_run 1 "status: says that something is wrong" "$dc" status --dir "$dir"
 t_run 0 "start-node" "$dc" start-node c1 --dir "$dir"
 t_run 0 "all is well again" t_until 60 "$dc" status --dir "$dir"
 
-as alice sbatch -o /dev/null >/dev/null <<'END'
+as alice sbatch -o /dev/null >/dev/null <<END
 #!/bin/sh
-srun sleep 1000.25
+srun sleep 1000.25$$
 END
 t_run 0 "a job runs" t_until 30 sleeping
 "$dc" kill-node ctl --dir "$dir" >/dev/null

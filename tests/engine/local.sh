@@ -231,10 +231,10 @@ fi
 cat >slow.yaml <<E
 name: slow
 steps:
-  - {name: a, run: "touch $T_TMP/begun; exec sleep 4711"}
+  - {name: a, run: "touch $T_TMP/begun; exec sleep 4711.$$"}
   - {name: b, depends: [a], run: "true"}
 E
-alive() { pgrep -f 'sleep 4711' >/dev/null; }
+alive() { pgrep -f "sleep 4711\.$$\$" >/dev/null; }
 gone() { ! alive; }
 begun() { [ -e begun ] && alive; }
 
@@ -245,7 +245,7 @@ kill -INT -- -"$(ps -o pgid= "$pid" | tr -d ' ')"
 wait "$pid"
 t_is "an interrupted run is exit status 7" $? 7
 t_has "and says so" "$(cat slow.out)" "cancelled a"
-if t_until 10 gone; then t_ok "no process is left"; else t_fail "no process is left" "$(pgrep -af 'sleep 4711')"; fi
+if t_until 10 gone; then t_ok "no process is left"; else t_fail "no process is left" "$(pgrep -af "sleep 4711\.$$\$")"; fi
 
 rm -f begun
 setsid "$WEFT" run --local slow.yaml >slow.out 2>&1 &
@@ -253,7 +253,7 @@ pid=$!
 t_until 20 begun || t_fail "the slow run began again" "$(cat slow.out)"
 kill -9 "$pid"
 wait "$pid" 2>/dev/null
-if t_until 15 gone; then t_ok "kill -9 leaves no process"; else t_fail "kill -9 leaves no process" "$(pgrep -af 'sleep 4711')"; fi
+if t_until 15 gone; then t_ok "kill -9 leaves no process"; else t_fail "kill -9 leaves no process" "$(pgrep -af "sleep 4711\.$$\$")"; fi
 t_run 7 "and what it was is recorded" weft status slow
 t_has "as cancelled" "$T_OUT" "cancelled a"
 

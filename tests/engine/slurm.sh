@@ -130,15 +130,15 @@ t_has "and said" "$T_OUT" "isn't to be seen on node"
 t_run 6 "what sbatch refuses is exit status 6" as alice weft run --set steps.a.reservation=nosuch hidden.yaml
 
 # ---- cancel, kills, time limit ------------------------------------------------------
-put slow.yaml <<'E'
+put slow.yaml <<E
 name: slow
 steps:
-  - {name: a, run: "touch ../begun; exec sleep 4712", resources: {time: 5m, mem: 100M}}
+  - {name: a, run: "touch ../begun; exec sleep 4712.$$", resources: {time: 5m, mem: 100M}}
   - {name: b, depends: [a], run: "true", resources: {time: 5m, mem: 100M}}
 E
 begun() { [ -e "$runs/slow/$1/steps/a/begun" ]; }
 queue_empty() { [ -z "$(as alice squeue -h)" ]; }
-no_sleep() { ! pgrep -f 'sleep 4712' >/dev/null; }
+no_sleep() { ! pgrep -f "sleep 4712\.$$\$" >/dev/null; }
 as alice weft submit -q slow.yaml >/dev/null
 t_until 20 begun 1
 t_run 0 "weft cancel" as alice weft cancel slow
@@ -152,7 +152,7 @@ t_run 7 "which is no success" as alice weft status slow
 
 as alice weft submit -q slow.yaml >/dev/null
 t_until 20 begun 3
-pkill -9 -f 'weft engine --group=0 .*/slow/3$'
+pkill -9 -f "weft engine --group=0 $runs/slow/3\$"
 if t_until 40 queue_empty; then t_ok "an engine that is killed holds nothing up"; else
 	t_fail "an engine that is killed holds nothing up" "$(as alice squeue)"
 fi
