@@ -188,28 +188,15 @@ static json_t *error_json(const struct weft_err *e)
 
 int weft_report_errors_json(const struct weft_errs *errs, struct weft_str *out)
 {
-	json_t *root = json_object(), *list = json_array();
-	char *text = NULL;
-	int rc = -1;
+	json_t *list = json_array();
 
-	if (!root || json_object_set_new(root, "errors", list) < 0)
-		goto done;
 	for (size_t i = 0; i < errs->n; i++)
-		if (json_array_append_new(list, error_json(&errs->v[i])) < 0)
-			goto done;
-	if (json_object_set_new(root, "total", json_integer((json_int_t)errs->total)) <
-		0)
-		goto done;
-	text = json_dumps(root, JSON_INDENT(2));
-	if (!text)
-		goto done;
-	weft_str_add(out, text);
-	weft_str_addc(out, '\n');
-	rc = out->failed ? -1 : 0;
-done:
-	if (rc < 0)
-		out->failed = true;
-	free(text);
-	json_decref(root);
-	return rc;
+		if (json_array_append_new(list, error_json(&errs->v[i])) < 0) {
+			json_decref(list);
+			list = NULL;
+		}
+	/* json_pack() frees the list where it fails, and fails where that is NULL. */
+	return weft_report_json(json_pack("{s:o, s:I}", "errors", list, "total",
+					(json_int_t)errs->total),
+		JSON_INDENT(2), out);
 }

@@ -109,3 +109,15 @@ struct json_t *paint_json(const char *s)
 	paint_add(&clean, s);
 	return json_string(clean.s ? clean.s : "");
 }
+
+int weft_report_json(struct json_t *root, size_t flags, struct weft_str *out)
+{
+	weft_autofree char *text = root ? json_dumps(root, flags) : NULL;
+
+	json_decref(root);
+	if (text)
+		weft_str_printf(out, "%s\n", text);
+	else
+		out->failed = true;
+	return out->failed ? -1 : 0;
+}

@@ -41,4 +41,9 @@ void weft_report_status(const struct weft_run *run, const struct weft_status *st
 int weft_report_status_json(
 	const struct weft_run *run, const struct weft_status *st, struct weft_str *out);
 
+struct json_t;
+/* Appends a document of jansson's and a newline, and uses it up.  root NULL: it could
+ * not be made.  flags: json_dumps()'s. */
+int weft_report_json(struct json_t *root, size_t flags, struct weft_str *out);
+
 #endif

@@ -257,28 +257,16 @@ int weft_report_status_json(
 	const struct weft_run *run, const struct weft_status *st, struct weft_str *out)
 {
 	json_t *steps = json_array();
-	json_t *root = json_pack("{s:o,s:o,s:b,s:i,s:o,s:o,s:o}", "run",
-		paint_json(run->id), "dir", paint_json(run->dir), "finished",
-		(int)st->finished, "code", (int)st->code, "stopped",
-		paint_json(st->stopped), "labels", labels_json(st->labels), "steps", steps);
-	char *text = NULL;
-	int rc = -1;
 
-	if (!root)
-		goto out;
 	for (size_t i = 0; i < st->n_steps; i++)
-		if (json_array_append_new(steps, step_json(st, &st->step[i])) < 0)
-			goto out;
-	text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
-	if (!text)
-		goto out;
-	weft_str_add(out, text);
-	weft_str_addc(out, '\n');
-	rc = out->failed ? -1 : 0;
-out:
-	if (rc < 0)
-		out->failed = true;
-	free(text);
-	json_decref(root);
-	return rc;
+		if (json_array_append_new(steps, step_json(st, &st->step[i])) < 0) {
+			json_decref(steps);
+			steps = NULL;
+		}
+	return weft_report_json(
+		json_pack("{s:o,s:o,s:b,s:i,s:o,s:o,s:o}", "run", paint_json(run->id),
+			"dir", paint_json(run->dir), "finished", (int)st->finished,
+			"code", (int)st->code, "stopped", paint_json(st->stopped),
+			"labels", labels_json(st->labels), "steps", steps),
+		JSON_INDENT(1) | JSON_REAL_PRECISION(15), out);
 }

@@ -59,20 +59,6 @@ static json_t *file_json(const char *file, int rc, const struct counts *counts,
 	return o;
 }
 
-static int print_json(json_t *files)
-{
-	struct weft_str out = {0};
-	json_t *root = json_pack("{s:O}", "files", files);
-	weft_autofree char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
-
-	json_decref(root);
-	if (!text)
-		out.failed = true;
-	else
-		weft_str_printf(&out, "%s\n", text);
-	return cmd_print(&out);
-}
-
 static void print_ok(const char *file, const struct counts *c)
 {
 	printf("%s: ok, %zu %s, %zu %s\n", file, c->steps,
@@ -104,9 +90,10 @@ static int check_files(
 		weft_errs_clear(&errs);
 	}
 	if (json) {
-		int rc = print_json(files);
+		struct weft_str out = {0};
+		weft_report_json(json_pack("{s:o}", "files", files), JSON_INDENT(2), &out);
+		int rc = cmd_print(&out);
 		status = rc ? rc : status;
-		json_decref(files);
 	}
 	return status;
 }

@@ -176,22 +176,17 @@ static json_t *node_json(const struct weft_node *n)
 
 static int print_json(const struct weft_cluster *c, struct weft_str *out)
 {
-	json_t *root, *partitions = json_array(), *nodes = json_array();
-	weft_autofree char *text = NULL;
+	json_t *partitions = json_array(), *nodes = json_array();
 
 	for (size_t i = 0; i < c->n_partitions; i++)
 		json_array_append_new(partitions, partition_json(c, &c->partition[i]));
 	for (size_t i = 0; i < c->n_nodes; i++)
 		json_array_append_new(nodes, node_json(&c->node[i]));
-	root = json_pack("{s:s, s:s, s:f, s:i, s:o, s:o}", "cluster", c->name, "slurm",
-		c->slurm_version, "taken", c->taken, "max_array_size",
-		(int)c->max_array_size, "partitions", partitions, "nodes", nodes);
-	text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
-	json_decref(root);
-	if (!text)
-		return -1;
-	weft_str_printf(out, "%s\n", text);
-	return 0;
+	return weft_report_json(
+		json_pack("{s:s, s:s, s:f, s:i, s:o, s:o}", "cluster", c->name, "slurm",
+			c->slurm_version, "taken", c->taken, "max_array_size",
+			(int)c->max_array_size, "partitions", partitions, "nodes", nodes),
+		JSON_INDENT(1), out);
 }
 
 static int save(const struct weft_cluster *c, const char *file, struct weft_err *err)

@@ -90,22 +90,17 @@ int doctor_run(char *const *argv, double timeout, char **text, struct weft_err *
 static int print_json(const struct doctor *d, int status)
 {
 	static const char *const verdicts[] = {"ok", "warn", "fail"};
-	json_t *root, *list = json_array();
+	json_t *list = json_array();
 	struct weft_str out = {0};
-	weft_autofree char *text = NULL;
 
 	for (size_t i = 0; i < d->n; i++)
 		json_array_append_new(list,
 			json_pack("{s:s, s:s, s:s, s:s*}", "check", d->found[i].check,
 				"verdict", verdicts[d->found[i].verdict], "text",
 				d->found[i].text, "hint", d->found[i].hint));
-	root = json_pack("{s:s, s:i, s:o}", "version", weft_version, "status", status,
-		"checks", list);
-	text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
-	json_decref(root);
-	if (!text)
-		return WEFT_ESYS;
-	weft_str_printf(&out, "%s\n", text);
+	weft_report_json(json_pack("{s:s, s:i, s:o}", "version", weft_version, "status",
+				 status, "checks", list),
+		JSON_INDENT(1), &out);
 	return cmd_print(&out);
 }
 
