@@ -13,11 +13,18 @@
 # folder (absolute), $WEFT the command, $TOP the top of the tree.
 # shellcheck shell=sh disable=SC2034
 
-TOP=$(CDPATH='' cd -- "$(dirname -- "$0")" && git rev-parse --show-toplevel 2>/dev/null) ||
-	TOP=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
+TOP=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 BUILD=${BUILD:-build}
 case $BUILD in /*) ;; *) BUILD=$TOP/$BUILD ;; esac
 WEFT=${WEFT:-$BUILD/weft}
+# A suite that is run by itself knows the variant by the folder.
+if [ -z "${VARIANT-}" ]; then
+	case $BUILD in
+	*/san | */debug | */cov) VARIANT=${BUILD##*/} ;;
+	*) VARIANT=release ;;
+	esac
+fi
+export VARIANT
 T_PASSED=0 T_FAILED=0 T_SKIPPED=0 T_OUT=
 T_TMP=$(mktemp -d "${TMPDIR:-/tmp}/weft-test.XXXXXX")
 trap 'rm -rf "$T_TMP"' EXIT
