@@ -218,10 +218,11 @@ lint:
 demo: all $(EXAMPLE) $(PLAIN)
 	@BUILD=$(B) contrib/demo
 
-bench: all $(B)/tests/measure
+BENCH_TOOLS := $(B)/tests/measure $(B)/tests/place_figures
+bench: all $(BENCH_TOOLS)
 	@BUILD=$(B) tests/bench/run
 
-bench-%: all $(B)/tests/measure
+bench-%: all $(BENCH_TOOLS)
 	@BUILD=$(B) tests/bench/run $*
 
 schema: $(B)/weft
