@@ -28,7 +28,7 @@ static int make_root(const char *root, struct weft_err *err)
 	weft_autofree char *top = strdup(root);
 	if (!top)
 		return weft_err_nomem(err);
-	/* ROOT is TOP/NAME.N/STEP: the user's own folder is two up. */
+	/* ROOT is TOP/NAME.N.WHERE/STEP: the user's own folder is two up. */
 	*strrchr(top, '/') = '\0';
 	*strrchr(top, '/') = '\0';
 	if (weft_mkdirs(top, 0700, err))

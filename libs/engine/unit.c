@@ -97,8 +97,11 @@ static char *node_folder(const struct unit *u, const char *scratch)
 		top = weft_printf("%s/weft-%u", scratch, (unsigned)geteuid());
 	if (!top)
 		return NULL;
-	return weft_printf("%s/%s.%u/%s%s%s", top, u->e->run->name, u->e->run->number,
-		u->step->name, u->step->sweep.kind == WEFT_SWEEP_NONE ? "" : "-",
+	/* Runs in two places may have one name and number: their folder tells. */
+	char where[WEFT_DIGEST_HEX];
+	weft_digest(u->e->run->dir, strlen(u->e->run->dir), where);
+	return weft_printf("%s/%s.%u.%.8s/%s%s%s", top, u->e->run->name, u->e->run->number,
+		where, u->step->name, u->step->sweep.kind == WEFT_SWEEP_NONE ? "" : "-",
 		u->step->sweep.kind == WEFT_SWEEP_NONE ? "" : u->member.id);
 }
 
