@@ -177,14 +177,17 @@ struct end {
 	bool over_time;
 };
 
-/* Signals wait in line (they are blocked) until sigtimedwait takes them. */
-static void watched(sigset_t *set)
+void signals_watched(sigset_t *set)
 {
+	struct sigaction hup;
+
 	sigemptyset(set);
 	sigaddset(set, SIGCHLD);
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGINT);
-	sigaddset(set, SIGHUP);
+	/* Under nohup it stays ignored. */
+	if (sigaction(SIGHUP, NULL, &hup) || hup.sa_handler != SIG_IGN)
+		sigaddset(set, SIGHUP);
 }
 
 static void wait_for(pid_t pid, double deadline, struct end *end)
@@ -192,7 +195,7 @@ static void wait_for(pid_t pid, double deadline, struct end *end)
 	double kill_at = 0;
 	sigset_t set;
 
-	watched(&set);
+	signals_watched(&set);
 	for (;;) {
 		pid_t got = waitpid(pid, &end->status, WNOHANG);
 

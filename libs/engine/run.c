@@ -25,7 +25,9 @@ struct running {
 struct engine {
 	const struct weft_engine *e;
 	struct member_slot **slot; /* [step][member] */
+	struct weft_tally *tally;  /* of each step */
 	bool *ours;		   /* steps that this engine runs */
+	bool *alike;		   /* all its members wait for the same */
 	size_t *next;		   /* first member that may be unfinished */
 	struct running *run;
 	size_t n_running, cap;
@@ -42,54 +44,104 @@ static enum weft_state state_of(void *ctx, unsigned step, size_t member)
 	return g->slot[step][member].state;
 }
 
-/* What is known from records of other groups, or of an earlier try. */
-static int read_records(struct engine *g, bool others_only, struct weft_err *err)
+static void set_state(struct engine *g, unsigned s, size_t i, enum weft_state state,
+	enum weft_code code)
+{
+	struct member_slot *m = &g->slot[s][i];
+
+	g->tally[s].count[m->state]--;
+	g->tally[s].count[state]++;
+	m->state = state;
+	m->code = code;
+}
+
+/* ---- what other jobs did ----------------------------------------------- */
+
+struct reading {
+	struct engine *g;
+	unsigned step;
+	struct weft_err *err;
+};
+
+static int read_record(void *ctx, size_t i)
+{
+	struct reading *r = ctx;
+	const struct weft_step *step = &r->g->e->wf->step[r->step];
+	struct weft_record *rec = NULL;
+	struct weft_member m;
+
+	if (weft_state_ended(r->g->slot[r->step][i].state))
+		return 0;
+	if (weft_sweep_member(r->g->e->wf, step, i, &m, r->err))
+		return -1;
+	weft_autofree char *dir = weft_run_step_dir(r->g->e->run, step, &m);
+	weft_member_clear(&m);
+	if (!dir)
+		return weft_err_nomem(r->err);
+	int got = weft_record_read(dir, &rec, r->err);
+	if (got < 0) {
+		/* No proof of anything: it counts as none. */
+		weft_log(WEFT_WARN, "%s", r->err->text);
+		weft_err_clear(r->err);
+	} else if (got == 0) {
+		set_state(r->g, r->step, i, rec->state, rec->code);
+		weft_record_free(rec);
+	}
+	return 0;
+}
+
+static int read_step(struct engine *g, unsigned s, struct weft_err *err)
+{
+	struct reading r = { g, s, err };
+	int bad = 0;
+
+	for (size_t i = 0; !bad && i < g->e->wf->step[s].sweep.count; i++)
+		bad = read_record(&r, i);
+	return bad;
+}
+
+/* Only what ours need: each task of a large sweep reads its own counterparts. */
+static int read_needed(struct engine *g, unsigned s, struct weft_err *err)
 {
 	const struct weft_workflow *wf = g->e->wf;
+	const struct weft_step *step = &wf->step[s];
 
-	for (size_t s = 0; s < wf->n_steps; s++) {
-		const struct weft_step *step = &wf->step[s];
-
-		if (others_only && g->ours[s])
-			continue;
-		for (size_t i = 0; i < step->sweep.count; i++) {
-			struct weft_record *r = NULL;
-			struct weft_member m;
-
-			if (weft_state_ended(g->slot[s][i].state))
-				continue;
-			if (weft_sweep_member(wf, step, i, &m, err))
+	if (step->finally) {
+		for (unsigned k = 0; k < wf->n_steps; k++)
+			if (!g->ours[k] && read_step(g, k, err))
 				return -1;
-			weft_autofree char *dir = weft_run_step_dir(g->e->run, step, &m);
-			weft_member_clear(&m);
-			if (!dir)
-				return weft_err_nomem(err);
-			int got = weft_record_read(dir, &r, err);
-			if (got < 0) {
-				weft_log(WEFT_WARN, "%s", err->text);
-				weft_err_clear(err);
-			}
-			if (got == 0) {
-				g->slot[s][i].state = r->state;
-				g->slot[s][i].code = r->code;
-				weft_record_free(r);
-			}
-		}
+		return 0;
+	}
+	for (size_t k = 0; k < step->n_edges; k++) {
+		const struct weft_edge *e = &step->edge[k];
+		struct reading r = { g, e->step, err };
+
+		if (g->ours[e->step])
+			continue;
+		int bad = g->e->member >= 0 && weft_spec_matches(wf, step, e)
+			? weft_spec_each_match(wf, step, (size_t)g->e->member, e, read_record, &r)
+			: read_step(g, e->step, err);
+		if (bad)
+			return err->code ? -1 : weft_err_nomem(err);
 	}
 	return 0;
 }
 
 /* In a job, the groups that we waited for have ended: what has no record by now
  * never will. */
-static void settle_others(struct engine *g)
+static int read_others(struct engine *g, struct weft_err *err)
 {
-	for (size_t s = 0; s < g->e->wf->n_steps; s++) {
+	for (unsigned s = 0; s < g->e->wf->n_steps; s++)
+		if (g->ours[s] && read_needed(g, s, err))
+			return -1;
+	for (unsigned s = 0; s < g->e->wf->n_steps; s++) {
 		if (g->ours[s])
 			continue;
 		for (size_t i = 0; i < g->e->wf->step[s].sweep.count; i++)
 			if (!weft_state_ended(g->slot[s][i].state))
-				g->slot[s][i].state = WEFT_STATE_LOST;
+				set_state(g, s, i, WEFT_STATE_LOST, WEFT_OK);
 	}
+	return 0;
 }
 
 /* ---- starting ---------------------------------------------------------- */
@@ -100,18 +152,21 @@ static int start(struct engine *g, unsigned s, size_t i, struct running *r,
 	if (weft_grow(g->run, g->n_running, g->cap))
 		return weft_err_nomem(err);
 	fflush(NULL);
+	pid_t self = getpid();
 	r->pid = fork();
 	if (r->pid < 0)
 		return weft_err_sys(err, WEFT_ESYS, "fork");
 	if (r->pid == 0) {
 		/* An engine that dies takes its members along, in good order. */
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (getppid() != self)
+			raise(SIGTERM); /* it is blocked, and waits in line */
 		_exit(member_run(g->e, &g->e->wf->step[s], i, &r->share.slot));
 	}
 	r->step = s;
 	r->member = i;
 	g->run[g->n_running++] = *r;
-	g->slot[s][i].state = WEFT_STATE_RUNNING;
+	set_state(g, s, i, WEFT_STATE_RUNNING, WEFT_OK);
 	g->active[s]++;
 	return 0;
 }
@@ -120,20 +175,14 @@ static void end(struct engine *g, unsigned s, size_t i, enum weft_state state,
 	enum weft_code code, const char *reason)
 {
 	member_end(g->e, &g->e->wf->step[s], i, state, code, reason);
-	g->slot[s][i].state = state;
-	g->slot[s][i].code = code;
+	set_state(g, s, i, state, code);
 }
 
 static size_t failed_members(const struct engine *g, unsigned s)
 {
-	size_t n = 0;
+	const size_t *n = g->tally[s].count;
 
-	for (size_t i = 0; i < g->e->wf->step[s].sweep.count; i++) {
-		enum weft_state st = g->slot[s][i].state;
-
-		n += st == WEFT_STATE_FAILED || st == WEFT_STATE_LOST || st == WEFT_STATE_CANCELLED;
-	}
-	return n;
+	return n[WEFT_STATE_FAILED] + n[WEFT_STATE_LOST] + n[WEFT_STATE_CANCELLED];
 }
 
 /* A member failed: has the step, and what then? */
@@ -145,8 +194,10 @@ static void on_failure(struct engine *g, unsigned s, size_t i)
 	if (step->optional)
 		return;
 	/* Members of an array run in other jobs: count theirs too. */
-	if (step->max_failed > 0 && g->e->member >= 0)
-		read_records(g, false, NULL);
+	if (step->max_failed > 0 && g->e->member >= 0 && read_step(g, s, &err)) {
+		weft_log(WEFT_WARN, "%s: %s", step->name, err.text);
+		weft_err_clear(&err);
+	}
 	if (!weft_sweep_failed(step, failed_members(g, s)))
 		return;
 	if (!g->code)
@@ -158,19 +209,11 @@ static void on_failure(struct engine *g, unsigned s, size_t i)
 		weft_log(WEFT_WARN, "stop marker: %s", err.text ? err.text : "no memory");
 	if (g->e->wf->on_failure == WEFT_ON_FAILURE_CANCEL) {
 		for (size_t k = 0; k < g->n_running; k++)
-			kill(g->run[k].pid, SIGTERM);
+			if (!weft_step_after_stop(&g->e->wf->step[g->run[k].step]))
+				kill(g->run[k].pid, SIGTERM);
 		if (g->e->cancel_run)
 			g->e->cancel_run(g->e->ctx);
 	}
-}
-
-/* Does the step deal with failure, or come last whatever happened? */
-static bool runs_after_stop(const struct weft_step *step)
-{
-	for (size_t i = 0; i < step->n_edges; i++)
-		if (step->edge[i].state != WEFT_DEP_DONE)
-			return true;
-	return step->finally;
 }
 
 static bool wanted(struct engine *g, unsigned s, size_t i, struct weft_err *err)
@@ -197,38 +240,36 @@ static bool wanted(struct engine *g, unsigned s, size_t i, struct weft_err *err)
 	return yes;
 }
 
-/* Moves one member on if it can: 1 when there is no room for it now, else 0; *progress
- * says whether anything changed. */
+enum { MOVED, NO_ROOM, WAITS };
+
+/* Moves one member on if it can; *progress says whether anything changed. */
 static int consider(struct engine *g, unsigned s, size_t i, bool *progress,
 	struct weft_err *err)
 {
 	const struct weft_step *step = &g->e->wf->step[s];
 	weft_autofree char *why = NULL, *stopped = NULL;
+	enum weft_verdict v = weft_verdict(g->e->wf, step, i, state_of, g, g->tally, NULL);
+
+	if (v == WEFT_WAIT)
+		return WAITS; /* by far the most: no words for these */
 	struct weft_arena arena = { 0 };
 	struct weft_plan_step plan;
 	struct running r = { 0 };
-	enum weft_verdict v = weft_verdict(g->e->wf, step, i, state_of, g, &why);
-	int ret = 0;
+	int ret = MOVED;
 
-	if (v == WEFT_WAIT)
-		return 0;
-	if (v == WEFT_NEVER) {
+	if (v == WEFT_NEVER || v == WEFT_SKIP) {
 		*progress = true;
-		end(g, s, i, WEFT_STATE_NOT_RUN, WEFT_OK, why);
-		return 0;
+		weft_verdict(g->e->wf, step, i, state_of, g, g->tally, &why);
+		end(g, s, i, v == WEFT_SKIP ? WEFT_STATE_SKIPPED : WEFT_STATE_NOT_RUN, WEFT_OK, why);
+		return MOVED;
 	}
-	if (v == WEFT_SKIP) {
-		*progress = true;
-		end(g, s, i, WEFT_STATE_SKIPPED, WEFT_OK, why);
-		return 0;
-	}
-	if (!runs_after_stop(step) && weft_run_stopped(g->e->run, &stopped) == 0) {
+	if (!weft_step_after_stop(step) && weft_run_stopped(g->e->run, &stopped) == 0) {
 		*progress = true;
 		end(g, s, i, WEFT_STATE_NOT_RUN, WEFT_OK, stopped);
-		return 0;
+		return MOVED;
 	}
 	if (step->max_parallel && g->active[s] >= step->max_parallel)
-		return 1;
+		return NO_ROOM;
 	ret = weft_plan_step_member(g->e->plan, g->e->wf, g->e->conf, s, i, &plan, &arena, err);
 	if (!ret)
 		ret = room_take(&g->room, &plan, &r.share, err);
@@ -267,43 +308,53 @@ static int start_what_can(struct engine *g, struct weft_err *err)
 			for (size_t i = g->next[s]; i < count; i++) {
 				int r = mine(g, s, i) && g->slot[s][i].state == WEFT_STATE_NONE
 					? consider(g, s, i, &progress, err)
-					: 0;
+					: MOVED;
 				if (r < 0)
 					return -1;
-				if (r > 0)
-					break; /* its fellows need as much */
+				/* Its fellows need as much, and wait for as much. */
+				if (r == NO_ROOM || (r == WAITS && g->alike[s]))
+					break;
 			}
 		}
 	}
 	return 0;
 }
 
-/* Nothing runs, and nothing can start or may start: what is left never will. */
-static void give_up(struct engine *g)
+/* Nothing runs and nothing can start.  What only lacks room never will: that is its
+ * end, and what waits for an end of it may go on (true).  Else what is left waits for
+ * nothing, or may not start any more. */
+static bool give_up(struct engine *g)
 {
 	const struct weft_workflow *wf = g->e->wf;
+	bool ended = false;
 
-	for (size_t o = 0; o < wf->n_steps; o++) {
-		unsigned s = wf->order[o];
+	for (int last = 0; last < 2 && !ended; last++) {
+		for (size_t o = 0; o < wf->n_steps; o++) {
+			unsigned s = wf->order[o];
 
-		for (size_t i = g->next[s]; i < wf->step[s].sweep.count; i++) {
-			weft_autofree char *why = NULL;
+			for (size_t i = g->next[s]; i < wf->step[s].sweep.count; i++) {
+				weft_autofree char *why = NULL;
 
-			if (!mine(g, s, i) || weft_state_ended(g->slot[s][i].state))
-				continue;
-			if (g->stopping) {
-				end(g, s, i, WEFT_STATE_NOT_RUN, WEFT_EINTR,
-					"the run was interrupted");
-			} else if (weft_verdict(wf, &wf->step[s], i, state_of, g, &why) ==
-				   WEFT_READY) {
-				end(g, s, i, WEFT_STATE_FAILED, WEFT_EPLACE,
-					"it needs more nodes than there are here");
-				on_failure(g, s, i);
-			} else {
-				end(g, s, i, WEFT_STATE_NOT_RUN, WEFT_OK, why);
+				if (!mine(g, s, i) || weft_state_ended(g->slot[s][i].state))
+					continue;
+				if (g->stopping) {
+					end(g, s, i, WEFT_STATE_NOT_RUN, WEFT_EINTR,
+						"the run was interrupted");
+				} else if (last) {
+					weft_verdict(wf, &wf->step[s], i, state_of, g, g->tally, &why);
+					end(g, s, i, WEFT_STATE_NOT_RUN, WEFT_OK, why);
+				} else if (weft_verdict(wf, &wf->step[s], i, state_of, g, g->tally,
+						   NULL) == WEFT_READY) {
+					ended = true;
+					end(g, s, i, WEFT_STATE_FAILED, WEFT_EPLACE,
+						"it needs more nodes than there are here");
+					on_failure(g, s, i);
+					break; /* the next one may need less */
+				}
 			}
 		}
 	}
+	return ended;
 }
 
 /* ---- ending ------------------------------------------------------------ */
@@ -327,8 +378,7 @@ static int reap(struct engine *g, size_t k, struct weft_err *err)
 	if (!dir)
 		return weft_err_nomem(err);
 	if (weft_record_read(dir, &rec, err) == 0) {
-		g->slot[r.step][r.member].state = rec->state;
-		g->slot[r.step][r.member].code = rec->code;
+		set_state(g, r.step, r.member, rec->state, rec->code);
 		weft_record_free(rec);
 	} else {
 		weft_err_clear(err);
@@ -346,11 +396,7 @@ static int wait_some(struct engine *g, struct weft_err *err)
 	sigset_t set;
 	int sig;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
+	signals_watched(&set);
 	struct timespec t = { 60, 0 };
 	sig = sigtimedwait(&set, NULL, &t);
 	if (sig == SIGTERM || sig == SIGINT || sig == SIGHUP) {
@@ -376,6 +422,8 @@ static void free_engine(struct engine *g)
 	for (size_t s = 0; g->slot && s < g->e->wf->n_steps; s++)
 		free(g->slot[s]);
 	free(g->slot);
+	free(g->tally);
+	free(g->alike);
 	free(g->ours);
 	free(g->next);
 	free(g->run);
@@ -392,13 +440,21 @@ static int set_up(struct engine *g, struct weft_err *err)
 	g->ours = calloc(n + 1, sizeof(*g->ours));
 	g->next = calloc(n + 1, sizeof(*g->next));
 	g->active = calloc(n + 1, sizeof(*g->active));
-	if (!g->slot || !g->ours || !g->next || !g->active)
+	g->tally = calloc(n + 1, sizeof(*g->tally));
+	g->alike = calloc(n + 1, sizeof(*g->alike));
+	if (!g->slot || !g->ours || !g->next || !g->active || !g->tally || !g->alike)
 		return weft_err_nomem(err);
 	for (size_t s = 0; s < n; s++) {
 		g->slot[s] = calloc(e->wf->step[s].sweep.count + 1, sizeof(**g->slot));
 		if (!g->slot[s])
 			return weft_err_nomem(err);
 		g->ours[s] = !e->step;
+		g->tally[s].known = true;
+		g->tally[s].count[WEFT_STATE_NONE] = e->wf->step[s].sweep.count;
+		g->alike[s] = true;
+		for (size_t k = 0; k < e->wf->step[s].n_edges; k++)
+			if (weft_spec_matches(e->wf, &e->wf->step[s], &e->wf->step[s].edge[k]))
+				g->alike[s] = false;
 	}
 	for (size_t i = 0; i < e->n_steps; i++)
 		g->ours[e->step[i]] = true;
@@ -411,24 +467,20 @@ int weft_engine_run(const struct weft_engine *e, struct weft_err *err)
 	sigset_t set, old;
 	int r = -1;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
+	signals_watched(&set);
 	sigprocmask(SIG_BLOCK, &set, &old);
-	if (set_up(&g, err) || read_records(&g, true, err))
+	if (set_up(&g, err) || read_others(&g, err))
 		goto out;
-	settle_others(&g);
 	for (;;) {
 		if (start_what_can(&g, err))
 			goto out;
-		if (!g.n_running)
+		if (g.n_running) {
+			if (wait_some(&g, err))
+				goto out;
+		} else if (!give_up(&g)) {
 			break;
-		if (wait_some(&g, err))
-			goto out;
+		}
 	}
-	give_up(&g);
 	if (g.stopping && !g.code)
 		g.code = WEFT_EINTR;
 	r = (int)g.code;

@@ -5,6 +5,8 @@
 #include "engine/engine.h"
 #include "stage/stage.h"
 
+#include <signal.h>
+
 /* What a member gets of its nodes. */
 struct slot {
 	const char *nodes; /* host list; NULL: this machine */
@@ -93,7 +95,9 @@ int launch_srun_words(const struct unit *u, struct weft_argv *argv, struct weft_
 /* A step of weft's own on every node of the member. */
 int launch_on_nodes(const struct unit *u, const char *verb, struct weft_err *err);
 
-/* member.c: the whole way; its result is written as a record. */
+/* member.c: signals that wait in line (blocked) until sigtimedwait takes them */
+void signals_watched(sigset_t *set);
+/* The whole way; its result is written as a record. */
 enum weft_code member_run(const struct weft_engine *e, const struct weft_step *step,
 	size_t member, const struct slot *slot);
 /* Records an end without a run: skipped, not run, cancelled. */

@@ -195,18 +195,28 @@ enum weft_verdict {
 	WEFT_SKIP,     /* a skip spreads to it */
 	WEFT_NEVER,    /* something that it needs failed */
 };
+/* How many members of a step are in each state. */
+struct weft_tally {
+	bool known;
+	size_t count[WEFT_STATE_LOST + 1];
+};
 /* state_of tells a member's state; *why (malloced, may be NULL) names what it
- * waits for or what failed. Doesn't look at `when` or at the stop marker. */
+ * waits for or what failed. tally: one a step, counted when first needed, kept right
+ * by whoever changes a state; NULL: count each time. Doesn't look at `when` or at the
+ * stop marker. */
 enum weft_verdict weft_verdict(const struct weft_workflow *wf, const struct weft_step *step,
 	size_t member, enum weft_state (*state_of)(void *ctx, unsigned step, size_t member),
-	void *ctx, char **why);
+	void *ctx, struct weft_tally *tally, char **why);
+/* Does a step deal with failure, or come last whatever happened, so that the stop
+ * marker is not for it? */
+bool weft_step_after_stop(const struct weft_step *step);
 /* Has it an end: done, failed, skipped, not run, cancelled, lost? */
 bool weft_state_ended(enum weft_state s);
 /* More failed than max_failed allows. */
 bool weft_sweep_failed(const struct weft_step *step, size_t failed);
 
 /* State of a run from its records, its journal and, through job_alive, what
- * Slurm says: a member whose job is gone without a record is LOST (job_alive
+ * Slurm says: a member whose job (of a local run: "", its engine) is gone without a record is LOST (job_alive
  * NULL: never).  What can't run any more because something it needs failed is
  * NOT_RUN, record or no record.  *st is the caller's to free. */
 int weft_status_load(const struct weft_run *run, const struct weft_workflow *wf,

@@ -12,6 +12,8 @@ struct load {
 	struct weft_status *st;
 	struct weft_map *ids; /* of each sweep: member id -> index */
 	char **id_text;
+	bool submitted;	  /* all of it */
+	double last_word; /* of who submits it */
 };
 
 static void clear_member(struct weft_status_member *m)
@@ -190,6 +192,11 @@ static int apply_event(struct load *l, const struct weft_event *e, struct weft_e
 {
 	size_t step, member;
 
+	if (e->state == WEFT_STATE_SUBMITTED) {
+		l->submitted |= !*e->step;
+		if (e->time > l->last_word)
+			l->last_word = e->time;
+	}
 	if (!*e->step || !weft_map_get(&l->wf->by_name, e->step, &step))
 		return 0;
 	struct weft_status_step *s = &l->st->step[step];
@@ -217,9 +224,45 @@ static enum weft_state state_of(void *ctx, unsigned step, size_t member)
 	return l->st->step[step].member[member].state;
 }
 
-/* In dependency order, so that what can't run any more spreads. */
-static void spread(struct load *l, bool (*job_alive)(void *ctx, const char *job), void *ctx)
+/* Seconds without a word after which who submits counts as gone; sbatch may ask a busy
+ * controller for minutes. */
+#define SUBMITTING 300
+/* Seconds in which a job may be newer than Slurm's list of jobs. */
+#define NEW_JOB 10
+
+/* Will nothing ever run it, by all that Slurm says? */
+static bool is_gone(const struct load *l, const struct weft_status_member *m, double now,
+	bool (*job_alive)(void *ctx, const char *job), void *ctx)
 {
+	if (!job_alive)
+		return false;
+	if (l->run->local)
+		return !job_alive(ctx, "");
+	if (!m->job) /* not submitted */
+		return l->st->stopped || (!l->submitted && now > l->last_word + SUBMITTING);
+	if (m->state < WEFT_STATE_STAGING && !l->st->stopped && m->queued <= now &&
+		now < m->queued + NEW_JOB)
+		return false;
+	return !job_alive(ctx, m->job);
+}
+
+static const char *why_lost(const struct load *l, const struct weft_status_member *m)
+{
+	if (l->run->local)
+		return "weft was killed before it ended";
+	if (!m->job)
+		return "it was never submitted: weft was ended while it submitted the run";
+	return m->state >= WEFT_STATE_STAGING
+		? "its job ended without a completion record (killed, or its node failed)"
+		: "its job is gone from Slurm and never started it";
+}
+
+/* In dependency order, so that what can't run any more spreads. */
+static void spread(struct load *l, struct weft_tally *tally,
+	bool (*job_alive)(void *ctx, const char *job), void *ctx)
+{
+	double now = weft_now();
+
 	for (size_t o = 0; o < l->wf->n_steps; o++) {
 		const struct weft_step *s = &l->wf->step[l->wf->order[o]];
 		struct weft_status_step *ss = &l->st->step[s->index];
@@ -231,9 +274,9 @@ static void spread(struct load *l, bool (*job_alive)(void *ctx, const char *job)
 			if (weft_state_ended(m->state))
 				continue;
 			bool begun = m->state >= WEFT_STATE_STAGING;
-			bool gone = job_alive && m->job && !job_alive(ctx, m->job);
+			bool gone = is_gone(l, m, now, job_alive, ctx);
 			enum weft_verdict v = begun ? WEFT_READY
-				: weft_verdict(l->wf, s, i, state_of, l, &why);
+				: weft_verdict(l->wf, s, i, state_of, l, tally, &why);
 			if (v == WEFT_NEVER || v == WEFT_SKIP) {
 				m->state = v == WEFT_SKIP ? WEFT_STATE_SKIPPED
 							  : WEFT_STATE_NOT_RUN;
@@ -243,11 +286,9 @@ static void spread(struct load *l, bool (*job_alive)(void *ctx, const char *job)
 				m->state = WEFT_STATE_NOT_RUN;
 				set_text(&m->reason, l->st->stopped);
 			} else if (gone) {
+				set_text(&m->reason, why_lost(l, m));
 				m->state = WEFT_STATE_LOST;
-				m->code = WEFT_EFAILED;
-				set_text(&m->reason, begun
-					? "its job ended without a completion record (killed, or its node failed)"
-					: "its job is gone from Slurm and never started it");
+				m->code = m->job || l->run->local ? WEFT_EFAILED : WEFT_ESLURM;
 			}
 			free(why);
 		}
@@ -295,10 +336,17 @@ static void set_ready(struct load *l)
 	}
 }
 
+/* The first failure is what a run ended by; what was cancelled may have been so because
+ * of it. */
+static enum weft_code worse(enum weft_code first, enum weft_code next)
+{
+	return !first || (first == WEFT_EINTR && next) ? next : first;
+}
+
 static void sum_up(struct load *l)
 {
 	struct weft_status *st = l->st;
-	size_t unrun = 0;
+	bool cut_short = false;
 
 	st->finished = true;
 	for (size_t i = 0; i < st->n_steps; i++) {
@@ -311,10 +359,10 @@ static void sum_up(struct load *l)
 
 			s->count[m->state]++;
 			ended += weft_state_ended(m->state);
-			if (!code && (m->state == WEFT_STATE_FAILED || m->state == WEFT_STATE_LOST))
-				code = m->code ? m->code : WEFT_EFAILED;
-			if (!code && m->state == WEFT_STATE_CANCELLED)
-				code = WEFT_EINTR;
+			if (m->state == WEFT_STATE_FAILED || m->state == WEFT_STATE_LOST)
+				code = worse(code, m->code ? m->code : WEFT_EFAILED);
+			if (m->state == WEFT_STATE_CANCELLED)
+				code = worse(code, WEFT_EINTR);
 		}
 		bad = s->count[WEFT_STATE_FAILED] + s->count[WEFT_STATE_LOST] +
 		      s->count[WEFT_STATE_CANCELLED];
@@ -339,12 +387,12 @@ static void sum_up(struct load *l)
 								    : WEFT_STATE_SKIPPED;
 		if (ended < s->members)
 			st->finished = false;
-		if (failed && !s->optional && !st->code)
-			st->code = code ? code : WEFT_EFAILED;
-		unrun += s->count[WEFT_STATE_NOT_RUN] && !s->optional;
+		if (failed && !s->optional)
+			st->code = worse(st->code, code ? code : WEFT_EFAILED);
+		cut_short |= s->count[WEFT_STATE_NOT_RUN] && !s->optional;
 	}
-	/* Stopped, and not by a failure: by a person. */
-	if (!st->code && st->stopped && unrun)
+	/* Nothing failed, and yet not all of it ran: somebody ended the run. */
+	if (cut_short && st->stopped && !st->code)
 		st->code = WEFT_EINTR;
 }
 
@@ -352,7 +400,7 @@ int weft_status_load(const struct weft_run *run, const struct weft_workflow *wf,
 	bool (*job_alive)(void *ctx, const char *job), void *ctx,
 	struct weft_status **st, struct weft_err *err)
 {
-	struct load l = { .run = run, .wf = wf };
+	struct load l = { .run = run, .wf = wf, .last_word = run->created };
 	struct weft_reader *r = NULL;
 	struct weft_event *e = NULL;
 	size_t n = 0;
@@ -362,7 +410,8 @@ int weft_status_load(const struct weft_run *run, const struct weft_workflow *wf,
 	l.st = new_status(wf);
 	l.ids = calloc(wf->n_steps + 1, sizeof(*l.ids));
 	l.id_text = calloc(wf->n_steps + 1, sizeof(*l.id_text));
-	if (!l.st || !l.ids || !l.id_text) {
+	weft_autofree struct weft_tally *tally = calloc(wf->n_steps + 1, sizeof(*tally));
+	if (!l.st || !l.ids || !l.id_text || !tally) {
 		weft_err_nomem(err);
 		goto out;
 	}
@@ -376,7 +425,7 @@ int weft_status_load(const struct weft_run *run, const struct weft_workflow *wf,
 			if (read_record(&l, i, k, err))
 				goto out;
 	weft_run_stopped(run, &l.st->stopped);
-	spread(&l, job_alive, ctx);
+	spread(&l, tally, job_alive, ctx);
 	set_ready(&l);
 	sum_up(&l);
 	*st = weft_steal(&l.st);

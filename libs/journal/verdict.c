@@ -14,11 +14,21 @@ bool weft_sweep_failed(const struct weft_step *step, size_t failed)
 	return (double)failed > allowed;
 }
 
+bool weft_step_after_stop(const struct weft_step *step)
+{
+	for (size_t i = 0; i < step->n_edges; i++)
+		if (step->edge[i].state != WEFT_DEP_DONE)
+			return true;
+	return step->finally;
+}
+
 struct look {
 	const struct weft_step *of; /* the step that is needed */
 	enum weft_state (*state_of)(void *ctx, unsigned step, size_t member);
 	void *ctx;
+	struct weft_tally *tally; /* of `of`; NULL: none */
 	size_t waiting, failed, skipped, done;
+	bool found; /* which failed first is known */
 	size_t first_failed;
 	enum weft_state failed_as;
 };
@@ -36,6 +46,7 @@ static int look_at(void *ctx, size_t member)
 		l->skipped++;
 	} else {
 		if (!l->failed++) {
+			l->found = true;
 			l->first_failed = member;
 			l->failed_as = s;
 		}
@@ -43,12 +54,42 @@ static int look_at(void *ctx, size_t member)
 	return 0;
 }
 
+/* All members of a step, without going through them once they are counted: else a
+ * sweep that waits for a sweep would cost the product of the two. */
+static void look_at_all(struct look *l)
+{
+	struct weft_tally *t = l->tally;
+
+	if (!t) {
+		for (size_t m = 0; m < l->of->sweep.count; m++)
+			look_at(l, m);
+		return;
+	}
+	if (!t->known) {
+		*t = (struct weft_tally){ .known = true };
+		for (size_t m = 0; m < l->of->sweep.count; m++)
+			t->count[l->state_of(l->ctx, l->of->index, m)]++;
+	}
+	for (int s = 0; s <= WEFT_STATE_LOST; s++) {
+		if (!weft_state_ended((enum weft_state)s))
+			l->waiting += t->count[s];
+		else if (s == WEFT_STATE_DONE)
+			l->done += t->count[s];
+		else if (s == WEFT_STATE_SKIPPED)
+			l->skipped += t->count[s];
+		else
+			l->failed += t->count[s];
+	}
+}
+
 static enum weft_verdict judge(const struct weft_workflow *wf, const struct weft_step *step,
 	size_t member, const struct weft_edge *e, struct look *l)
 {
 	bool all = !weft_spec_matches(wf, step, e);
 
-	if (weft_spec_each_match(wf, step, member, e, look_at, l))
+	if (all)
+		look_at_all(l);
+	else if (weft_spec_each_match(wf, step, member, e, look_at, l))
 		return WEFT_WAIT;
 	switch (e->state) {
 	case WEFT_DEP_ENDED:
@@ -75,7 +116,18 @@ static enum weft_verdict judge(const struct weft_workflow *wf, const struct weft
 	return WEFT_READY;
 }
 
-static char *say(const struct look *l, const struct weft_workflow *wf, enum weft_verdict v)
+static void find_failed(struct look *l)
+{
+	size_t failed = l->failed;
+
+	for (size_t m = 0; !l->found && m < l->of->sweep.count; m++) {
+		l->failed = 0;
+		look_at(l, m);
+	}
+	l->failed = failed;
+}
+
+static char *say(struct look *l, const struct weft_workflow *wf, enum weft_verdict v)
 {
 	const struct weft_step *s = l->of;
 	struct weft_member m = { 0 };
@@ -84,6 +136,7 @@ static char *say(const struct look *l, const struct weft_workflow *wf, enum weft
 		return weft_printf("waits for %s", s->name);
 	if (v == WEFT_SKIP)
 		return weft_printf("%s was skipped", s->name);
+	find_failed(l);
 	if (s->sweep.kind != WEFT_SWEEP_NONE &&
 		weft_sweep_member(wf, s, l->first_failed, &m, NULL) == 0) {
 		char *text = weft_printf("%s.%s %s%s%s", s->name, m.id,
@@ -100,7 +153,7 @@ static char *say(const struct look *l, const struct weft_workflow *wf, enum weft
 
 /* `finally` steps wait until all others have an end, whatever it is. */
 static enum weft_verdict finally_verdict(const struct weft_workflow *wf, struct look *l,
-	char **why)
+	struct weft_tally *tally, char **why)
 {
 	for (size_t i = 0; i < wf->n_steps; i++) {
 		const struct weft_step *s = &wf->step[i];
@@ -108,8 +161,8 @@ static enum weft_verdict finally_verdict(const struct weft_workflow *wf, struct 
 		if (s->finally)
 			continue;
 		l->of = s;
-		for (size_t m = 0; m < s->sweep.count && !l->waiting; m++)
-			look_at(l, m);
+		l->tally = tally ? &tally[i] : NULL;
+		look_at_all(l);
 		if (l->waiting) {
 			if (why)
 				*why = say(l, wf, WEFT_WAIT);
@@ -121,7 +174,7 @@ static enum weft_verdict finally_verdict(const struct weft_workflow *wf, struct 
 
 enum weft_verdict weft_verdict(const struct weft_workflow *wf, const struct weft_step *step,
 	size_t member, enum weft_state (*state_of)(void *ctx, unsigned step, size_t member),
-	void *ctx, char **why)
+	void *ctx, struct weft_tally *tally, char **why)
 {
 	enum weft_verdict worst = WEFT_READY;
 
@@ -130,14 +183,15 @@ enum weft_verdict weft_verdict(const struct weft_workflow *wf, const struct weft
 	if (step->finally) {
 		struct look l = { .state_of = state_of, .ctx = ctx };
 
-		return finally_verdict(wf, &l, why);
+		return finally_verdict(wf, &l, tally, why);
 	}
 	/* What can never be outweighs a skip, a skip a wait. */
 	static const int weight[] = { [WEFT_READY] = 0, [WEFT_WAIT] = 1, [WEFT_SKIP] = 2,
 		[WEFT_NEVER] = 3 };
 	for (size_t i = 0; i < step->n_edges; i++) {
 		const struct weft_edge *e = &step->edge[i];
-		struct look l = { .of = &wf->step[e->step], .state_of = state_of, .ctx = ctx };
+		struct look l = { .of = &wf->step[e->step], .state_of = state_of, .ctx = ctx,
+			.tally = tally ? &tally[e->step] : NULL };
 		enum weft_verdict v = judge(wf, step, member, e, &l);
 
 		if (weight[v] > weight[worst]) {

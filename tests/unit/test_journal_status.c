@@ -91,16 +91,24 @@ START_TEST(verdicts)
 		char *why;
 
 		given = t[i].state;
-		enum weft_verdict got =
-			weft_verdict(wf, &wf->step[1], t[i].member, of_a, NULL, &why);
-		ck_assert_msg(got == t[i].want, "row %zu: %s, not %s (%s)", i,
-			verdict_name[got], verdict_name[t[i].want], why ? why : "");
-		ck_assert_msg(t[i].why ? why && strstr(why, t[i].why) : !why,
-			"row %zu: %s", i, why ? why : "(no reason)");
+		enum weft_verdict got = weft_verdict(wf, &wf->step[1], t[i].member, of_a, NULL, NULL, &why);
+		ck_assert_msg(got == t[i].want, "row %zu: %s, not %s (%s)", i, verdict_name[got],
+			verdict_name[t[i].want], why ? why : "");
+		ck_assert_msg(t[i].why ? why && strstr(why, t[i].why) : !why, "row %zu: %s", i,
+			why ? why : "(no reason)");
 		free(why);
-		ck_assert_int_eq(
-			weft_verdict(wf, &wf->step[1], t[i].member, of_a, NULL, NULL),
-			got);
+		ck_assert_int_eq(weft_verdict(wf, &wf->step[1], t[i].member, of_a, NULL, NULL, NULL), got);
+		/* Counted once, it says the same, and the same again. */
+		struct weft_tally tally[2] = { 0 };
+		for (int k = 0; k < 2; k++) {
+			char *again;
+
+			ck_assert_int_eq(weft_verdict(wf, &wf->step[1], t[i].member, of_a, NULL,
+				tally, &again), got);
+			ck_assert_msg(again ? t[i].why && strstr(again, t[i].why) : !t[i].why,
+				"row %zu: %s", i, again ? again : "(no reason)");
+			free(again);
+		}
 		weft_spec_free(wf);
 		free(text);
 	}
@@ -283,6 +291,42 @@ START_TEST(lost_stopped_damaged)
 }
 END_TEST
 
+/* weft was killed while it submitted, or sbatch refused the second job. */
+START_TEST(half_submitted)
+{
+	begin();
+	happened("sim", weft_now(), WEFT_STATE_SUBMITTED, "7");
+	/* Slurm's list may be older than the job; the others are still to come. */
+	is(state_of_run(none_alive), WEFT_STATE_SUBMITTED, N, N, N, false, WEFT_OK);
+	ok(weft_run_stop(run, "the run could not be submitted", &ok_err));
+	struct weft_status *st = state_of_run(none_alive);
+	ck_assert_str_eq(st->step[2].member[0].reason, "the run could not be submitted");
+	is(st, X, X, X, X, true, WEFT_EINTR);
+	weft_run_free(run);
+	weft_spec_free(wf);
+}
+END_TEST
+
+START_TEST(submitter_killed)
+{
+	begin();
+	run->created = 1;
+	happened("sim", 2, WEFT_STATE_SUBMITTED, "7");
+	for (size_t i = 0; i < 3; i++)
+		record(0, i, D, WEFT_OK);
+	struct weft_status *st = state_of_run(none_alive);
+	ck_assert(strstr(st->step[1].member[0].reason, "never submitted") != NULL);
+	is(st, D, L, L, X, true, WEFT_ESLURM);
+	/* Without Slurm's word nothing is known. */
+	is(state_of_run(NULL), D, N, N, N, false, WEFT_OK);
+	/* All of it was: then a step without a job is the submitter's business. */
+	happened("", 3, WEFT_STATE_SUBMITTED, "");
+	is(state_of_run(none_alive), D, N, N, N, false, WEFT_OK);
+	weft_run_free(run);
+	weft_spec_free(wf);
+}
+END_TEST
+
 START_TEST(cancelled)
 {
 	begin();
@@ -290,10 +334,13 @@ START_TEST(cancelled)
 		record(0, i, C, WEFT_OK);
 	record(2, 0, D, WEFT_OK);
 	is(state_of_run(NULL), C, X, D, X, true, WEFT_EINTR);
+	/* Because another failed: that is how the run ended. */
+	record(0, 2, F, WEFT_ESTAGE);
+	is(state_of_run(NULL), F, X, D, X, true, WEFT_ESTAGE);
 	weft_run_free(run);
 	weft_spec_free(wf);
 }
 END_TEST
 
-SUITE("journal_status", verdicts, shares_are_exact, from_nothing_to_done,
-	failure_spreads, lost_stopped_damaged, cancelled)
+SUITE("journal_status", verdicts, shares_are_exact, from_nothing_to_done, failure_spreads,
+	lost_stopped_damaged, half_submitted, submitter_killed, cancelled)
