@@ -76,6 +76,8 @@ static int run_in_job(const char *spooled)
 
 		weft_journal_add(journal, &ev, NULL);
 	}
+	struct weft_event all = { .time = weft_now(), .state = WEFT_STATE_SUBMITTED };
+	weft_journal_add(journal, &all, NULL);
 	weft_journal_close(journal);
 	status = weft_engine_run(&e, &err);
 	if (status < 0)
