@@ -5,26 +5,34 @@
 
 #include "slurm/slurm.h"
 
+/* Ends the run's other jobs, but for those of steps that deal with failure or come
+ * last: they wait for the ones that end here. */
 static void cancel_run(void *ctx)
 {
 	const struct weft_engine *e = ctx;
 	weft_autoerr struct weft_err err = { 0 };
+	const char *task = getenv("SLURM_ARRAY_TASK_ID");
+	const char *self = getenv(task ? "SLURM_ARRAY_JOB_ID" : "SLURM_JOB_ID");
 	struct run_jobs jobs;
-	const char *self = getenv("SLURM_ARRAY_JOB_ID");
+	uint32_t own = 0;
 	size_t n = 0;
 
-	if (!self)
-		self = getenv("SLURM_JOB_ID");
 	if (run_jobs_read(e->run, &jobs, &err))
 		return;
-	/* Not our own job: it ends by itself. */
 	for (size_t i = 0; i < jobs.n; i++) {
+		const struct weft_step *step = weft_spec_step(e->wf, jobs.step[i]);
 		char id[16];
 
 		snprintf(id, sizeof(id), "%u", jobs.id[i]);
-		if (!weft_streq(id, self))
+		if (weft_streq(id, self))
+			own = jobs.id[i];
+		else if (!step || !weft_step_after_stop(step))
 			jobs.id[n++] = jobs.id[i];
 	}
+	/* Our own ends by itself; but its other tasks don't.  Last, for it is our end too:
+	 * all that we have to say is recorded. */
+	if (own && task)
+		jobs.id[n++] = own;
 	if (n && weft_slurm_cancel(jobs.id, n, &err))
 		weft_log(WEFT_WARN, "cancelling the run: %s", err.text);
 	run_jobs_free(&jobs);

@@ -81,7 +81,7 @@ static int start_local(const struct opened *o, pid_t *pid, struct weft_err *err)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(WEFT_EINTR);
-	if (engine_fill(&e, o, &why) || (code = weft_engine_run(&e, &why)) < 0)
+	if (local_engine_note(o->run, &why) || engine_fill(&e, o, &why) || (code = weft_engine_run(&e, &why)) < 0)
 		code = cmd_fail(&why);
 	engine_clear(&e);
 	_exit(code);

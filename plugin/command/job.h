@@ -62,6 +62,7 @@ int check_shared(const struct job *j, const struct weft_run *run, struct weft_er
 /* jobs.c: the jobs of a run, and which of them Slurm still knows as alive. */
 struct run_jobs {
 	uint32_t *id;
+	char **step; /* a step of each */
 	size_t n;
 };
 int run_jobs_read(const struct weft_run *run, struct run_jobs *jobs, struct weft_err *err);
@@ -70,6 +71,10 @@ struct live_jobs;
 int live_jobs_load(struct live_jobs **l, struct weft_err *err);
 bool live_jobs_has_id(const struct live_jobs *l, uint32_t id);
 void live_jobs_free(struct live_jobs *l);
+
+/* local.c: who runs a run without Slurm; gone: surely not there any more. */
+int local_engine_note(const struct weft_run *run, struct weft_err *err);
+bool local_engine_gone(const struct weft_run *run);
 
 /* State of a run, with Slurm's word where it has jobs. */
 int status_of(const struct opened *o, bool ask_slurm, struct weft_status **st,

@@ -10,7 +10,7 @@ int run_jobs_read(const struct weft_run *run, struct run_jobs *jobs, struct weft
 {
 	struct weft_reader *r = NULL;
 	struct weft_event *e = NULL;
-	size_t n = 0, cap = 0;
+	size_t n = 0, cap = 0, cap_step = 0;
 	int ret = -1;
 
 	*jobs = (struct run_jobs){ 0 };
@@ -24,10 +24,14 @@ int run_jobs_read(const struct weft_run *run, struct run_jobs *jobs, struct weft
 			continue;
 		if (jobs->n && jobs->id[jobs->n - 1] == (uint32_t)id)
 			continue;
-		if (weft_grow(jobs->id, jobs->n, cap)) {
+		char *step = strdup(e[i].step);
+		if (!step || weft_grow(jobs->id, jobs->n, cap) ||
+			weft_grow(jobs->step, jobs->n, cap_step)) {
+			free(step);
 			weft_err_nomem(err);
 			goto out;
 		}
+		jobs->step[jobs->n] = step;
 		jobs->id[jobs->n++] = (uint32_t)id;
 	}
 	ret = 0;
@@ -41,6 +45,9 @@ out:
 
 void run_jobs_free(struct run_jobs *jobs)
 {
+	for (size_t i = 0; i < jobs->n; i++)
+		free(jobs->step[i]);
+	free(jobs->step);
 	free(jobs->id);
 	*jobs = (struct run_jobs){ 0 };
 }
@@ -123,14 +130,24 @@ bool live_jobs_has_id(const struct live_jobs *l, uint32_t id)
 	return false;
 }
 
+static bool nothing_alive(void *ctx, const char *job)
+{
+	(void)ctx;
+	(void)job;
+	return false;
+}
+
 int status_of(const struct opened *o, bool ask_slurm, struct weft_status **st,
 	struct weft_err *err)
 {
 	struct live_jobs *live = NULL;
 
 	*st = NULL;
+	if (ask_slurm && o->run->local)
+		return weft_status_load(o->run, o->wf,
+			local_engine_gone(o->run) ? nothing_alive : NULL, NULL, st, err);
 	/* First Slurm, then the records: what ended in between has written one. */
-	if (ask_slurm && !o->run->local && live_jobs_load(&live, err))
+	if (ask_slurm && live_jobs_load(&live, err))
 		return -1;
 	int r = weft_status_load(o->run, o->wf, live ? live_jobs_has : NULL, live, st, err);
 	live_jobs_free(live);

@@ -50,7 +50,7 @@ if [ "$(id -u)" -eq 0 ]; then
 	t_has "is told, with the file" "$T_OUT" "disk/full/1/steps/b/done.json: No space left on device"
 	t_has "and what it means" "$T_OUT" "without a completion record"
 	rm disk/fill
-	t_is "what was done before is done" "$(states disk/full/1)" "done running waiting"
+	t_is "what was done before is done" "$(states disk/full/1)" "done lost not run"
 	t_is "and its output is whole" "$(cat disk/full/1/steps/a/out/o)" a
 	umount disk
 	mount -t tmpfs -o size=8k none disk
@@ -80,13 +80,13 @@ mv closed.yaml user && chmod 644 user/closed.yaml
 t_run 1 "a run directory that becomes read-only" as_user run --local -q closed.yaml
 t_has "is told, with the file" "$T_OUT" "steps/b/done.json: Permission denied"
 t_has "and that nothing can be stopped" "$T_OUT" "stop marker: "
-t_is "what was done before is done" "$(states user/weft-runs/closed/1)" "done running waiting"
+t_is "what was done before is done" "$(states user/weft-runs/closed/1)" "done lost not run"
 
 flow mute 'chmod 444 $WEFT_RUN_DIR/journal/*; chmod 555 $WEFT_RUN_DIR/journal'
 mv mute.yaml user && chmod 644 user/mute.yaml
 t_run 1 "a journal that cannot be written" as_user run --local -q mute.yaml
 t_has "is told, with the file" "$T_OUT" "journal/c-local.jsonl: Permission denied"
-t_is "records count, not the journal" "$(states user/weft-runs/mute/1)" "done done waiting"
+t_is "records count, not the journal" "$(states user/weft-runs/mute/1)" "done done not run"
 [ "$(id -u)" -eq 0 ] || chmod -R u+w user
 
 # ---- completion records that are damaged -------------------------------------------

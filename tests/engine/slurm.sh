@@ -129,6 +129,52 @@ t_run 6 "a run directory that nodes don't see is exit status 6" as alice weft ru
 t_has "and said" "$T_OUT" "isn't to be seen on node"
 t_run 6 "what sbatch refuses is exit status 6" as alice weft run --set steps.a.reservation=nosuch hidden.yaml
 
+# ---- on_failure: cancel ends the rest of an array, and spares what deals with it ------
+put modes.yaml <<'E'
+name: modes
+on_failure: cancel
+params: {i: [0, 1, 2]}
+defaults: {resources: {time: 5m, mem: 50M}}
+steps:
+  - name: s
+    sweep: [i]
+    run: |
+      begun() { ls "$WEFT_RUN_DIR"/steps/s/*/begun "$WEFT_RUN_DIR"/steps/long/begun 2>/dev/null | wc -l; }
+      if [ ${{ params.i }} = 1 ]; then
+        for n in $(seq 600); do [ $(begun) = 3 ] && exit 3; sleep 0.1; done
+      fi
+      touch ../begun; exec sleep 300
+  - {name: long, run: "touch ../begun; exec sleep 300"}
+  - {name: pair, sweep: [i], depends: [s], run: "true"}
+  - {name: rescue, depends: [{step: s, state: failed}], run: "true"}
+  - {name: last, finally: true, run: "true"}
+E
+t_run 1 "on_failure: cancel" as alice timeout 120 weft run -q modes.yaml
+t_is "ends what runs but for what deals with it" "$(as alice weft status --json modes |
+	python3 -c 'import json,sys; print(*[s["state"] for s in json.load(sys.stdin)["steps"]], sep=", ")')" \
+	"failed, cancelled, not run, done, done"
+t_is "and leaves nothing queued" "$(as alice squeue -h)" ""
+
+# ---- names that shells and Slurm would read ------------------------------------------
+# shellcheck disable=SC2016 # that is the point
+odd='a b'\''c"$(touch pwned)%j
+x;touch pwned \é'
+mkdir "$home/$odd"
+cat >"$home/$odd/w f.yaml" <<'E'
+name: odd
+defaults: {resources: {time: 2m, mem: 50M}}
+params: {k: [1, 2]}
+steps:
+  - {name: a, sweep: [k], run: "echo hello > o", scratch: node, outputs: {o: o}}
+  - {name: b, inputs: [{from: a.o, as: os, to: node}], run: "cat ${{ inputs.os }}/*/o > all", outputs: {all: all}}
+E
+chown -R --reference="$home" "$home/$odd"
+t_run 0 "a workflow in a folder of an odd name" as alice sh -c 'cd "$1" && exec weft run -q "w f.yaml"' - "$odd"
+t_is "has what it should have" "$(cat "$home/$odd/weft-runs/odd/1/steps/b/out/all")" "hello
+hello"
+t_is "what its jobs said is where it belongs" "$(find "$home/$odd/weft-runs/odd/1/jobs" -name '*.out' -printf '.' | wc -c)" 3
+t_is "no part of the name ever ran" "$(find "$home" -name pwned)" ""
+
 # ---- cancel, kills, time limit ------------------------------------------------------
 put slow.yaml <<E
 name: slow
