@@ -148,14 +148,34 @@ static void deal(struct groups *g, size_t n, size_t k, bool compact, unsigned *o
 		}
 }
 
-/* All GPUs, evenly, no task across groups if that can be. */
+/* More tasks than GPUs: each GPU has one, the others go where a task finds most
+ * cores, else sockets with few GPUs would have few tasks and leave the others short
+ * of cores.  Inside a group evenly. */
+static void share_all(struct job *j, struct groups *g, struct task *t, size_t n)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < g->n; i++)
+		g->v[i].tasks = g->v[i].n;
+	for (size_t i = g->n_gpus; i < n; i++) {
+		struct group *best = &g->v[0];
+		for (size_t v = 1; v < g->n; v++)
+			if (better(g, &g->v[v], best))
+				best = &g->v[v];
+		best->tasks++;
+	}
+	for (size_t v = 0; v < g->n; v++)
+		for (size_t i = 0; i < g->v[v].tasks; i++)
+			give(j, &t[at++], g->v[v].gpu[i * g->v[v].n / g->v[v].tasks]);
+}
+
+/* All GPUs, no task across groups if that can be. */
 static void deal_all(struct job *j, struct groups *g, struct task *t, size_t n)
 {
 	size_t at = 0, base = 0;
 
 	if (n >= g->n_gpus) {
-		for (size_t i = 0; i < n; i++)
-			give(j, &t[i], g->gpu[i * g->n_gpus / n]);
+		share_all(j, g, t, n);
 		return;
 	}
 	if (n < g->n) {

@@ -21,7 +21,9 @@ struct weft_place_step { /* the tasks of one step on this node */
 	unsigned ntasks;
 	unsigned cpus_per_task; /* 0: an even share of what is allowed */
 	double gpus_per_task;   /* 0: none; 0.5: two tasks a GPU */
-	bool gpus_all;          /* all usable GPUs, dealt evenly (gpus_per_task: 0) */
+	/* All usable GPUs, dealt evenly (gpus_per_task: 0); to more tasks than GPUs so that
+	 * each GPU has one and the tasks' cores are as even as they can be near GPUs. */
+	bool gpus_all;
 	unsigned beside; /* 1 + index of the step it exchanges data with; 0: none */
 	enum weft_place_cpus cpus;
 	enum weft_place_memory memory;
