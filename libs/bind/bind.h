@@ -6,7 +6,9 @@
  * allocate and the second in the forked child: prepare() makes plain data,
  * apply() is async-signal-safe.
  *
- * Ownership: plain data.  Errors: apply returns a static reason or NULL.
+ * Ownership: plain data.  Errors: WEFT_EPLACE; apply returns a static reason or
+ * NULL.  Threads: no shared state; what is applied holds for the calling thread.
+ * Fork: apply() is made for a forked child.
  * Runs as: the task's user, in the task's process.
  */
 #ifndef WEFT_BIND_H

@@ -7,7 +7,7 @@
  *
  * Ownership: the snapshot owns all (one arena).  Units: bytes, seconds, counts.
  * Errors: WEFT_ESPEC with file and line for a file.  Threads: read-only once
- * built.  Runs as: the user.
+ * built.  Fork: no process is started.  Runs as: the user.
  */
 #ifndef WEFT_CLUSTER_H
 #define WEFT_CLUSTER_H

@@ -6,9 +6,9 @@
  * lines of 4,096 bytes, # comments.  Unknown keys, sections and repeated keys
  * are errors with file and line.  See weft.conf(5).
  *
- * Ownership: the conf owns its strings.  Errors: WEFT_ECONF.  Threads: read-only
- * once read.  Runs as: anyone; root reads only a trusted file
- * (weft_open_trusted()).  Links: base only.
+ * Ownership: the conf owns its strings.  Units: bytes, seconds.  Errors: WEFT_ECONF.
+ * Threads: read-only once read.  Fork: no process is started.  Runs as:
+ * anyone; root reads only a trusted file (weft_open_trusted()).  Links: base only.
  */
 #ifndef WEFT_CONF_H
 #define WEFT_CONF_H

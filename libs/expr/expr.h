@@ -7,7 +7,7 @@
  * Ownership: compiled expressions and templates live in the arena given at
  * parse time, and borrow nothing.  Values: see weft_value_clear().  Errors:
  * WEFT_ESPEC; err->pos is relative to the text: line 1 is its first line.
- * Threads: compiled things may be evaluated by many.
+ * Threads: compiled things may be evaluated by many.  Runs as: the user.
  */
 #ifndef WEFT_EXPR_H
 #define WEFT_EXPR_H

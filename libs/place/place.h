@@ -7,7 +7,8 @@
  * cores, shared caches within a task, near NICs with balanced load.
  *
  * Ownership: the placement owns its tasks.  Errors: WEFT_EPLACE with the reason.
- * Threads: any.  Same input, byte-identical output.  No I/O, no clock.
+ * Threads: any.  Same input, byte-identical output.  No I/O, no clock.  Runs as: the
+ * user, in a command or in slurmstepd's user_init.
  */
 #ifndef WEFT_PLACE_H
 #define WEFT_PLACE_H

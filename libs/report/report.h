@@ -2,7 +2,7 @@
  * report - what people and scripts see: plan tables, run status, JSON, errors.
  *
  * Ownership: everything is printed into the caller's string.  Errors: only lack
- * of memory, through the string's `failed`.  Threads: any.
+ * of memory, through the string's `failed`.  Threads: any.  Runs as: the user.
  */
 #ifndef WEFT_REPORT_H
 #define WEFT_REPORT_H

@@ -8,6 +8,7 @@
  * Ownership: a plan owns all it holds (one arena) and borrows nothing.
  * Units: bytes, seconds, hours as double.  Errors: WEFT_EPLACE with the line in
  * the workflow file.  Threads: any.  Same input, byte-identical output.
+ * Runs as: the user.
  */
 #ifndef WEFT_SELECT_H
 #define WEFT_SELECT_H

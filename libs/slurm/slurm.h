@@ -6,7 +6,8 @@
  * the site's cli_filter and SPANK plug-ins apply.
  *
  * Ownership: results are the caller's.  Errors: WEFT_ESLURM, with what Slurm
- * said and what to do.  Threads: one at a time.  Runs as: the user.
+ * said and what to do.  Threads: one at a time.  Fork: the first
+ * call tries libslurm in a child, because it may end the program.  Runs as: the user.
  */
 #ifndef WEFT_SLURM_H
 #define WEFT_SLURM_H

@@ -158,6 +158,17 @@ static unsigned pop(struct heap *h)
 	return top;
 }
 
+/* The first step that `at` waits for and that waits itself. */
+static unsigned next_waiting(
+	const struct weft_workflow *wf, const unsigned *waits, unsigned at)
+{
+	const struct weft_edge *e = wf->step[at].edge;
+
+	while (!waits[e->step])
+		e++;
+	return e->step;
+}
+
 /* Every step that is left waits for another that is left: walk until one comes
  * again. */
 static void report_cycle(struct spec_parser *p, const unsigned *waits)
@@ -173,31 +184,19 @@ static void report_cycle(struct spec_parser *p, const unsigned *waits)
 	while (!waits[at])
 		at++;
 	for (hops = 1; !seen[at]; hops++) {
-		const struct weft_step *s = &wf->step[at];
 		seen[at] = hops;
-		size_t e = 0;
-		while (!waits[s->edge[e].step])
-			e++;
-		at = s->edge[e].step;
+		at = next_waiting(wf, waits, at);
 	}
 	/* `at` is on the circle; begin with its step that comes first in the file. */
 	unsigned first = at, next = at, length = hops - seen[at], second = at;
 	for (unsigned i = 0; i < length; i++) {
-		const struct weft_step *s = &wf->step[next];
-		size_t e = 0;
-		while (!waits[s->edge[e].step])
-			e++;
-		next = s->edge[e].step;
+		next = next_waiting(wf, waits, next);
 		first = next < first ? next : first;
 	}
 	weft_str_printf(&text, "`%s`", wf->step[first].name);
 	next = first;
 	for (unsigned i = 0; i < length; i++) {
-		const struct weft_step *s = &wf->step[next];
-		size_t e = 0;
-		while (!waits[s->edge[e].step])
-			e++;
-		next = s->edge[e].step;
+		next = next_waiting(wf, waits, next);
 		if (i == 0)
 			second = next;
 		if (i < 10 || i + 1 == length)

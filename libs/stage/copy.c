@@ -76,7 +76,7 @@ static void copy_xattrs(int in, int out)
 	}
 }
 
-int weft_stage_copy_meta(
+static int copy_meta(
 	struct weft_stage_job *job, int in, const struct stat *st, int out)
 {
 	struct timespec times[2] = {st->st_atim, st->st_mtim};
@@ -94,6 +94,18 @@ int weft_stage_copy_meta(
 	if (fchmod(out, mode) != 0 || futimens(out, times) != 0)
 		return weft_stage_sys(job, "copying the permissions and times of");
 	return 0;
+}
+
+int weft_stage_copy_end(
+	struct weft_stage_job *job, int in, const struct stat *before, int out)
+{
+	struct stat after;
+
+	if (fstat(in, &after) != 0)
+		return weft_stage_sys(job, "reading");
+	if (weft_stage_check_same(job, before, &after) != 0)
+		return -1;
+	return copy_meta(job, in, before, out);
 }
 
 #define CHUNK ((size_t)1 << 20)
@@ -205,7 +217,6 @@ int weft_stage_copy_file(struct weft_stage_job *job, int in, const struct stat *
 	bool sync)
 {
 	weft_autoclose int out = -1;
-	struct stat after;
 	int rc;
 
 	job->report->files++;
@@ -233,10 +244,7 @@ int weft_stage_copy_file(struct weft_stage_job *job, int in, const struct stat *
 		if (copy_data(job, in, before, out) != 0)
 			return -1;
 	}
-	if (fstat(in, &after) != 0)
-		return weft_stage_sys(job, "reading");
-	if (weft_stage_check_same(job, before, &after) != 0 ||
-		weft_stage_copy_meta(job, in, before, out) != 0)
+	if (weft_stage_copy_end(job, in, before, out) != 0)
 		return -1;
 	if (sync && fsync(out) != 0)
 		return weft_stage_sys(job, "copying");

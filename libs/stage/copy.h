@@ -38,9 +38,10 @@ int weft_stage_copy_file(struct weft_stage_job *job, int in, const struct stat *
 int weft_stage_copy_tree(struct weft_stage_job *job, int in, const struct stat *before,
 	int dir, const char *name);
 
-/* Permissions, times and attributes of `in`. */
-int weft_stage_copy_meta(
-	struct weft_stage_job *job, int in, const struct stat *st, int out);
+/* After the data: that `in` is what it was, then its permissions, times and
+ * attributes. */
+int weft_stage_copy_end(
+	struct weft_stage_job *job, int in, const struct stat *before, int out);
 /* The source is what it was. */
 int weft_stage_check_same(struct weft_stage_job *job, const struct stat *before,
 	const struct stat *after);

@@ -153,7 +153,7 @@ static int copy_folder(struct weft_stage_job *job, int in, const struct stat *be
 	int dir, const char *name, unsigned level)
 {
 	weft_autoclose int out = -1;
-	struct stat after;
+	struct stat made;
 	int copy, rc;
 	DIR *d;
 
@@ -173,21 +173,18 @@ static int copy_folder(struct weft_stage_job *job, int in, const struct stat *be
 	if (level == 0) {
 		(void)!flock(out, LOCK_EX | LOCK_NB);
 		job->root = out;
-		if (fstat(out, &after) != 0) {
+		if (fstat(out, &made) != 0) {
 			closedir(d);
 			return weft_stage_sys(job, "copying");
 		}
-		job->root_dev = after.st_dev;
-		job->root_ino = after.st_ino;
+		job->root_dev = made.st_dev;
+		job->root_ino = made.st_ino;
 	}
 	rc = copy_entries(job, d, in, out, level);
 	closedir(d);
 	if (rc != 0)
 		return -1;
-	if (fstat(in, &after) != 0)
-		return weft_stage_sys(job, "reading");
-	if (weft_stage_check_same(job, before, &after) != 0 ||
-		weft_stage_copy_meta(job, in, before, out) != 0)
+	if (weft_stage_copy_end(job, in, before, out) != 0)
 		return -1;
 	/* Some network file systems refuse fsync on folders: nothing to be had. */
 	if (job->report->files <= FEW_FILES) {

@@ -8,8 +8,9 @@
  * root-owned folder.
  *
  * Ownership: the machine owns its arrays.  Units: bytes; CPUs are the kernel's
- * numbers.  Errors: WEFT_EPLACE.  Threads: read-only once built.  Limits: 4,096
- * CPUs, 1,024 NUMA nodes, 256 devices of a kind; more is an error.
+ * numbers.  Errors: WEFT_EPLACE.  Threads: read-only once built.  Runs as:
+ * anyone; the cache is written by root, and read only where root wrote it.
+ * Limits: 4,096 CPUs, 1,024 NUMA nodes, 256 devices of a kind; more is an error.
  */
 #ifndef WEFT_TOPO_H
 #define WEFT_TOPO_H
