@@ -17,7 +17,7 @@ up --optional
 case $? in
 0) ;;
 2)
-	t_skip "the demo's workflow" "$(tail -n 1 "$T_TMP/up.log")"
+	t_skip "the demo's workflow" "$(head -n 1 "$T_TMP/up.log")"
 	t_done
 	;;
 *)

@@ -269,6 +269,7 @@ mkdir ro
 cp flow.yaml ro/
 chmod 555 ro
 if [ "$(id -u)" -ne 0 ]; then
-	t_run 9 "a folder that can't be written" sh -c "cd ro && '$WEFT' run --local flow.yaml"
+	t_run 2 "a folder that can't be written" sh -c "cd ro && '$WEFT' run --local flow.yaml"
+	t_has "is told, with what to do" "$T_OUT" "name one with --run-dir"
 fi
 t_done

@@ -17,7 +17,7 @@ chmod 755 "$T_TMP"
 case $? in
 0) ;;
 2)
-	t_skip "workflows on Slurm" "$(tail -n 1 "$T_TMP/up.log")"
+	t_skip "workflows on Slurm" "$(head -n 1 "$T_TMP/up.log")"
 	t_done
 	;;
 *)

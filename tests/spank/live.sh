@@ -21,7 +21,7 @@ up optional >"$T_TMP/up" 2>&1
 case $? in
 0) ;;
 2)
-	t_skip 'the plug-in under Slurm' "$(tail -n 1 "$T_TMP/up")"
+	t_skip 'the plug-in under Slurm' "$(head -n 1 "$T_TMP/up")"
 	t_done
 	;;
 *)
