@@ -69,6 +69,11 @@ static char *probe_mpi(void)
 	return NULL;
 }
 
+char *engine_mpi(const struct weft_conf *conf)
+{
+	return conf->mpi ? strdup(conf->mpi) : probe_mpi();
+}
+
 static bool needs_mpi(const struct weft_plan *p)
 {
 	for (size_t i = 0; i < p->n_steps; i++)
@@ -95,10 +100,8 @@ int engine_fill(struct weft_engine *e, const struct opened *o, struct weft_err *
 	const char *id = getenv("SLURM_JOB_ID");
 	e->job = array && task ? weft_printf("%s_%s", array, task) : strdup(id ? id : "");
 	e->plugin = engine_has_plugin();
-	if (o->conf->mpi)
-		e->mpi = strdup(o->conf->mpi);
-	else if (needs_mpi(o->plan))
-		e->mpi = probe_mpi();
+	if (o->conf->mpi || needs_mpi(o->plan))
+		e->mpi = engine_mpi(o->conf);
 	return e->job ? allocation_nodes(e, err) : weft_err_nomem(err);
 }
 

@@ -48,6 +48,8 @@ int engine_fill(struct weft_engine *e, const struct opened *o, struct weft_err *
 void engine_clear(struct weft_engine *e);
 /* Does srun know --weft-bind: is weft.so there? */
 bool engine_has_plugin(void);
+/* The site's srun --mpi type, else the first that works here; NULL: none. malloced. */
+char *engine_mpi(const struct weft_conf *conf);
 
 /* allocation.c: the job that we are in, as the engine's nodes (freed with
  * engine_clear) and as a cluster of its partition and nodes alone. */
@@ -56,6 +58,9 @@ int allocation_cluster(struct weft_cluster **c, struct weft_err *err);
 
 /* submit.c: one sbatch a group; on error nothing stays queued. */
 int submit_run(const struct job *j, const struct weft_run *run, struct weft_err *err);
+/* sbatch options that the file says itself: mail, and the maps `slurm`. */
+void add_user_options(const struct weft_workflow *wf, const struct weft_step *step,
+	struct weft_argv *a);
 /* Is the run directory to be seen on the nodes? */
 int check_shared(const struct job *j, const struct weft_run *run, struct weft_err *err);
 

@@ -26,6 +26,17 @@ static void add_pairs(const struct weft_pairs *pairs, struct weft_argv *a)
 	}
 }
 
+void add_user_options(const struct weft_workflow *wf, const struct weft_step *step,
+	struct weft_argv *a)
+{
+	if (wf->mail.s) {
+		weft_argv_addf(a, "--mail-user=%s", wf->mail.s);
+		weft_argv_add(a, "--mail-type=END,FAIL"); /* `slurm` may change it */
+	}
+	add_pairs(&wf->slurm, a);
+	add_pairs(&step->slurm, a);
+}
+
 static void add_dependency(const struct weft_plan_group *g, const uint32_t *job,
 	struct weft_argv *a)
 {
@@ -93,13 +104,8 @@ static int submit_group(const struct job *j, const struct weft_run *run, size_t 
 	weft_argv_add(&a, "--open-mode=append");
 	weft_argv_add(&a, "--no-requeue");
 	weft_argv_addf(&a, "--chdir=%s", run->workdir);
-	if (j->wf->mail.s) {
-		weft_argv_addf(&a, "--mail-user=%s", j->wf->mail.s);
-		weft_argv_add(&a, "--mail-type=END,FAIL"); /* `slurm` may change it */
-	}
 	add_dependency(g, job, &a);
-	add_pairs(&j->wf->slurm, &a);
-	add_pairs(&first->slurm, &a);
+	add_user_options(j->wf, first, &a);
 	if (a.failed)
 		return weft_err_nomem(err);
 	/* Absolute paths: nodes may have another PATH, or none of ours. */
