@@ -162,6 +162,11 @@ int weft_run_create(const struct weft_run_new *def, struct weft_run **run,
 	if (strchr(def->name, '/') || weft_streq(def->name, ".") ||
 		!weft_path_is_inside(def->name))
 		return weft_err_set(err, WEFT_ESPEC, "'%s' can't name a folder", def->name);
+	/* Records are JSON: in them the paths of outputs would not be what they are. */
+	if (!weft_utf8_valid(parent, strlen(parent))) {
+		weft_err_set(err, WEFT_EUSAGE, "the path of the run directory is not UTF-8");
+		return weft_err_hint(err, "name another folder with --run-dir");
+	}
 	if (weft_mkdirs(parent, 0777, err)) {
 		weft_err_prefix(err, "run directory");
 		return weft_err_hint(err,

@@ -114,4 +114,13 @@ E
 t_run 0 "a workflow in a folder of an odd name" sh -c 'cd "$1" && exec "$2" run --local -q "w f.yaml"' - "$odd" "$WEFT"
 t_is "has what it should have" "$(cat "$odd/weft-runs/odd/1/steps/b/out/all/"*)" "$(yes hello | head -n 8)"
 t_is "and no part of the name ever ran" "$(find . -name pwned)" ""
+t_run 2 "a run directory whose path isn't UTF-8 is refused" \
+	weft run --local -q --run-dir "$(printf 'r\377')" "$odd/w f.yaml"
+t_has "and said" "$T_OUT" "not UTF-8"
+cat >bytes.yaml <<'E'
+name: bytes
+steps: [{name: a, run: "printf '\\377\\n' > o; rm nosuch$(printf '\\376')", outputs: {o: o}}]
+E
+weft run --local -q bytes.yaml
+t_is "status --json is JSON, whatever was said" "$(status bytes 'd["finished"]')" True
 t_done
