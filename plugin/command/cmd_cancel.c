@@ -41,6 +41,28 @@ static int wait_gone(const struct run_jobs *jobs, struct weft_err *err)
 	}
 }
 
+/* A run that has ended stays as it is, though somebody cancels it again. */
+static bool has_ended(const struct opened *o)
+{
+	struct weft_err err = { 0 };
+	struct weft_status *st = NULL;
+	struct live_jobs *live = NULL;
+	struct run_jobs jobs = { 0 };
+	bool ended = false;
+
+	if (live_jobs_load(&live, &err) == 0 && run_jobs_read(o->run, &jobs, &err) == 0 &&
+		status_of(o, true, &st, &err) == 0) {
+		ended = st->finished;
+		for (size_t i = 0; i < jobs.n; i++)
+			ended &= !live_jobs_has_id(live, jobs.id[i]);
+	}
+	weft_err_clear(&err);
+	weft_status_free(st);
+	run_jobs_free(&jobs);
+	live_jobs_free(live);
+	return ended;
+}
+
 static int cancel_one(const char *name)
 {
 	struct weft_err err = { 0 };
@@ -54,6 +76,10 @@ static int cancel_one(const char *name)
 		weft_err_set(&err, WEFT_EUSAGE, "%s runs on one machine, without Slurm", o.run->id);
 		weft_err_hint(&err, "press Ctrl-C where it runs");
 		ret = cmd_fail(&err);
+		goto out;
+	}
+	if (has_ended(&o)) {
+		printf("%s: has ended already\n", o.run->id);
 		goto out;
 	}
 	/* The marker first: an engine that starts meanwhile starts nothing. */

@@ -192,6 +192,10 @@ t_has "says that the jobs are gone" "$T_OUT" "all its jobs are gone"
 t_is "and they are" "$(as alice squeue -h)" ""
 if t_until 10 no_sleep; then t_ok "no process is left"; else t_fail "no process is left"; fi
 t_run 7 "status of a cancelled run" as alice weft status slow
+t_run 0 "cancelling it again" as alice weft cancel slow
+t_has "changes nothing" "$T_OUT" "has ended already"
+t_run 0 "and a run that is done" as alice weft cancel kinds
+t_run 0 "stays done" as alice weft status kinds
 as alice weft submit -q slow.yaml --set 'steps.a.slurm.begin=now+1hour' >/dev/null
 t_run 0 "weft cancel of a run that has not begun" as alice weft cancel slow
 t_run 7 "which is no success" as alice weft status slow
