@@ -12,7 +12,7 @@
 
 #include "bind_command.h"
 #include "ticket/ticket.h"
-#include "topology.h"
+#include "common_topology.h"
 
 struct outcome {
 	int64_t task;

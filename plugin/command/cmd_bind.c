@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "bind_command.h"
-#include "topology.h"
+#include "common_topology.h"
 
 static int bind_run(int argc, char **argv);
 

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "topo/discover.h"
-#include "topology.h"
+#include "common_topology.h"
 
 struct options {
 	const char *xml, *from, *dir;

@@ -11,7 +11,7 @@
 
 #include "bind/bind.h"
 #include "topo/discover.h"
-#include "topology.h"
+#include "common_topology.h"
 
 /* Counts only the CPUs that this process may use. */
 static int count_cpus(

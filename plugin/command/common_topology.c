@@ -1,5 +1,5 @@
 /* common_topology.c - the machine model: a file's, the cache's, or discovered */
-#include "topology.h"
+#include "common_topology.h"
 
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
-/* topology - the machine model that a verb works with. */
-#ifndef WEFT_COMMAND_TOPOLOGY_H
-#define WEFT_COMMAND_TOPOLOGY_H
+/* common_topology.h - the machine model that a verb works with. */
+#ifndef WEFT_COMMAND_COMMON_TOPOLOGY_H
+#define WEFT_COMMAND_COMMON_TOPOLOGY_H
 
 #include "topo/topo.h"
 
