@@ -33,6 +33,8 @@ int bind_parse_step(const char *text, struct bind_step *s, struct weft_err *err)
 
 int bind_print(const struct bind_request *r, const struct weft_machine *m,
 	const struct weft_placement *p);
+int bind_json(const struct bind_request *r, const struct weft_machine *m,
+	const struct weft_placement *p, struct weft_str *out);
 /* "cpus 24-31 numa 3 gpu 0000:c1:00.0" */
 void bind_describe(const struct weft_machine *m, const struct weft_placed_task *t,
 	struct weft_str *out);

@@ -1,4 +1,5 @@
-/* bind_print.c - a placement as a table, or as one line a task */
+/* bind_print.c - a placement as a table, as one line a task, or as srun's options */
+#include <inttypes.h>
 #include <string.h>
 
 #include "bind_command.h"
@@ -65,6 +66,33 @@ static void print_map(const struct weft_machine *m, const struct weft_placement 
 	}
 }
 
+/* Slurm's numbers of CPUs in masks are the kernel's, too. */
+static void add_mask(const struct weft_cpuset *cpus, struct weft_str *out)
+{
+	size_t n = WEFT_CPU_WORDS;
+
+	while (n > 1 && !cpus->w[n - 1])
+		n--;
+	weft_str_printf(out, "0x%" PRIx64, cpus->w[n - 1]);
+	while (--n)
+		weft_str_printf(out, "%016" PRIx64, cpus->w[n - 1]);
+}
+
+/* A line of srun's options a step. */
+static void print_srun(const struct bind_request *r, const struct weft_placement *p,
+	struct weft_str *out)
+{
+	for (size_t s = 0; s < p->n_steps; s++) {
+		unsigned n = r->step[s].place.ntasks;
+		weft_str_printf(out, "--ntasks-per-node=%u --cpu-bind=mask_cpu:", n);
+		for (size_t i = 0; i < n; i++) {
+			weft_str_add(out, i ? "," : "");
+			add_mask(&p->task[p->first[s] + i].cpus, out);
+		}
+		weft_str_addc(out, '\n');
+	}
+}
+
 static const char *note(const struct weft_placed_task *t)
 {
 	if (t->shared_cpus)
@@ -127,6 +155,10 @@ int bind_print(const struct bind_request *r, const struct weft_machine *m,
 
 	if (weft_streq(r->format, "map"))
 		print_map(m, p, &out);
+	else if (weft_streq(r->format, "srun"))
+		print_srun(r, p, &out);
+	else if (weft_streq(r->format, "json"))
+		bind_json(r, m, p, &out);
 	else
 		print_table(r, m, p, &out);
 	return cmd_print(&out);

@@ -34,7 +34,9 @@ WEFT_VERB(bind, .name = "bind", .synopsis = "[OPTION...] [-- COMMAND [ARG...]]",
 		"together\n"
 		"  --topology FILE      an hwloc XML file or a `weft topo dump`\n"
 		"  --allowed CPULIST    only these CPUs\n"
-		"  --format table|map   map: one line a task, for scripts\n"
+		"  --format F           table (default); json; map: one line a task, "
+		"for\n"
+		"                       scripts; srun: its options, one line a step\n"
 		"\n"
 		"  --task I             with a command: which task this is\n"
 		"  --strict             do not run the command unbound\n"
@@ -92,6 +94,18 @@ static int find_besides(struct bind_request *r, struct weft_err *err)
 	return 0;
 }
 
+static int set_format(struct bind_request *r, const char *format, struct weft_err *err)
+{
+	static const char *const formats[] = {"table", "json", "map", "srun"};
+
+	for (size_t i = 0; i < WEFT_COUNT(formats); i++)
+		if (weft_streq(format, formats[i])) {
+			r->format = formats[i];
+			return 0;
+		}
+	return weft_err_set(err, WEFT_EUSAGE, "--format: table, json, map or srun");
+}
+
 static int option(struct bind_request *r, int c, struct weft_err *err)
 {
 	switch (c) {
@@ -112,10 +126,7 @@ static int option(struct bind_request *r, int c, struct weft_err *err)
 				optarg);
 		return 0;
 	case OPT_FORMAT:
-		r->format = optarg;
-		if (!weft_streq(optarg, "table") && !weft_streq(optarg, "map"))
-			return weft_err_set(err, WEFT_EUSAGE, "--format: table or map");
-		return 0;
+		return set_format(r, optarg, err);
 	case OPT_TASK:
 		if (!weft_parse_int(optarg, 0, 16384, &r->task))
 			return weft_err_set(
