@@ -121,3 +121,13 @@ int weft_report_json(struct json_t *root, size_t flags, struct weft_str *out)
 		out->failed = true;
 	return out->failed ? -1 : 0;
 }
+
+void weft_report_text(struct weft_str *out, const char *s)
+{
+	paint_add(out, s);
+}
+
+struct json_t *weft_report_json_text(const char *s)
+{
+	return paint_json(s);
+}

@@ -41,7 +41,13 @@ void weft_report_status(const struct weft_run *run, const struct weft_status *st
 int weft_report_status_json(
 	const struct weft_run *run, const struct weft_status *st, struct weft_str *out);
 
+/* Appends text that came from a file, a program or Slurm: control bytes, which could
+ * drive the reader's terminal, and what is not UTF-8 show as '?'. */
+void weft_report_text(struct weft_str *out, const char *s);
+
 struct json_t;
+/* A JSON string of such text; null of NULL. */
+struct json_t *weft_report_json_text(const char *s);
 /* Appends a document of jansson's and a newline, and uses it up.  root NULL: it could
  * not be made.  flags: json_dumps()'s. */
 int weft_report_json(struct json_t *root, size_t flags, struct weft_str *out);

@@ -167,8 +167,9 @@ static json_t *partition_json(
 
 static json_t *node_json(const struct weft_node *n)
 {
-	return json_pack("{s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:o}", "name", n->name,
-		"state", weft_node_state_name(n->state), "reason", n->reason, "cpus",
+	return json_pack("{s:s, s:s, s:o, s:i, s:i, s:I, s:I, s:o}", "name", n->name,
+		"state", weft_node_state_name(n->state), "reason",
+		weft_report_json_text(n->reason), "cpus",
 		(int)n->cpus, "cpus_used", (int)n->cpus_used, "mem_bytes",
 		(json_int_t)n->mem, "mem_used_bytes", (json_int_t)n->mem_used, "gpus",
 		gpus_json(n->gpus, n->n_gpu_types));

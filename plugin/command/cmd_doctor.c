@@ -29,7 +29,14 @@ static void add(struct doctor *d, enum doctor_verdict verdict, const char *check
 	char *text, char *hint)
 {
 	struct doctor_finding *f;
+	struct weft_str clean = {0};
 
+	/* Nodes and srun may say anything. */
+	if (text) {
+		weft_report_text(&clean, text);
+		free(text);
+		text = weft_str_take(&clean);
+	}
 	d->failed |= verdict == DOCTOR_FAIL;
 	if (!text || weft_grow(d->found, d->n, d->cap)) {
 		free(text);

@@ -93,12 +93,16 @@ static char *step_line(const struct follower *f, const struct weft_status_step *
 		const struct weft_status_member *m = &s->member[0];
 
 		weft_str_add(&b, weft_state_name(s->state));
-		if (m->hosts && s->state >= WEFT_STATE_RUNNING)
-			weft_str_printf(&b, " on %s", m->hosts);
+		if (m->hosts && s->state >= WEFT_STATE_RUNNING) {
+			weft_str_add(&b, " on ");
+			weft_report_text(&b, m->hosts);
+		}
 		if (s->state == WEFT_STATE_DONE && m->started > 0)
 			weft_str_printf(&b, " in %.1f s", m->ended - m->started);
-		if (m->reason && weft_state_ended(s->state) && s->state != WEFT_STATE_DONE)
-			weft_str_printf(&b, ": %s", m->reason);
+		if (m->reason && weft_state_ended(s->state) && s->state != WEFT_STATE_DONE) {
+			weft_str_add(&b, ": ");
+			weft_report_text(&b, m->reason);
+		}
 	}
 	return weft_str_take(&b);
 }
