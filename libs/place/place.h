@@ -22,8 +22,8 @@ struct weft_place_step { /* the tasks of one step on this node */
 	unsigned ntasks;
 	unsigned cpus_per_task; /* 0: an even share of what is allowed */
 	double gpus_per_task;   /* 0: none; 0.5: two tasks a GPU */
-	/* All usable GPUs, dealt evenly (gpus_per_task: 0); to more tasks than GPUs so that
-	 * each GPU has one and the tasks' cores are as even as they can be near GPUs. */
+	/* All usable GPUs, dealt evenly (gpus_per_task: 0); to more tasks than GPUs so
+	 * that each GPU has one and the others are where most cores are for them. */
 	bool gpus_all;
 	unsigned beside; /* 1 + index of the step it exchanges data with; 0: none */
 	enum weft_place_cpus cpus;
@@ -59,5 +59,31 @@ int weft_place(const struct weft_machine *m, const struct weft_cpuset *allowed,
 	const unsigned *gpus, size_t n_gpus, const struct weft_place_step *steps,
 	size_t n_steps, struct weft_placement **p, struct weft_err *err);
 void weft_placement_free(struct weft_placement *p);
+
+/* How well the tasks of a step sit, told from their CPUs and devices alone. */
+struct weft_place_score {
+	unsigned tasks, empty; /* empty: without a CPU */
+	bool wants_gpu;
+	unsigned with_gpu;
+	unsigned local;      /* all CPUs near all its GPUs; without GPUs: in one node */
+	bool local_possible; /* threads near the GPUs suffice for their tasks */
+	double jain;         /* evenness of cores: 1 is all alike */
+	unsigned far_nic;    /* GPU tasks without a NIC of the nearest class */
+	unsigned uneven_nic; /* GPU tasks whose nearest NICs' loads differ by > 1 */
+	unsigned edges, edges_inside; /* with the step that it is beside; in a node */
+};
+struct weft_place_load {      /* of the node */
+	unsigned shared_cpus; /* hardware threads that several tasks have */
+	unsigned cores, idle_cores;
+};
+int weft_place_score(const struct weft_machine *m, const struct weft_placement *p,
+	const struct weft_place_step *steps, size_t step, struct weft_place_score *s,
+	struct weft_err *err);
+void weft_place_load(const struct weft_machine *m, const struct weft_cpuset *allowed,
+	const struct weft_placement *p, struct weft_place_load *l);
+/* Of two devices: 0 behind one PCI switch, 1 at one host bridge or NUMA node, 2 in
+ * one package, 3 farther. */
+unsigned weft_place_apart(const struct weft_machine *m, const struct weft_device *a,
+	const struct weft_device *b);
 
 #endif

@@ -13,6 +13,7 @@ struct bind_step {
 };
 struct bind_request {
 	struct bind_step step[BIND_MAX_STEPS];
+	struct weft_place_step place[BIND_MAX_STEPS]; /* theirs, once they are placed */
 	size_t n_steps;
 	bool described; /* options say what the tasks need: a ticket is not asked */
 	bool single;    /* options of the only step were given */
@@ -20,7 +21,7 @@ struct bind_request {
 	struct weft_cpuset allowed;
 	bool has_allowed;
 	int64_t task; /* -1: as the launcher says */
-	bool strict, report;
+	bool strict, report, score;
 	const char *report_file; /* NULL: stderr */
 	const char *format;
 };
@@ -34,7 +35,13 @@ int bind_parse_step(const char *text, struct bind_step *s, struct weft_err *err)
 int bind_print(const struct bind_request *r, const struct weft_machine *m,
 	const struct weft_placement *p);
 int bind_json(const struct bind_request *r, const struct weft_machine *m,
-	const struct weft_placement *p, struct weft_str *out);
+	const struct weft_placement *p, struct weft_str *out, struct weft_err *err);
+/* --score */
+int bind_score_table(const struct bind_request *r, const struct weft_machine *m,
+	const struct weft_placement *p, struct weft_str *out, struct weft_err *err);
+struct json_t *bind_score_json(const struct bind_request *r,
+	const struct weft_machine *m, const struct weft_placement *p,
+	struct weft_err *err);
 /* "cpus 24-31 numa 3 gpu 0000:c1:00.0" */
 void bind_describe(const struct weft_machine *m, const struct weft_placed_task *t,
 	struct weft_str *out);

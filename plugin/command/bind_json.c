@@ -39,20 +39,25 @@ static json_t *task_json(const struct bind_request *r, const struct weft_machine
 }
 
 int bind_json(const struct bind_request *r, const struct weft_machine *m,
-	const struct weft_placement *p, struct weft_str *out)
+	const struct weft_placement *p, struct weft_str *out, struct weft_err *err)
 {
-	json_t *tasks = json_array();
-	int rc = tasks ? 0 : -1;
+	json_t *tasks = json_array(), *score = NULL;
+	int rc = 0;
 
 	for (size_t s = 0; s < p->n_steps && !rc; s++)
 		for (size_t i = 0; i < r->step[s].place.ntasks && !rc; i++)
 			rc = json_array_append_new(tasks, task_json(r, m, p, s, i));
+	if (rc)
+		weft_err_nomem(err);
+	else if (r->score && !(score = bind_score_json(r, m, p, err)))
+		rc = -1;
 	if (rc) {
 		json_decref(tasks);
-		out->failed = true;
 		return -1;
 	}
-	return weft_report_json(
-		json_pack("{s:s, s:o}", "host", m->host, "tasks", tasks),
-		JSON_INDENT(1), out);
+	if (weft_report_json(json_pack("{s:s, s:o, s:o*}", "host", m->host, "tasks",
+				     tasks, "score", score),
+		    JSON_INDENT(1), out))
+		return weft_err_nomem(err);
+	return 0;
 }

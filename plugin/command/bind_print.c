@@ -152,14 +152,22 @@ int bind_print(const struct bind_request *r, const struct weft_machine *m,
 	const struct weft_placement *p)
 {
 	struct weft_str out = {0};
+	struct weft_err err = {0};
+	int rc = 0;
 
 	if (weft_streq(r->format, "map"))
 		print_map(m, p, &out);
 	else if (weft_streq(r->format, "srun"))
 		print_srun(r, p, &out);
 	else if (weft_streq(r->format, "json"))
-		bind_json(r, m, p, &out);
+		rc = bind_json(r, m, p, &out, &err);
 	else
 		print_table(r, m, p, &out);
+	if (r->score && weft_streq(r->format, "table"))
+		rc = bind_score_table(r, m, p, &out, &err);
+	if (rc) {
+		weft_str_free(&out);
+		return cmd_fail(&err);
+	}
 	return cmd_print(&out);
 }

@@ -37,6 +37,7 @@ WEFT_VERB(bind, .name = "bind", .synopsis = "[OPTION...] [-- COMMAND [ARG...]]",
 		"  --format F           table (default); json; map: one line a task, "
 		"for\n"
 		"                       scripts; srun: its options, one line a step\n"
+		"  --score              also say how well the tasks sit, in figures\n"
 		"\n"
 		"  --task I             with a command: which task this is\n"
 		"  --strict             do not run the command unbound\n"
@@ -49,6 +50,7 @@ enum {
 	OPT_TOPOLOGY,
 	OPT_ALLOWED,
 	OPT_FORMAT,
+	OPT_SCORE,
 	OPT_TASK,
 	OPT_STRICT,
 	OPT_REPORT,
@@ -72,6 +74,7 @@ static const struct option longopts[] = {{"tasks", required_argument, NULL, OPT_
 	{"topology", required_argument, NULL, OPT_TOPOLOGY},
 	{"allowed", required_argument, NULL, OPT_ALLOWED},
 	{"format", required_argument, NULL, OPT_FORMAT},
+	{"score", no_argument, NULL, OPT_SCORE},
 	{"task", required_argument, NULL, OPT_TASK},
 	{"strict", no_argument, NULL, OPT_STRICT},
 	{"report", optional_argument, NULL, OPT_REPORT}, {0}};
@@ -127,6 +130,9 @@ static int option(struct bind_request *r, int c, struct weft_err *err)
 		return 0;
 	case OPT_FORMAT:
 		return set_format(r, optarg, err);
+	case OPT_SCORE:
+		r->score = true;
+		return 0;
 	case OPT_TASK:
 		if (!weft_parse_int(optarg, 0, 16384, &r->task))
 			return weft_err_set(
@@ -150,7 +156,6 @@ static int option(struct bind_request *r, int c, struct weft_err *err)
 /* Without a command: print the placement. */
 static int show(struct bind_request *r)
 {
-	struct weft_place_step steps[BIND_MAX_STEPS];
 	unsigned gpus[WEFT_MAX_DEVICES];
 	struct weft_machine *m = NULL;
 	struct weft_placement *p = NULL;
@@ -165,13 +170,13 @@ static int show(struct bind_request *r)
 		rc = bind_allowed(1, &r->allowed, &err);
 	}
 	for (size_t i = 0; i < r->n_steps; i++)
-		steps[i] = r->step[i].place;
+		r->place[i] = r->step[i].place;
 	if (!rc && !r->topology)
 		n = weft_bind_usable_gpus(
 			m, NULL, getenv(weft_bind_visible_name(m)), gpus);
 	if (!rc)
 		rc = weft_place(m, r->has_allowed ? &r->allowed : NULL,
-			r->topology ? NULL : gpus, n, steps, r->n_steps, &p, &err);
+			r->topology ? NULL : gpus, n, r->place, r->n_steps, &p, &err);
 	status = rc ? cmd_fail(&err) : bind_print(r, m, p);
 	weft_placement_free(p);
 	weft_machine_free(m);
@@ -205,6 +210,10 @@ static int bind_run(int argc, char **argv)
 				    "of one step");
 	if (!err.text && !command && (r->strict || r->report || r->task >= 0))
 		weft_err_set(&err, WEFT_EUSAGE, "nothing to run: write -- COMMAND");
+	bool text = weft_streq(r->format, "map") || weft_streq(r->format, "srun");
+	if (!err.text && r->score && (text || command))
+		weft_err_set(&err, WEFT_EUSAGE,
+			"--score is for a placement as a table or as JSON");
 	if (!r->n_steps)
 		r->n_steps = 1;
 	if (!r->step[0].place.ntasks && !command)

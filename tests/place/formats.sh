@@ -1,5 +1,5 @@
 #!/bin/sh
-# formats.sh - a placement in the words of others: JSON, srun's options.
+# formats.sh - a placement in the words of others: JSON, srun's options; and its score.
 . "$(dirname "$0")/../lib.sh"
 M=$TOP/tests/golden/place
 
@@ -35,5 +35,20 @@ t_is 'json: CPUs as a list' "$(bind odd-gpus --tasks 2 --format json | grep '"cp
 t_is 'json: what is shared' "$(json sim 39 shared_cpus far)" 'True False'
 t_is 'json: a step without a name' "$(bind laptop --format json | grep -c '"step": null')" 1
 t_is 'json: memory from anywhere' "$(bind laptop --memory none --format json | grep -c '"numa": null')" 1
+# Cores 6, 6 and 9: (6 + 6 + 9)^2 / (3 * (36 + 36 + 81)).
+T_OUT=$(bind cpu-dual --tasks 3 --allowed 0-20 --score)
+t_has 'score: evenness' "$T_OUT" '-     3 of 3  -         -         0.961  -'
+t_has 'score: of the allowed cores' "$T_OUT" '0 of 21 cores idle, 0 CPUs shared by tasks'
+# One of the GPUs is at the other socket.
+T_OUT=$(bind odd-gpus --tasks 8 --gpus all --allowed 8-15,24-31 --score)
+t_has 'score: a task far from its GPU' "$T_OUT" '-     7 of 8  8 of 8    8 of 8    1.000  -'
+T_OUT=$(bind odd-gpus --step name=infer,ntasks=4,gpus_per_task=1,cpus_per_task=2 \
+	--step name=sim,ntasks=8,cpus_per_task=2,beside=infer --score)
+t_has 'score: edges' "$T_OUT" 'sim    8 of 8  -         -         1.000  7 of 8'
+t_has 'score: idle' "$T_OUT" '4 of 16 cores idle'
+T_OUT=$(bind odd-gpus --tasks 36 --score --format json | tail -n 4 | tr -d ' \n')
+t_is 'score: json' "$T_OUT" '"idle_cores":0,"shared_cpus":4}}'
+t_run 2 'score of a map' "$WEFT" bind --score --format map
+t_run 2 'score of a command' "$WEFT" bind --score -- true
 t_run 2 'no such format' "$WEFT" bind --format xml
 t_done

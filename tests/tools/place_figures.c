@@ -10,7 +10,7 @@
  *   time,FILE,threads,TASKS,MICROSECONDS    median of mapping
  *   cache,FILE,threads,MICROSECONDS         median of loading the model from a cache
  *
- * It looks at masks and devices only: nothing that weft_place says of them is believed.
+ * They are told from masks and devices: nothing that weft_place says is believed.
  */
 #include <dirent.h>
 #include <stdlib.h>
@@ -26,25 +26,9 @@
 struct subject {
 	const char *file;
 	const struct weft_machine *m;
-	unsigned of_cpu[WEFT_MAX_CPUS]; /* index in pu */
-	unsigned domain[WEFT_MAX_NUMA]; /* numa nodes that have CPUs */
-	unsigned n_domains;
 };
 
 typedef bool set_of_domains[WEFT_MAX_NUMA];
-
-static void look(struct subject *s)
-{
-	bool seen[WEFT_MAX_NUMA] = {false};
-
-	s->n_domains = 0;
-	for (unsigned i = 0; i < s->m->n_pus; i++) {
-		s->of_cpu[s->m->pu[i].cpu] = i;
-		if (!seen[s->m->pu[i].numa])
-			s->domain[s->n_domains++] = s->m->pu[i].numa;
-		seen[s->m->pu[i].numa] = true;
-	}
-}
 
 /* The domains that a set of CPUs touches; all, where nothing is known of it. */
 static void touched(
@@ -59,38 +43,6 @@ static void touched(
 			out[s->m->pu[i].numa] = true;
 }
 
-static bool inside(const struct subject *s, const struct weft_cpuset *cpus,
-	const set_of_domains in)
-{
-	for (int c = -1; (c = weft_cpuset_next(cpus, c + 1)) >= 0;)
-		if (!in[s->m->pu[s->of_cpu[c]].numa])
-			return false;
-	return weft_cpuset_count(cpus) > 0;
-}
-
-static bool local(const struct subject *s, const struct weft_placed_task *t)
-{
-	set_of_domains near;
-
-	for (size_t i = 0; i < t->n_gpus; i++) {
-		touched(s, &s->m->gpu[t->gpu[i]].cpus, near);
-		if (!inside(s, &t->cpus, near))
-			return false;
-	}
-	return t->n_gpus > 0;
-}
-
-static bool in_one(const struct subject *s, const struct weft_cpuset *cpus)
-{
-	set_of_domains its;
-	unsigned n = 0;
-
-	touched(s, cpus, its);
-	for (unsigned d = 0; d < s->n_domains; d++)
-		n += its[s->domain[d]];
-	return n == 1;
-}
-
 static unsigned threads_in(const struct subject *s, const set_of_domains set)
 {
 	unsigned n = 0;
@@ -98,35 +50,6 @@ static unsigned threads_in(const struct subject *s, const set_of_domains set)
 	for (unsigned i = 0; i < s->m->n_pus; i++)
 		n += set[s->m->pu[i].numa];
 	return n;
-}
-
-static bool subset(
-	const struct subject *s, const set_of_domains a, const set_of_domains b)
-{
-	for (unsigned d = 0; d < s->n_domains; d++)
-		if (a[s->domain[d]] && !b[s->domain[d]])
-			return false;
-	return true;
-}
-
-/* Could each task have a thread near its GPUs: for each set of domains, those whose
- * GPUs are only there are no more than its threads. */
-static bool local_possible(const struct subject *s, const struct weft_placement *p)
-{
-	for (unsigned g = 0; g < s->m->n_gpus; g++) {
-		set_of_domains near, its;
-		unsigned tasks = 0;
-		touched(s, &s->m->gpu[g].cpus, near);
-		for (size_t i = 0; i < p->n_tasks; i++) {
-			if (!p->task[i].n_gpus)
-				continue;
-			touched(s, &s->m->gpu[p->task[i].gpu[0]].cpus, its);
-			tasks += subset(s, its, near);
-		}
-		if (tasks > threads_in(s, near))
-			return false;
-	}
-	return true;
 }
 
 static unsigned shared_pairs(const struct weft_placement *p)
@@ -137,121 +60,6 @@ static unsigned shared_pairs(const struct weft_placement *p)
 		for (size_t k = 0; k < i; k++)
 			n += weft_cpuset_meets(&p->task[i].cpus, &p->task[k].cpus);
 	return n;
-}
-
-/* Jain's index of the tasks' cores; *idle: cores that no task has. */
-static double evenness(
-	const struct subject *s, const struct weft_placement *p, unsigned *idle)
-{
-	static bool used[WEFT_MAX_CPUS];
-	double sum = 0, squares = 0;
-
-	memset(used, 0, sizeof(used));
-	for (size_t i = 0; i < p->n_tasks; i++) {
-		static bool mine[WEFT_MAX_CPUS];
-		double cores = 0;
-		memset(mine, 0, sizeof(mine));
-		for (int c = -1;
-			(c = weft_cpuset_next(&p->task[i].cpus, c + 1)) >= 0;) {
-			unsigned core = s->m->pu[s->of_cpu[c]].core;
-			cores += !mine[core];
-			mine[core] = used[core] = true;
-		}
-		sum += cores;
-		squares += cores * cores;
-	}
-	*idle = s->m->n_cores;
-	for (unsigned c = 0; c < s->m->n_cores; c++)
-		*idle -= used[c];
-	return squares > 0 ? sum * sum / ((double)p->n_tasks * squares) : 0;
-}
-
-/* 0: behind one switch; 1: at one host bridge or NUMA node; 2: at one package. */
-static unsigned apart(const struct subject *s, const struct weft_device *a,
-	const struct weft_device *b)
-{
-	set_of_domains x, y;
-	unsigned common = 0;
-
-	while (common < a->n_path && common < b->n_path &&
-		a->path[common] == b->path[common])
-		common++;
-	if (common)
-		return common > 1 ? 0 : 1;
-	touched(s, &a->cpus, x);
-	touched(s, &b->cpus, y);
-	for (unsigned d = 0; d < s->n_domains; d++)
-		if (x[s->domain[d]] && y[s->domain[d]])
-			return 1;
-	return a->package == b->package ? 2 : 3;
-}
-
-/* The NICs that are nearest to a GPU; ports for the system don't count. */
-static void nearest_nics(const struct subject *s, unsigned gpu, bool *out)
-{
-	const struct weft_machine *m = s->m;
-	unsigned best = 9;
-	bool fabric = false;
-
-	for (size_t i = 0; i < m->n_nics; i++)
-		fabric |= m->nic[i].link > WEFT_LINK_ETHERNET;
-	for (int pass = 0; pass < 2; pass++)
-		for (size_t i = 0; i < m->n_nics; i++) {
-			unsigned far = apart(s, &m->gpu[gpu], &m->nic[i]);
-			bool counts = !fabric || m->nic[i].link != WEFT_LINK_ETHERNET;
-			out[i] = pass && counts && far == best;
-			if (!pass && counts && far < best)
-				best = far;
-		}
-}
-
-static unsigned spread_of(const unsigned *load, const bool *of, size_t n)
-{
-	unsigned least = UINT32_MAX, most = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		if (!of[i])
-			continue;
-		least = load[i] < least ? load[i] : least;
-		most = load[i] > most ? load[i] : most;
-	}
-	return most > least ? most - least : 0;
-}
-
-/* GPU tasks without a NIC of the nearest class; and those among whose nearest NICs
- * the load differs by more than one, both in all and of tasks with the same choice. */
-static void look_at_nics(const struct subject *s, const struct weft_placement *p,
-	unsigned *far, unsigned *uneven)
-{
-	size_t n = s->m->n_nics;
-	unsigned all[WEFT_MAX_DEVICES] = {0};
-
-	*far = *uneven = 0;
-	for (size_t i = 0; i < p->n_tasks; i++)
-		for (size_t k = 0; k < p->task[i].n_nics; k++)
-			all[p->task[i].nic[k]]++;
-	for (size_t i = 0; n && i < p->n_tasks; i++) {
-		bool near[WEFT_MAX_DEVICES], other[WEFT_MAX_DEVICES], has = false;
-		unsigned same[WEFT_MAX_DEVICES] = {0};
-		if (!p->task[i].n_gpus)
-			continue;
-		nearest_nics(s, p->task[i].gpu[0], near);
-		for (size_t k = 0; k < p->task[i].n_nics; k++)
-			has |= near[p->task[i].nic[k]];
-		*far += !has;
-		if (spread_of(all, near, n) <= 1)
-			continue;
-		for (size_t t = 0; t < p->n_tasks; t++) {
-			if (!p->task[t].n_gpus)
-				continue;
-			nearest_nics(s, p->task[t].gpu[0], other);
-			if (memcmp(near, other, n * sizeof(*near)) != 0)
-				continue;
-			for (size_t k = 0; k < p->task[t].n_nics; k++)
-				same[p->task[t].nic[k]]++;
-		}
-		*uneven += spread_of(same, near, n) > 1;
-	}
 }
 
 static struct weft_placement *map(
@@ -275,29 +83,30 @@ static struct weft_place_step request(
 		.balance_even = even};
 }
 
-static void cell(const struct subject *s, unsigned n, bool gpus, bool even)
+static int cell(
+	const struct subject *s, unsigned n, bool gpus, bool even, struct weft_err *err)
 {
 	struct weft_place_step step = request(s, n, gpus, even);
 	struct weft_placement *p = map(s, &step, 1);
-	unsigned empty = 0, without = 0, near = 0, idle, far, uneven;
+	struct weft_place_score score;
+	struct weft_place_load load;
 
 	printf("cell,%s,%s,%s,%u,%u,%zu,%zu,", s->file, gpus ? "gpus" : "none",
 		even ? "even" : "default", n, s->m->n_cores, s->m->n_pus,
 		gpus ? s->m->n_gpus : 0);
 	if (!p) {
 		printf("1,0,0,0,0,0,0,0,0,0\n");
-		return;
+		return 0;
 	}
-	for (size_t i = 0; i < p->n_tasks; i++) {
-		empty += !weft_cpuset_count(&p->task[i].cpus);
-		without += gpus && !p->task[i].n_gpus;
-		near += gpus ? local(s, &p->task[i]) : in_one(s, &p->task[i].cpus);
-	}
-	double jain = evenness(s, p, &idle);
-	look_at_nics(s, p, &far, &uneven);
-	printf("0,%u,%u,%u,%u,%d,%.4f,%u,%u,%u\n", empty, shared_pairs(p), without,
-		near, local_possible(s, p), jain, idle, far, uneven);
+	int rc = weft_place_score(s->m, p, &step, 0, &score, err);
+	weft_place_load(s->m, NULL, p, &load);
+	if (!rc)
+		printf("0,%u,%u,%u,%u,%d,%.4f,%u,%u,%u\n", score.empty, shared_pairs(p),
+			gpus ? n - score.with_gpu : 0, score.local,
+			score.local_possible, score.jain, load.idle_cores,
+			score.far_nic, score.uneven_nic);
 	weft_placement_free(p);
+	return rc;
 }
 
 /* The cores of a set of domains, or its threads. */
@@ -370,21 +179,22 @@ static unsigned possible(const struct subject *s, unsigned sims)
 }
 
 /* A simulation on half the cores, and an inference with a task a GPU. */
-static void coupled(const struct subject *s)
+static int coupled(const struct subject *s, struct weft_err *err)
 {
 	unsigned gpus = (unsigned)s->m->n_gpus, sims = s->m->n_cores / 2;
 	struct weft_place_step steps[] = {
 		{.ntasks = sims, .cpus_per_task = 1, .beside = 2},
 		{.ntasks = gpus, .gpus_per_task = 1}};
-	unsigned lost = 0, in = 0;
+	struct weft_place_score score;
+	unsigned lost = 0;
 
 	if (!gpus || !sims)
-		return;
+		return 0;
 	struct weft_placement *p = map(s, steps, 2);
 	printf("coupled,%s,%u,%zu,", s->file, gpus + sims, s->m->n_pus);
 	if (!p) {
 		printf("0,%u,%u,%u,0\n", gpus, sims, sims);
-		return;
+		return 0;
 	}
 	for (unsigned g = 0; g < gpus; g++) {
 		const struct weft_placed_task *t = &p->task[sims + g];
@@ -398,13 +208,12 @@ static void coupled(const struct subject *s)
 		}
 		lost += !meets;
 	}
-	for (unsigned i = 0; i < sims; i++) {
-		set_of_domains its;
-		touched(s, &p->task[sims + i * gpus / sims].cpus, its);
-		in += inside(s, &p->task[i].cpus, its);
-	}
-	printf("%u,%u,%u,%u,%u\n", shared_pairs(p), lost, sims, possible(s, sims), in);
+	int rc = weft_place_score(s->m, p, steps, 0, &score, err);
+	if (!rc)
+		printf("%u,%u,%u,%u,%u\n", shared_pairs(p), lost, score.edges,
+			possible(s, sims), score.edges_inside);
 	weft_placement_free(p);
+	return rc;
 }
 
 static double now(void)
@@ -476,7 +285,7 @@ static int figures(
 	const char *dir, const char *file, const char *cache, struct weft_err *err)
 {
 	static const unsigned tasks[] = {1, 2, 3, 4, 5, 6, 7, 8, 13, 16, 32, 64, 128};
-	static struct subject s;
+	struct subject s;
 	weft_autofree char *path = weft_printf("%s/%s", dir, file);
 	struct weft_machine *m;
 
@@ -485,17 +294,19 @@ static int figures(
 	if (load(path, &m, err))
 		return -1;
 	s = (struct subject){.file = file, .m = m};
-	look(&s);
+	int rc = 0;
 	for (int even = 0; even < 2; even++)
-		for (size_t i = 0; i < WEFT_COUNT(tasks); i++) {
-			cell(&s, tasks[i], false, even);
-			if (m->n_gpus)
-				cell(&s, tasks[i], true, even);
+		for (size_t i = 0; i < WEFT_COUNT(tasks) && !rc; i++) {
+			rc = cell(&s, tasks[i], false, even, err);
+			if (!rc && m->n_gpus)
+				rc = cell(&s, tasks[i], true, even, err);
 		}
-	coupled(&s);
+	if (!rc)
+		rc = coupled(&s, err);
 	mapping_time(&s, 8);
 	mapping_time(&s, 128);
-	int rc = cache_time(&s, cache, err);
+	if (!rc)
+		rc = cache_time(&s, cache, err);
 	weft_machine_free(m);
 	return rc;
 }
