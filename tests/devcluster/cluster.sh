@@ -88,24 +88,24 @@ timeout 1 "$dc" sh --dir "$dir" -- sleep "1000.5$$"
 ended() { ! pgrep -f "sleep 1000\.5$$\$" >/dev/null; }
 t_run 0 "a command ends with sh" t_until 5 ended
 
-# Jobs.
-t_run 0 "srun, cpu" as alice srun -N2 hostname
+# Jobs.  -Q: srun doesn't say that a job has to wait a moment.
+t_run 0 "srun, cpu" as alice srun -Q -N2 hostname
 t_is "srun, cpu: on both nodes" "$(sorted)" "c1 c2"
-t_run 0 "srun, gpu" as bob srun -p gpu -N2 sh -c 'echo $(hostname):$(id -un)'
+t_run 0 "srun, gpu" as bob srun -Q -p gpu -N2 sh -c 'echo $(hostname):$(id -un)'
 t_is "srun, gpu: on both nodes, as bob" "$(sorted)" "g1:bob g2:bob"
-t_run 0 "GPUs are given" as alice srun -p gpu --gres=gpu:2 printenv \
+t_run 0 "GPUs are given" as alice srun -Q -p gpu --gres=gpu:2 printenv \
 	CUDA_VISIBLE_DEVICES
 t_is "CUDA_VISIBLE_DEVICES" "$T_OUT" 0,1
-t_run 1 "too much memory: refused" as alice srun --mem=1T true
-t_run 0 "16 tasks on a node" as alice srun -N1 -n16 hostname
+t_run 1 "too much memory: refused" as alice srun -Q --mem=1T true
+t_run 0 "16 tasks on a node" as alice srun -Q -N1 -n16 hostname
 t_is "16 tasks run" "$(printf '%s\n' "$T_OUT" | wc -l)" 16
-t_run 0 "without the environment" as alice srun --export=NONE /usr/bin/sinfo -h
-t_run 0 "scratch is a node's own" as alice srun -N2 sh -c \
+t_run 0 "without the environment" as alice srun -Q --export=NONE /usr/bin/sinfo -h
+t_run 0 "scratch is a node's own" as alice srun -Q -N2 sh -c \
 	'echo x >/scratch/$(hostname) && echo $(ls /scratch)'
 t_is "scratch: each sees its own file" "$(sorted)" "c1 c2"
-t_run 0 "so is /tmp" as alice srun -w c1 test ! -e "$T_TMP"
+t_run 0 "so is /tmp" as alice srun -Q -w c1 test ! -e "$T_TMP"
 t_run 0 "homes are shared" as alice sh -c \
-	'echo hello >here && srun -w c2 cat here'
+	'echo hello >here && srun -Q -w c2 cat here'
 t_is "homes are shared: read back" "$T_OUT" hello
 as alice sbatch --array=0-4 -p cpu,gpu -o 'a.%a' >/dev/null <<'END'
 #!/bin/sh
@@ -139,7 +139,7 @@ int main(int argc, char **argv)
 }
 END
 	mpicc -o "$dir/home/alice/ring" "$T_TMP/ring.c"
-	t_run 0 "MPI" as alice srun --mpi=pmix -N2 -n4 ./ring
+	t_run 0 "MPI" as alice srun -Q --mpi=pmix -N2 -n4 ./ring
 	t_is "MPI: one world over two nodes" "$T_OUT" "4 ranks, sum 6"
 else
 	t_skip MPI "no mpicc"
@@ -158,18 +158,18 @@ fi
 t_run 0 "link: full speed" "$dc" link c2 up --dir "$dir"
 t_run 64 "link: nonsense refused" "$dc" link c2 fast --dir "$dir"
 
-as alice srun -w c1 touch /scratch/mark
+as alice srun -Q -w c1 touch /scratch/mark
 t_run 0 "kill-node" "$dc" kill-node c1 --dir "$dir"
 t_run 0 "kill-node: it is gone" t_until 90 node_is c1 DOWN
 t_run 1 "status: says that something is wrong" "$dc" status --dir "$dir"
 t_run 0 "start-node" "$dc" start-node c1 --dir "$dir"
 t_run 0 "start-node: it is back" t_until 90 node_is c1 IDLE
-t_run 0 "start-node: with an empty scratch" as alice srun -w c1 \
+t_run 0 "start-node: with an empty scratch" as alice srun -Q -w c1 \
 	test ! -e /scratch/mark
 
 t_run 0 "slurmctld killed" "$dc" kill-node ctl --dir "$dir"
 t_run 0 "up repairs" "$dc" up --no-weft --dir "$dir"
-t_run 0 "and jobs run" as bob srun -N2 true
+t_run 0 "and jobs run" as bob srun -Q -N2 true
 
 # A second cluster beside it.
 t_run 0 "a second cluster" "$dc" up --no-weft --cpu-nodes 1 --gpu-nodes 0 \
@@ -177,7 +177,7 @@ t_run 0 "a second cluster" "$dc" up --no-weft --cpu-nodes 1 --gpu-nodes 0 \
 t_is "the second has its own nodes" \
 	"$("$dc" sh --dir "$dir.b" -- sinfo -h -N -o %N | xargs)" c1
 t_run 0 "the second goes" "$dc" down --dir "$dir.b"
-t_run 0 "the first stays" as alice srun true
+t_run 0 "the first stays" as alice srun -Q true
 
 # A crash with a job on it: slurmctld killed, and the folder half gone.
 as alice sh -c 'srun -N2 sleep 1000 >/dev/null 2>&1 &'

@@ -31,9 +31,9 @@ all_gone() {
 t_run 0 "up" "$dc" up --no-weft --no-namespaces --gpu-nodes 1 --dir "$dir"
 t_has "up: says what is shared" "$T_OUT" "shared by all nodes"
 t_run 0 "status" "$dc" status --dir "$dir"
-t_run 0 "srun" as alice srun -N2 sh -c 'echo "$SLURMD_NODENAME"'
+t_run 0 "srun" as alice srun -Q -N2 sh -c 'echo "$SLURMD_NODENAME"'
 t_is "srun: on both nodes" "$(printf '%s\n' "$T_OUT" | sort | xargs)" "c1 c2"
-t_run 0 "srun, gpu" as bob srun -p gpu --gres=gpu:2 printenv CUDA_VISIBLE_DEVICES
+t_run 0 "srun, gpu" as bob srun -Q -p gpu --gres=gpu:2 printenv CUDA_VISIBLE_DEVICES
 t_is "CUDA_VISIBLE_DEVICES" "$T_OUT" 0,1
 t_is "alice and bob are two" "$([ "$(as alice id -u)" != "$(as bob id -u)" ] &&
 	echo yes)" yes
