@@ -36,6 +36,13 @@ int weft_report_errors_json(const struct weft_errs *errs, struct weft_str *out);
 void weft_report_plan(
 	const struct weft_plan *plan, const struct weft_style *s, struct weft_str *out);
 
+/* Every partition and alternative of a step, why not and why. */
+void weft_report_explanation(const struct weft_explanation *x, const char *step,
+	const struct weft_style *s, struct weft_str *out);
+/* Groups and steps as a graph in DOT, for Graphviz. */
+void weft_report_plan_dot(const struct weft_plan *plan, const struct weft_workflow *wf,
+	struct weft_str *out);
+
 void weft_report_status(const struct weft_run *run, const struct weft_status *st,
 	const struct weft_style *s, struct weft_str *out);
 int weft_report_status_json(

@@ -65,18 +65,59 @@ static int fit_all(struct pools *ps, const struct pool *pool, const struct asks 
 	return 0;
 }
 
-struct candidate {
-	const struct pool *pool;
-	struct fit fit;
-	bool role;
-	bool closed; /* to some, and nothing here says whether to this user */
-};
+static bool in_list(const char *list, const char *name)
+{
+	size_t len = strlen(name);
 
-/* -1: a is better. *rule: which rule decided. */
-static int prefer(const struct candidate *a, const struct candidate *b, bool gpus,
-	const char **rule)
+	for (const char *p = list; *p;) {
+		size_t n = strcspn(p, ",");
+
+		if (n == len && memcmp(p, name, n) == 0)
+			return true;
+		p += n + (p[n] == ',');
+	}
+	return false;
+}
+
+/* Without an account or QOS in the file Slurm takes the user's default: it may be
+ * one that the partition refuses. */
+static bool is_closed(const struct weft_partition *p, const struct ask *a)
+{
+	return p->n_allow_groups || (p->n_allow_accounts && !*a->account) ||
+	       (p->n_allow_qos && !*a->qos);
+}
+
+static bool needs_gpus(const struct asks *asks)
+{
+	for (size_t i = 0; i < asks->n; i++)
+		if (asks->v[i].gpu_mode != GPUS_NONE)
+			return true;
+	return false;
+}
+
+bool candidate_allowed(const struct asks *asks, const struct pool *pool)
+{
+	const char *given = asks->v[0].partition;
+
+	return *given ? in_list(given, pool->part->name) : !pool->avoid;
+}
+
+int candidate_fit(struct pools *ps, const struct asks *asks, struct candidate *c,
+	size_t *failed, struct weft_err *err)
+{
+	const struct ask *first = &asks->v[0];
+	const struct weft_partition *p = c->pool->part;
+
+	c->closed = is_closed(p, first);
+	c->role = *first->role_partition && in_list(first->role_partition, p->name);
+	return fit_all(ps, c->pool, asks, &c->fit, failed, err);
+}
+
+int candidate_prefer(const struct candidate *a, const struct candidate *b,
+	const struct asks *asks, const char **rule)
 {
 	const struct weft_partition *p = a->pool->part, *q = b->pool->part;
+	bool gpus = needs_gpus(asks);
 	bool on_a = !gpus && a->pool->max_gpus, on_b = !gpus && b->pool->max_gpus;
 
 	*rule = "no GPUs there, and the step needs none";
@@ -101,20 +142,6 @@ static int prefer(const struct candidate *a, const struct candidate *b, bool gpu
 	return strcmp(p->name, q->name);
 }
 
-static bool in_list(const char *list, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (const char *p = list; *p;) {
-		size_t n = strcspn(p, ",");
-
-		if (n == len && memcmp(p, name, n) == 0)
-			return true;
-		p += n + (p[n] == ',');
-	}
-	return false;
-}
-
 /* Every partition that the step names must be there. */
 static int check_names(const struct pools *ps, const char *list, struct weft_err *err)
 {
@@ -132,22 +159,6 @@ static int check_names(const struct pools *ps, const char *list, struct weft_err
 		p += n + (p[n] == ',');
 	}
 	return 0;
-}
-
-/* Without an account or QOS in the file Slurm takes the user's default: it may be
- * one that the partition refuses. */
-static bool is_closed(const struct weft_partition *p, const struct ask *a)
-{
-	return p->n_allow_groups || (p->n_allow_accounts && !*a->account) ||
-	       (p->n_allow_qos && !*a->qos);
-}
-
-static bool needs_gpus(const struct asks *asks)
-{
-	for (size_t i = 0; i < asks->n; i++)
-		if (asks->v[i].gpu_mode != GPUS_NONE)
-			return true;
-	return false;
 }
 
 /* A partition that the site doesn't choose by itself, but that would do. */
@@ -212,7 +223,7 @@ static int choose_pool(struct pools *ps, const struct asks *asks, struct choice 
 	enum ask_key *key, struct weft_err *err)
 {
 	const struct ask *first = &asks->v[0];
-	bool given = *first->partition, gpus = needs_gpus(asks);
+	bool given = *first->partition;
 	struct candidate best = {0}, second = {0}, near = {.fit.stage = STAGE_DOWN};
 	size_t fitting = 0, near_ask = 0;
 	const char *rule = "";
@@ -226,15 +237,12 @@ static int choose_pool(struct pools *ps, const struct asks *asks, struct choice 
 	}
 	for (size_t i = 0; i < ps->n; i++) {
 		struct candidate c = {.pool = &ps->pool[i]};
-		const char *name = c.pool->part->name;
 		size_t failed = 0;
 
-		if (given ? !in_list(first->partition, name) : c.pool->avoid)
+		if (!candidate_allowed(asks, c.pool))
 			continue;
-		if (fit_all(ps, c.pool, asks, &c.fit, &failed, err) < 0)
+		if (candidate_fit(ps, asks, &c, &failed, err) < 0)
 			return -1;
-		c.closed = is_closed(c.pool->part, first);
-		c.role = *first->role_partition && in_list(first->role_partition, name);
 		if (c.fit.stage != STAGE_FITS) {
 			if (!near.pool || c.fit.stage > near.fit.stage ||
 				(c.fit.stage == near.fit.stage &&
@@ -245,10 +253,11 @@ static int choose_pool(struct pools *ps, const struct asks *asks, struct choice 
 			continue;
 		}
 		fitting++;
-		if (!best.pool || prefer(&c, &best, gpus, &rule) < 0) {
+		if (!best.pool || candidate_prefer(&c, &best, asks, &rule) < 0) {
 			second = best;
 			best = c;
-		} else if (!second.pool || prefer(&c, &second, gpus, &rule) < 0) {
+		} else if (!second.pool ||
+			   candidate_prefer(&c, &second, asks, &rule) < 0) {
 			second = c;
 		}
 	}
@@ -260,7 +269,7 @@ static int choose_pool(struct pools *ps, const struct asks *asks, struct choice 
 		return 1;
 	}
 	if (second.pool)
-		prefer(&best, &second, gpus, &rule);
+		candidate_prefer(&best, &second, asks, &rule);
 	out->pool = best.pool;
 	out->fit = best.fit;
 	out->why = explain(&best, fitting, given, rule);

@@ -131,7 +131,7 @@ out:
 	return rc;
 }
 
-static int collect_asks(struct work *w, const struct weft_step *step,
+int collect_asks(struct work *w, const struct weft_step *step,
 	size_t alternative, bool vary, struct asks *asks)
 {
 	struct weft_map seen = {0};
@@ -157,8 +157,7 @@ static int collect_asks(struct work *w, const struct weft_step *step,
 	return rc;
 }
 
-/* licenses: "matlab:2,ansys" against what the cluster has. */
-static int check_licenses(struct work *w, const struct weft_step *step,
+int check_licenses(struct work *w, const struct weft_step *step,
 	size_t alternative, const char *list, struct weft_err *err)
 {
 	for (const char *p = list; *p && w->cluster->n_licenses;) {

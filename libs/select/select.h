@@ -88,6 +88,27 @@ int weft_plan_step_member(const struct weft_plan *plan, const struct weft_workfl
 	const struct weft_conf *conf, unsigned step, size_t member,
 	struct weft_plan_step *out, struct weft_arena *arena, struct weft_err *err);
 
+/* A partition and an alternative of any_of, for one step. */
+struct weft_candidate {
+	int variant;
+	const char *partition;  /* "": of the whole alternative */
+	bool fits, chosen;
+	unsigned nodes, idle;   /* that take a share; free of them */
+	const char *why, *hint; /* why refused, not preferred, or chosen; "" none */
+};
+struct weft_explanation {
+	struct weft_arena arena;
+	size_t n_variants;
+	struct weft_candidate *candidate; /* alternatives in order, then partitions */
+	size_t n_candidates;
+};
+/* Every partition and alternative of a step, why not and why: also of a step that
+ * nothing holds.  As weft_select_plan() chooses on a cluster. */
+int weft_select_explain(const struct weft_workflow *wf,
+	const struct weft_cluster *cluster, const struct weft_conf *conf, unsigned step,
+	struct weft_explanation **out, struct weft_errs *errs);
+void weft_explanation_free(struct weft_explanation *x);
+
 /* The plan as JSON (schema: conf/plan.schema.json), and back. */
 int weft_plan_print_json(const struct weft_plan *plan, struct weft_str *out);
 int weft_plan_parse_json(

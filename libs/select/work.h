@@ -26,6 +26,12 @@ int evaluate(const struct weft_workflow *wf, const struct weft_conf *conf,
 	const struct weft_step *step, size_t alternative,
 	const struct weft_member *member, struct weft_resources *r,
 	struct weft_err *err);
+/* What the members of a step ask for; errors into w->errs. */
+int collect_asks(struct work *w, const struct weft_step *step, size_t alternative,
+	bool vary, struct asks *asks);
+/* licenses: "matlab:2,ansys" against what the cluster has. */
+int check_licenses(struct work *w, const struct weft_step *step, size_t alternative,
+	const char *list, struct weft_err *err);
 /* Fills the plan's step from the choice. */
 void write_step(struct weft_plan_step *out, const struct ask *a, const struct choice *c,
 	size_t members);

@@ -43,7 +43,8 @@ int job_open(struct job *j, const struct job_args *a)
 	}
 	if (read_cluster(j, a, &err))
 		return cmd_fail(&err);
-	if (weft_select_plan(j->wf, j->cluster, j->conf, &how, &j->plan, &errs))
+	if (!a->no_plan &&
+		weft_select_plan(j->wf, j->cluster, j->conf, &how, &j->plan, &errs))
 		return cmd_fail_errs(&errs, a->json);
 	return 0;
 }

@@ -22,6 +22,7 @@ struct job_args {
 	bool local;	 /* plan for this machine */
 	bool allocation; /* plan for the Slurm job that we are in */
 	bool json;	 /* errors as JSON */
+	bool no_plan;	 /* read and check only */
 };
 /* Reads, checks and plans; prints what is wrong. 0, or the exit status. */
 int job_open(struct job *j, const struct job_args *a);
