@@ -9,6 +9,10 @@
 
 readonly CLEAN_PATH=/usr/sbin:/usr/bin:/sbin:/bin
 
+# Into all of a host, at its root folder: where this machine is a chroot, the top
+# of a mount namespace lies outside of it.
+readonly ENTER=(nsenter --mount --net --uts --ipc --pid --root --wd)
+
 namespaces_work()
 {
 	unshare --mount --net --uts --ipc --pid --fork \
@@ -38,7 +42,7 @@ on()
 	shift
 	if [[ $NAMESPACES == yes ]]; then
 		pid=$(init_pid "$host") || return "$EX_DOWN"
-		enter=(nsenter -t "$pid" --mount --net --uts --ipc --pid --)
+		enter=("${ENTER[@]}" -t "$pid" --)
 	fi
 	"${enter[@]}" env -i PATH="$CLEAN_PATH" LANG=C.UTF-8 \
 		SLURM_CONF="$DIR/etc/slurm.conf" "$@"

@@ -200,7 +200,7 @@ verb_sh()
 	[[ $account == "$LOGIN" ]] || home=$DIR/home/$LOGIN
 	if [[ $NAMESPACES == yes ]]; then
 		pid=$(init_pid "$NODE")
-		enter=(nsenter -t "$pid" --mount --net --uts --ipc --pid --)
+		enter=("${ENTER[@]}" -t "$pid" --)
 	fi
 	# Ends with us when a test's time limit ends us.
 	drop=(setpriv --pdeathsig TERM)
