@@ -240,7 +240,6 @@ install_weft()
 
 write_config()
 {
-	umask 022
 	mkdir -p "$DIR"/{bin,dev,etc/host/{openmpi,slurm,weft},home,lib,log} \
 		"$DIR"/{plugstack.conf.d,root,run/munge,spool,state}
 	chmod 0700 "$DIR"/{log,root,state}
