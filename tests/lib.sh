@@ -13,6 +13,8 @@
 # folder (absolute), $WEFT the command, $TOP the top of the tree.
 # shellcheck shell=sh disable=SC2034
 
+umask 022
+# Not from git: the tree may be unpacked inside of another one.
 TOP=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 BUILD=${BUILD:-build}
 case $BUILD in /*) ;; *) BUILD=$TOP/$BUILD ;; esac
@@ -26,6 +28,12 @@ if [ -z "${VARIANT-}" ]; then
 fi
 export VARIANT
 T_PASSED=0 T_FAILED=0 T_SKIPPED=0 T_OUT=
+# Ordinary users that root plays come to $T_TMP, too: not into a private TMPDIR.
+if [ "$(id -u)" -eq 0 ] && ! setpriv --reuid 65534 --regid 65534 --clear-groups \
+	test -x "${TMPDIR:-/tmp}" 2>/dev/null; then
+	TMPDIR=/var/tmp
+	export TMPDIR
+fi
 T_TMP=$(mktemp -d "${TMPDIR:-/tmp}/weft-test.XXXXXX")
 trap 'rm -rf "$T_TMP"' EXIT
 trap 'exit 130' INT TERM

@@ -103,7 +103,9 @@ t_run 0 "without the environment" as alice srun -Q --export=NONE /usr/bin/sinfo 
 t_run 0 "scratch is a node's own" as alice srun -Q -N2 sh -c \
 	'echo x >/scratch/$(hostname) && echo $(ls /scratch)'
 t_is "scratch: each sees its own file" "$(sorted)" "c1 c2"
-t_run 0 "so is /tmp" as alice srun -Q -w c1 test ! -e "$T_TMP"
+mark=$(mktemp /tmp/weft-test.XXXXXX)
+t_run 0 "so is /tmp" as alice srun -Q -w c1 test ! -e "$mark"
+rm -f "$mark"
 t_run 0 "homes are shared" as alice sh -c \
 	'echo hello >here && srun -Q -w c2 cat here'
 t_is "homes are shared: read back" "$T_OUT" hello

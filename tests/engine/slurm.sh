@@ -4,14 +4,13 @@
 # shellcheck source=tests/lib.sh disable=SC2317
 . "$(dirname "$0")/../lib.sh"
 
-DIR=$T_TMP/cluster
+DIR=/var/tmp/weft-enginetest.$$
 devcluster() { "$TOP/contrib/devcluster/devcluster" "$@" --dir "$DIR"; }
 as() {
 	user=$1
 	shift
 	"$TOP/contrib/devcluster/devcluster" sh --dir "$DIR" --user "$user" -- "$@"
 }
-chmod 755 "$T_TMP"
 "$TOP/contrib/devcluster/devcluster" up --dir "$DIR" --build "$BUILD" \
 	--boot "$TOP/contrib/devcluster/borrowed-topology" -q >"$T_TMP/up.log" 2>&1
 case $? in
