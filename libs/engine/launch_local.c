@@ -66,7 +66,9 @@ int launch_local_words(const struct unit *u, struct weft_argv *a, struct weft_er
 			return -1;
 		weft_argv_add(a, "torchrun");
 		weft_argv_add(a, "--no_python");
-		weft_argv_add(a, "--standalone");
+		/* --standalone is one port for all of torch 1.13 on a machine. */
+		weft_argv_add(a, "--rdzv_backend=c10d");
+		weft_argv_add(a, "--rdzv_endpoint=localhost:0");
 		weft_argv_addf(a, "--nproc_per_node=%u", workers);
 		add_bind(u, a, workers);
 		return 0;

@@ -91,7 +91,7 @@ done >"$out/data/index.jsonl"
 cp -r "$out/one" "$out/data/stray"
 train=("$example/train.py" --data "$out/data" --cells 2048 --batch 1024)
 t_run 0 "train with 2 workers" timeout 120 "$python" -m torch.distributed.run \
-	--standalone --nproc_per_node 2 "${train[@]}" --epochs 20 \
+	--rdzv_backend c10d --rdzv_endpoint localhost:0 --nproc_per_node 2 "${train[@]}" --epochs 20 \
 	--out "$out/net" --metrics "$out/train.jsonl"
 t_has "rank 0 alone reports" "$(grep -c '^epoch 20/20' <<<"$T_OUT")" 1
 t_has "metrics: rollout_error" "$(tail -1 "$out/train.jsonl")" '"rollout_error"'
