@@ -7,6 +7,8 @@
 #   t_has NAME TEXT PART TEXT contains PART
 #   t_run STATUS NAME CMD...   CMD's exit status; its output is in $T_OUT (both streams)
 #   t_until SECONDS CMD...     polls CMD until it is true; false at the deadline
+#   t_root_dir           makes and prints a folder that is root's down from /, and whose
+#                        programs run, also for others
 #   t_done               prints the closing line; exit status 1 if any check failed
 #
 # $T_TMP is a folder of this test's own, removed at the end; $BUILD the build
@@ -79,6 +81,20 @@ t_until() {
 		[ "$(date +%s)" -lt "$t_end" ] || return 1
 		sleep 0.2
 	done
+}
+# /tmp is everyone's; /run is mounted noexec by Debian's initramfs.
+t_root_dir() {
+	for t_dir in /run /var/lib /opt; do
+		t_dir=$(mktemp -d "$t_dir/weft-test.XXXXXX") || continue
+		chmod 755 "$t_dir"
+		if cp /bin/true "$t_dir/true" && "$t_dir/true"; then
+			rm "$t_dir/true"
+			echo "$t_dir"
+			return
+		fi
+		rm -rf "$t_dir"
+	done 2>/dev/null
+	return 1
 }
 t_done() {
 	printf '%d passed, %d failed, %d skipped\n' "$T_PASSED" "$T_FAILED" "$T_SKIPPED"

@@ -13,9 +13,9 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 # Ordinary users run the copy; nobody but root can have written the conf.
-own=$(mktemp -d /run/weft-nodetest.XXXXXX) || exit 1
+own=$(t_root_dir) || exit 1
 trap 'rm -rf "$own" "$T_TMP"' EXIT
-chmod 755 "$own" "$T_TMP"
+chmod 755 "$T_TMP"
 cp "$WEFT" "$own/weft" && chmod 755 "$own/weft"
 export ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0" # the child sees no environment
 scratch=$T_TMP/scratch

@@ -37,9 +37,9 @@ if [ "$(id -u)" -ne 0 ]; then
 	t_skip 'hooks in a fake host' 'needs root, as slurmstepd has it'
 	t_done
 fi
-D=$(mktemp -d /run/weft-test.XXXXXX) || exit 1
+D=$(t_root_dir) || exit 1
 trap 'rm -rf "$D" "$T_TMP"' EXIT
-chmod 755 "$D" "$T_TMP"
+chmod 755 "$T_TMP"
 conf() { # FILE TEXT
 	printf '%s\n' "$2" >"$D/$1"
 	chmod 644 "$D/$1"
@@ -107,6 +107,8 @@ t_has 'enabled = no: nothing is done' "$T_OUT" 'status=0'
 # ---- a node without a cache --------------------------------------------------
 
 mkdir "$D/empty"
+# Ordinary users may not look into the checkout.
+cp "$WEFT" "$D/weft" && chmod 755 "$D/weft"
 cat >"$D/dump" <<END
 #!/bin/sh
 {
@@ -114,7 +116,7 @@ cat >"$D/dump" <<END
 	env
 	ls /proc/\$\$/fd
 } >"$D/seen/\$(id -u)" 2>&1
-$BUILD/weft topo dump
+$D/weft topo dump
 END
 chmod 755 "$D/dump"
 mkdir "$D/seen" && chmod 777 "$D/seen"
