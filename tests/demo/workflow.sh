@@ -12,6 +12,7 @@ SOLVER=$BUILD/examples/augmentation/gray-scott
 [ -x "$SOLVER" ] || SOLVER=$TOP/build/examples/augmentation/gray-scott
 devcluster() { "$TOP/contrib/devcluster/devcluster" "$@"; }
 up() { devcluster up --dir "$DIR" --build "$BUILD" --boot "$TOP/contrib/devcluster/borrowed-topology" -q "$@" >"$T_TMP/up.log" 2>&1; }
+trap 'devcluster down --dir "$DIR" >/dev/null 2>&1; rm -rf "$T_TMP"' EXIT
 up --optional
 case $? in
 0) ;;
@@ -24,7 +25,6 @@ case $? in
 	t_done
 	;;
 esac
-trap 'devcluster down --dir "$DIR" >/dev/null 2>&1; rm -rf "$T_TMP"' EXIT
 
 python=
 for p in /usr/bin/python3 python3; do

@@ -11,6 +11,7 @@ as() {
 	shift
 	"$TOP/contrib/devcluster/devcluster" sh --dir "$DIR" --user "$user" -- "$@"
 }
+trap 'devcluster down >/dev/null 2>&1; rm -rf "$T_TMP"' EXIT
 "$TOP/contrib/devcluster/devcluster" up --dir "$DIR" --build "$BUILD" \
 	--boot "$TOP/contrib/devcluster/borrowed-topology" -q >"$T_TMP/up.log" 2>&1
 case $? in
@@ -24,7 +25,6 @@ case $? in
 	t_done
 	;;
 esac
-trap 'devcluster down >/dev/null 2>&1; rm -rf "$T_TMP"' EXIT
 
 home=$DIR/home/alice
 put() { # put NAME < text

@@ -62,15 +62,15 @@ for f in "$dir"/script-*.expected; do
 done
 
 # ---- on a real Slurm ---------------------------------------------------------------
-DIR=$T_TMP/cluster
+DIR=/var/tmp/weft-selecttest.$$
 as_alice() { "$TOP/contrib/devcluster/devcluster" sh --dir "$DIR" -- "$@"; }
-chmod 755 "$T_TMP"
+trap '"$TOP/contrib/devcluster/devcluster" down --dir "$DIR" >/dev/null 2>&1; rm -rf "$T_TMP"' EXIT
 "$TOP/contrib/devcluster/devcluster" up --dir "$DIR" --build "$BUILD" --cpu-nodes 2 \
 	--gpu-nodes 1 -q >"$T_TMP/up.log" 2>&1
 case $? in
 0) ;;
 2)
-	t_skip "weft select on Slurm" "$(tail -n 1 "$T_TMP/up.log")"
+	t_skip "weft select on Slurm" "$(head -n 1 "$T_TMP/up.log")"
 	t_done
 	;;
 *)
@@ -78,7 +78,6 @@ case $? in
 	t_done
 	;;
 esac
-trap '"$TOP/contrib/devcluster/devcluster" down --dir "$DIR" >/dev/null 2>&1; rm -rf "$T_TMP"' EXIT
 
 home=$DIR/home/alice
 put() { # put NAME < text
