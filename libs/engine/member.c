@@ -248,7 +248,9 @@ static void judge(struct unit *u, const struct end *end)
 		r->signal = r->exit_status - 128;
 	/* At its limit Slurm ends the step itself, perhaps before it tells us. */
 	bool stopped = end->cancelled || r->signal == SIGTERM || r->signal == SIGKILL;
-	if (end->over_time || (stopped && at_limit(u))) {
+	if (stopped && !end->over_time && !u->e->step && at_limit(u)) {
+		r->reason = (char *)"the job that it ran in came to its time limit";
+	} else if (end->over_time || (stopped && at_limit(u))) {
 		r->reason = weft_arena_printf(&u->arena, "ran into its time limit of %s",
 			weft_format_duration(limit, u->plan->time));
 	} else if (end->cancelled) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static int script(int argc, char **argv);
@@ -12,9 +13,19 @@ static int script(int argc, char **argv);
 WEFT_VERB(script, .name = "script", .synopsis = "FILE",
 	.summary = "Runs a workflow file that was given to sbatch or called", .run = script);
 
+/* "2026-11-21T04:05:06", local time, after a key; 0 where there is none. */
+static double time_after(const char *text, const char *key)
+{
+	const char *at = strstr(text, key);
+	struct tm t = { .tm_isdst = -1 };
+
+	return at && strptime(at + strlen(key), "%Y-%m-%dT%H:%M:%S", &t) ? (double)mktime(&t)
+									 : 0;
+}
+
 /* Slurm runs a copy from its spool folder: the file's own place is the job's
- * Command. Source: sbatch(1), scontrol(1). */
-static char *original(const char *spooled)
+ * Command. *end: when the job's time is over. Source: sbatch(1), scontrol(1). */
+static char *original(const char *spooled, double *end_time)
 {
 	const char *job = getenv("SLURM_JOB_ID");
 	char *argv[] = { (char *)"scontrol", (char *)"-o", (char *)"show", (char *)"job",
@@ -23,11 +34,13 @@ static char *original(const char *spooled)
 	weft_autofree char *out = NULL, *said = NULL;
 	int status;
 
+	*end_time = 0;
 	if (!job)
 		return strdup(spooled);
 	s.argv = argv;
 	if (weft_capture(&s, 60, (size_t)1 << 20, &out, &said, &status, NULL))
 		return NULL;
+	*end_time = time_after(out, " EndTime=");
 	/* " Command=PATH WorkDir=": a path may hold spaces. */
 	char *at = strstr(out, " Command="), *end = at ? strstr(at, " WorkDir=") : NULL;
 	return at && end ? strndup(at + 9, (size_t)(end - at - 9)) : NULL;
@@ -36,9 +49,9 @@ static char *original(const char *spooled)
 static int run_in_job(const char *spooled)
 {
 	struct weft_err err = { 0 };
-	weft_autofree char *file = original(spooled);
 	struct job_args a = { .allocation = true };
 	struct weft_engine e = { .slurm = true };
+	weft_autofree char *file = original(spooled, &e.end);
 	struct weft_run *run = NULL;
 	struct opened o = { 0 };
 	struct job j = { 0 };

@@ -109,6 +109,15 @@ static int submit_group(const struct job *j, const struct weft_run *run, size_t 
 	if (a.failed)
 		return weft_err_nomem(err);
 	/* Absolute paths: nodes may have another PATH, or none of ours. */
+	/* What this run was planned by holds for its engines too. */
+	if (j->conf->file && !weft_streq(j->conf->file, WEFT_CONF_DEFAULT)) {
+		weft_autofree char *cwd = getcwd(NULL, 0);
+		weft_autofree char *conf = weft_path_absolute(cwd ? cwd : "/", j->conf->file);
+
+		weft_str_add(&script, "export WEFT_CONF=");
+		weft_str_add_shell_word(&script, conf ? conf : j->conf->file);
+		weft_str_add(&script, "\n");
+	}
 	weft_str_add(&script, "exec ");
 	weft_str_add_shell_word(&script, weft);
 	weft_str_printf(&script, " engine --group=%zu ", index);
