@@ -21,7 +21,7 @@ struct bind_request {
 	struct weft_cpuset allowed;
 	bool has_allowed;
 	int64_t task; /* -1: as the launcher says */
-	bool strict, report, score;
+	bool strict, report, score, explain;
 	const char *report_file; /* NULL: stderr */
 	const char *format;
 };
@@ -36,6 +36,11 @@ int bind_print(const struct bind_request *r, const struct weft_machine *m,
 	const struct weft_placement *p);
 int bind_json(const struct bind_request *r, const struct weft_machine *m,
 	const struct weft_placement *p, struct weft_str *out, struct weft_err *err);
+/* --explain: of one task; of all, a line each. */
+void bind_explain(const struct bind_request *r, const struct weft_machine *m,
+	const struct weft_placement *p, size_t step, size_t task, struct weft_str *out);
+void bind_explain_all(const struct bind_request *r, const struct weft_machine *m,
+	const struct weft_placement *p, struct weft_str *out);
 /* --score */
 int bind_score_table(const struct bind_request *r, const struct weft_machine *m,
 	const struct weft_placement *p, struct weft_str *out, struct weft_err *err);

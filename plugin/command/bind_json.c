@@ -28,14 +28,20 @@ static json_t *task_json(const struct bind_request *r, const struct weft_machine
 {
 	const struct weft_placed_task *t = &p->task[p->first[step] + task];
 	const char *name = r->step[step].name;
+	weft_autostr struct weft_str why = {0};
 	char cpus[WEFT_MAX_CPUS * 5];
 
+	if (r->explain)
+		bind_explain(r, m, p, step, task, &why);
+	if (why.failed)
+		return NULL;
 	weft_cpuset_print(&t->cpus, cpus, sizeof(cpus));
-	return json_pack("{s:s?, s:I, s:s, s:o, s:o, s:o, s:b, s:b, s:b}", "step",
+	return json_pack("{s:s?, s:I, s:s, s:o, s:o, s:o, s:b, s:b, s:b, s:s*}", "step",
 		*name ? name : NULL, "task", (json_int_t)task, "cpus", cpus, "numa",
 		memory(m, t), "gpus", devices(m->gpu, t->gpu, t->n_gpus), "nics",
 		devices(m->nic, t->nic, t->n_nics), "far", t->far, "fewer_cpus",
-		t->fewer, "shared_cpus", t->shared_cpus);
+		t->fewer, "shared_cpus", t->shared_cpus, "why",
+		r->explain ? why.s : NULL);
 }
 
 int bind_json(const struct bind_request *r, const struct weft_machine *m,

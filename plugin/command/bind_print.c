@@ -163,7 +163,11 @@ int bind_print(const struct bind_request *r, const struct weft_machine *m,
 		rc = bind_json(r, m, p, &out, &err);
 	else
 		print_table(r, m, p, &out);
-	if (r->score && weft_streq(r->format, "table"))
+	/* Other formats have no room for it, or have said it. */
+	bool table = weft_streq(r->format, "table");
+	if (table && r->explain)
+		bind_explain_all(r, m, p, &out);
+	if (table && r->score)
 		rc = bind_score_table(r, m, p, &out, &err);
 	if (rc) {
 		weft_str_free(&out);

@@ -37,6 +37,7 @@ WEFT_VERB(bind, .name = "bind", .synopsis = "[OPTION...] [-- COMMAND [ARG...]]",
 		"  --format F           table (default); json; map: one line a task, "
 		"for\n"
 		"                       scripts; srun: its options, one line a step\n"
+		"  --explain            also say why each task is there\n"
 		"  --score              also say how well the tasks sit, in figures\n"
 		"\n"
 		"  --task I             with a command: which task this is\n"
@@ -50,6 +51,7 @@ enum {
 	OPT_TOPOLOGY,
 	OPT_ALLOWED,
 	OPT_FORMAT,
+	OPT_EXPLAIN,
 	OPT_SCORE,
 	OPT_TASK,
 	OPT_STRICT,
@@ -74,6 +76,7 @@ static const struct option longopts[] = {{"tasks", required_argument, NULL, OPT_
 	{"topology", required_argument, NULL, OPT_TOPOLOGY},
 	{"allowed", required_argument, NULL, OPT_ALLOWED},
 	{"format", required_argument, NULL, OPT_FORMAT},
+	{"explain", no_argument, NULL, OPT_EXPLAIN},
 	{"score", no_argument, NULL, OPT_SCORE},
 	{"task", required_argument, NULL, OPT_TASK},
 	{"strict", no_argument, NULL, OPT_STRICT},
@@ -130,6 +133,9 @@ static int option(struct bind_request *r, int c, struct weft_err *err)
 		return 0;
 	case OPT_FORMAT:
 		return set_format(r, optarg, err);
+	case OPT_EXPLAIN:
+		r->explain = true;
+		return 0;
 	case OPT_SCORE:
 		r->score = true;
 		return 0;
@@ -211,9 +217,10 @@ static int bind_run(int argc, char **argv)
 	if (!err.text && !command && (r->strict || r->report || r->task >= 0))
 		weft_err_set(&err, WEFT_EUSAGE, "nothing to run: write -- COMMAND");
 	bool text = weft_streq(r->format, "map") || weft_streq(r->format, "srun");
-	if (!err.text && r->score && (text || command))
+	if (!err.text && (r->score || r->explain) && (text || command))
 		weft_err_set(&err, WEFT_EUSAGE,
-			"--score is for a placement as a table or as JSON");
+			"--score and --explain are for a placement as a table or as "
+			"JSON");
 	if (!r->n_steps)
 		r->n_steps = 1;
 	if (!r->step[0].place.ntasks && !command)

@@ -1,5 +1,6 @@
 #!/bin/sh
-# formats.sh - a placement in the words of others: JSON, srun's options; and its score.
+# formats.sh - a placement in the words of others: JSON, srun's options; its
+# score and its reasons.
 . "$(dirname "$0")/../lib.sh"
 M=$TOP/tests/golden/place
 
@@ -48,6 +49,23 @@ t_has 'score: edges' "$T_OUT" 'sim    8 of 8  -         -         1.000  7 of 8'
 t_has 'score: idle' "$T_OUT" '4 of 16 cores idle'
 T_OUT=$(bind odd-gpus --tasks 36 --score --format json | tail -n 4 | tr -d ' \n')
 t_is 'score: json' "$T_OUT" '"idle_cores":0,"shared_cpus":4}}'
+
+why='task 7: GPU 0000:ca:00.0 is near NUMA node 1; 4 CPUs of 2 cores in NUMA node 1; NIC mlx5_0 is far from the GPU'
+t_has 'explain: a GPU and a NIC' "$(bind odd-gpus --tasks 8 --gpus all --explain)" "$why"
+t_is 'explain: in json' "$(bind odd-gpus --tasks 8 --gpus all --explain --format json |
+	sed -n 's/.*"why": "\(.*\)"/task 7: \1/p' | tail -n 1)" "$why"
+t_has 'explain: what is far' "$(bind odd-gpus --tasks 8 --gpus all --allowed 8-15,24-31 --explain)" \
+	'task 0: GPU 0000:17:00.0 is near NUMA node 0; 2 CPUs of 1 core in NUMA node 1, 2 of them far: too few near the GPU; NIC mlx5_0 is behind'
+T_OUT=$(bind dgx-a100 --step name=infer,ntasks=8,gpus_per_task=1 \
+	--step name=sim,ntasks=6,cpus_per_task=16,beside=infer --explain)
+t_has 'explain: a partner beside it' "$T_OUT" \
+	'sim 0: 16 CPUs of 8 cores in NUMA node 1; infer 0, with which it exchanges data, is there, too; NIC mlx5_2 is in its NUMA node'
+t_has 'explain: a partner elsewhere' "$T_OUT" \
+	'sim 1: 16 CPUs of 8 cores in NUMA node 0; infer 1, with which it exchanges data, is in NUMA node 1; NIC mlx5_0 is at its socket'
+t_has 'explain: fewer CPUs' "$(bind cpu-dual --tasks 6 --cpus-per-task 12 --explain)" \
+	'fewer than the 12 asked for: there are no more'
+t_has 'explain: shared CPUs' "$(bind laptop --tasks 20 --explain)" 'shared: more tasks than CPUs'
+t_run 2 'explain of srun options' "$WEFT" bind --explain --format srun
 t_run 2 'score of a map' "$WEFT" bind --score --format map
 t_run 2 'score of a command' "$WEFT" bind --score -- true
 t_run 2 'no such format' "$WEFT" bind --format xml
