@@ -256,7 +256,7 @@ static bool is_env_name(const char *name)
 }
 
 int conf_env_set(struct weft_conf_role *role, const char *name, const char *value,
-	struct weft_err *err)
+	unsigned line, struct weft_err *err)
 {
 	struct weft_conf_env *e;
 
@@ -278,6 +278,7 @@ int conf_env_set(struct weft_conf_role *role, const char *name, const char *valu
 		return weft_err_nomem(err);
 	role->env = e;
 	e += role->n_env;
+	e->line = line;
 	e->name = strdup(name);
 	e->value = strdup(value);
 	if (!e->name || !e->value) {
@@ -287,4 +288,96 @@ int conf_env_set(struct weft_conf_role *role, const char *name, const char *valu
 	}
 	role->n_env++;
 	return 0;
+}
+
+/* Exactly: in the largest unit that it is a multiple of. */
+static void print_size(struct weft_str *out, uint64_t bytes)
+{
+	static const char *const unit[] = {"", "K", "M", "G", "T"};
+	size_t i = 0;
+
+	for (; i + 1 < WEFT_COUNT(unit) && bytes % 1024 == 0; i++)
+		bytes /= 1024;
+	weft_str_printf(out, "%ju%s", (uintmax_t)bytes, unit[i]);
+}
+
+/* A value as the file would say it. */
+static void print_value(struct weft_str *out, const struct key *k, const void *in)
+{
+	const void *at = (const char *)in + k->at;
+	const struct weft_conf *conf = in;
+	char buf[WEFT_UNIT_MAX];
+	const char *text;
+
+	switch (k->kind) {
+	case KIND_YESNO:
+		weft_str_add(out, *(const bool *)at ? "yes" : "no");
+		break;
+	case KIND_BIND:
+		weft_str_add(out, *(const bool *)at ? "auto" : "none");
+		break;
+	case KIND_ABSOLUTE:
+	case KIND_RUN_DIR:
+	case KIND_MPI:
+	case KIND_WORD:
+		text = *(char *const *)at;
+		weft_str_add(out, text ? text : "");
+		break;
+	case KIND_DURATION:
+		if (*(const int64_t *)at)
+			weft_str_add(
+				out, weft_format_duration(buf, *(const int64_t *)at));
+		break;
+	case KIND_SIZE:
+		if (*(const uint64_t *)at)
+			print_size(out, *(const uint64_t *)at);
+		break;
+	case KIND_NAMES:
+		for (size_t i = 0; i < conf->n_avoid; i++)
+			weft_str_printf(out, "%s%s", i ? ", " : "", conf->avoid[i]);
+		break;
+	}
+}
+
+static int rules_of(enum conf_place place, const char *role, const void *in,
+	const unsigned *line, int (*f)(void *ctx, const struct weft_conf_rule *rule),
+	void *ctx)
+{
+	for (size_t i = 0; i < tables[place].n; i++) {
+		const struct key *k = &tables[place].key[i];
+		weft_autostr struct weft_str value = {0};
+		int rc;
+
+		if (role && !line[i])
+			continue;
+		print_value(&value, k, in);
+		if (value.failed)
+			return -1;
+		rc = f(ctx, &(struct weft_conf_rule){
+				    role, k->name, value.s ? value.s : "", line[i]});
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+int weft_conf_each_rule(const struct weft_conf *c,
+	int (*f)(void *ctx, const struct weft_conf_rule *rule), void *ctx)
+{
+	int rc = rules_of(CONF_TOP, NULL, c, c->line, f, ctx);
+
+	for (size_t i = 0; rc == 0 && i < WEFT_CONF_ROLES; i++) {
+		const struct weft_conf_role *r = &c->role[i];
+
+		rc = rules_of(CONF_ROLE, weft_conf_roles[i], r, r->line, f, ctx);
+		for (size_t k = 0; rc == 0 && k < r->n_env; k++) {
+			weft_autofree char *key = weft_printf("env.%s", r->env[k].name);
+
+			rc = !key ? -1
+				  : f(ctx, &(struct weft_conf_rule){weft_conf_roles[i],
+						   key, r->env[k].value,
+						   r->env[k].line});
+		}
+	}
+	return rc;
 }

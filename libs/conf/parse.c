@@ -14,6 +14,8 @@ struct parser {
 	struct weft_conf_role *role; /* of the section; NULL at the top */
 	unsigned seen;               /* keys of this section, a bit each */
 	unsigned roles_seen;         /* sections, a bit each */
+	unsigned line;
+	bool skip; /* the section can't be read: its keys belong nowhere */
 };
 
 static bool is_blank(char c)
@@ -90,13 +92,14 @@ static int key_value(struct parser *p, char *s, struct weft_err *err)
 		return weft_err_hint(err, "put the comment on a line of its own");
 	}
 	if (p->role && weft_starts_with(name, "env."))
-		return conf_env_set(p->role, name + 4, value, err);
+		return conf_env_set(p->role, name + 4, value, p->line, err);
 	key = conf_key_find(place, name, err);
 	if (key < 0)
 		return -1;
 	if (p->seen & 1u << key)
 		return weft_err_set(err, WEFT_ECONF, "%s is repeated", name);
 	p->seen |= 1u << key;
+	*(p->role ? &p->role->line[key] : &p->conf->line[key]) = p->line;
 	return conf_key_set(
 		place, key, p->role ? (void *)p->role : p->conf, value, err);
 }
@@ -138,7 +141,13 @@ static int one_line(struct parser *p, const char *line, size_t n, unsigned numbe
 		pos.col = (unsigned)(s - copy) + 1;
 		if (*s == '\0' || *s == '#')
 			return 0;
-		r = *s == '[' ? section(p, s, err) : key_value(p, s, err);
+		p->line = number;
+		if (*s == '[') {
+			r = section(p, s, err);
+			p->skip = r != 0;
+		} else {
+			r = p->skip ? 0 : key_value(p, s, err);
+		}
 	}
 	return r == 0 ? 0 : weft_err_at(err, p->file, pos, NULL);
 }
@@ -155,7 +164,9 @@ static int defaults(struct weft_conf *c, struct weft_err *err)
 	return 0;
 }
 
-int weft_conf_parse(const char *file, const char *text, size_t n,
+/* all NULL: the first mistake ends it; else all are collected there, and *conf is made
+ * of the other lines. */
+static int parse(const char *file, const char *text, size_t n, struct weft_errs *all,
 	struct weft_conf **conf, struct weft_err *err)
 {
 	struct parser p = {.file = file};
@@ -177,8 +188,11 @@ int weft_conf_parse(const char *file, const char *text, size_t n,
 		const char *nl = memchr(text, '\n', n);
 		size_t len = nl ? (size_t)(nl - text) : n;
 
-		if (one_line(&p, text, len, ++number, err))
-			goto fail;
+		if (one_line(&p, text, len, ++number, err)) {
+			if (!all)
+				goto fail;
+			weft_errs_add(all, err);
+		}
 		len += nl != NULL;
 		text += len;
 		n -= len;
@@ -188,4 +202,22 @@ int weft_conf_parse(const char *file, const char *text, size_t n,
 fail:
 	weft_conf_free(p.conf);
 	return -1;
+}
+
+int weft_conf_parse(const char *file, const char *text, size_t n,
+	struct weft_conf **conf, struct weft_err *err)
+{
+	return parse(file, text, n, NULL, conf, err);
+}
+
+int weft_conf_check(
+	const char *file, const char *text, size_t n, struct weft_errs *errs)
+{
+	struct weft_conf *conf;
+	struct weft_err err = {0};
+
+	if (parse(file, text, n, errs, &conf, &err))
+		weft_errs_add(errs, &err);
+	weft_conf_free(conf);
+	return errs->total ? -1 : 0;
 }
