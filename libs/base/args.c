@@ -36,7 +36,7 @@ void weft_argv_free(struct weft_argv *a)
 	for (size_t i = 0; i < a->n; i++)
 		free(a->v[i]);
 	free(a->v);
-	*a = (struct weft_argv){ 0 };
+	*a = (struct weft_argv){0};
 }
 
 static bool is_var(const char *entry, const char *name, size_t len)

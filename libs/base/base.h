@@ -32,15 +32,15 @@ extern const char weft_version[]; /* "0.1.0" */
 /* The kind of an error; also the exit status of the command (see weft.1). */
 enum weft_code {
 	WEFT_OK = 0,
-	WEFT_EFAILED = 1,   /* a step failed */
-	WEFT_EUSAGE = 2,    /* wrong options or arguments */
-	WEFT_ESPEC = 3,     /* the workflow file */
-	WEFT_EPLACE = 4,    /* cannot be placed: selection or placement */
-	WEFT_ESTAGE = 5,    /* staging, outputs that are missing */
-	WEFT_ESLURM = 6,    /* Slurm unreachable, or it refused */
-	WEFT_EINTR = 7,     /* interrupted */
-	WEFT_ECONF = 8,     /* weft.conf, plugstack.conf */
-	WEFT_ESYS = 9,      /* the operating system: file, process, memory */
+	WEFT_EFAILED = 1, /* a step failed */
+	WEFT_EUSAGE = 2,  /* wrong options or arguments */
+	WEFT_ESPEC = 3,   /* the workflow file */
+	WEFT_EPLACE = 4,  /* cannot be placed: selection or placement */
+	WEFT_ESTAGE = 5,  /* staging, outputs that are missing */
+	WEFT_ESLURM = 6,  /* Slurm unreachable, or it refused */
+	WEFT_EINTR = 7,   /* interrupted */
+	WEFT_ECONF = 8,   /* weft.conf, plugstack.conf */
+	WEFT_ESYS = 9,    /* the operating system: file, process, memory */
 };
 
 struct weft_pos {
@@ -50,27 +50,27 @@ struct weft_pos {
 /* Zero-initialise.  All strings are owned by the error; NULL: unknown. */
 struct weft_err {
 	enum weft_code code;
-	int sys;	     /* errno, or 0 */
-	char *file;	     /* of pos */
+	int sys;    /* errno, or 0 */
+	char *file; /* of pos */
 	struct weft_pos pos;
-	unsigned width;	     /* columns that the caret underlines; 0: one */
-	char *path;	     /* "steps[2].resources.gpus" */
-	char *text;	     /* what is wrong, without a final stop */
-	char *hint;	     /* what to do */
+	unsigned width; /* columns that the caret underlines; 0: one */
+	char *path;     /* "steps[2].resources.gpus" */
+	char *text;     /* what is wrong, without a final stop */
+	char *hint;     /* what to do */
 };
 
 /* All return -1, keep errno, and accept err == NULL.  set() replaces. */
 int weft_err_set(struct weft_err *err, enum weft_code code, const char *fmt, ...)
 	WEFT_PRINTF(3, 4);
-int weft_err_vset(struct weft_err *err, enum weft_code code, const char *fmt, va_list ap)
-	WEFT_PRINTF(3, 0);
+int weft_err_vset(struct weft_err *err, enum weft_code code, const char *fmt,
+	va_list ap) WEFT_PRINTF(3, 0);
 /* As set, with ": strerror(errno)" appended and err->sys filled. */
 int weft_err_sys(struct weft_err *err, enum weft_code code, const char *fmt, ...)
 	WEFT_PRINTF(3, 4);
 int weft_err_nomem(struct weft_err *err);
 /* Adds the place or the hint to an error that is set; return -1 too. */
-int weft_err_at(struct weft_err *err, const char *file, struct weft_pos pos,
-	const char *path);
+int weft_err_at(
+	struct weft_err *err, const char *file, struct weft_pos pos, const char *path);
 int weft_err_hint(struct weft_err *err, const char *fmt, ...) WEFT_PRINTF(2, 3);
 /* Puts "fmt: " before the text. */
 int weft_err_prefix(struct weft_err *err, const char *fmt, ...) WEFT_PRINTF(2, 3);
@@ -99,11 +99,11 @@ void weft_fclosep(FILE **f);
 #define weft_autofclose __attribute__((cleanup(weft_fclosep)))
 #define weft_autoerr __attribute__((cleanup(weft_err_clear)))
 #define weft_autostr __attribute__((cleanup(weft_str_free)))
-#define weft_steal(pp)                                                        \
-	({                                                                    \
-		__typeof__(*(pp)) stolen_ = *(pp);                            \
-		*(pp) = NULL;                                                 \
-		stolen_;                                                      \
+#define weft_steal(pp)                                                                 \
+	({                                                                             \
+		__typeof__(*(pp)) stolen_ = *(pp);                                     \
+		*(pp) = NULL;                                                          \
+		stolen_;                                                               \
 	})
 
 /* Makes room for one more element: *v of `size`-byte elements, *cap of them.
@@ -218,8 +218,8 @@ void weft_hasher_end(struct weft_hasher *h, char hex[WEFT_DIGEST_HEX]); /* frees
 
 /* Whole regular file (or /dev/null), at most max bytes (EFBIG beyond), NUL added
  * after.  Never waits for a pipe. */
-int weft_read_file(const char *path, size_t max, char **data, size_t *n,
-	struct weft_err *err);
+int weft_read_file(
+	const char *path, size_t max, char **data, size_t *n, struct weft_err *err);
 int weft_read_fd(int fd, const char *name, size_t max, char **data, size_t *n,
 	struct weft_err *err);
 int weft_write_all(int fd, const void *data, size_t n);
@@ -243,21 +243,21 @@ int weft_open_trusted(const char *path, struct weft_err *err);
 /* ---- child processes --------------------------------------------------- */
 
 struct weft_spawn {
-	char *const *argv;     /* argv[0] absolute, or looked up in `path` */
-	char *const *envp;     /* NULL: environ */
-	const char *cwd;       /* NULL: ours */
-	int in, out, err;      /* fds to become 0, 1, 2; -1: /dev/null */
-	bool group;	       /* own process group */
-	bool die_with_parent;  /* PR_SET_PDEATHSIG SIGKILL */
-	bool drop;	       /* give up root for good: uid, gid, no_new_privs */
+	char *const *argv;    /* argv[0] absolute, or looked up in `path` */
+	char *const *envp;    /* NULL: environ */
+	const char *cwd;      /* NULL: ours */
+	int in, out, err;     /* fds to become 0, 1, 2; -1: /dev/null */
+	bool group;           /* own process group */
+	bool die_with_parent; /* PR_SET_PDEATHSIG SIGKILL */
+	bool drop;            /* give up root for good: uid, gid, no_new_privs */
 	uid_t uid;
 	gid_t gid;
-	const uint64_t *cpus;  /* affinity mask words, or NULL */
+	const uint64_t *cpus; /* affinity mask words, or NULL */
 	size_t n_cpu_words;
 };
-#define WEFT_SPAWN_INIT                                                       \
-	{                                                                     \
-		.in = -1, .out = 1, .err = 2                                  \
+#define WEFT_SPAWN_INIT                                                                \
+	{                                                                              \
+		.in = -1, .out = 1, .err = 2                                           \
 	}
 /* Starts; the error of a failing exec is reported here.  Closes every other
  * descriptor in the child. */
@@ -271,8 +271,8 @@ int weft_capture(const struct weft_spawn *s, double timeout, size_t max, char **
 char *weft_which(const char *name);
 /* Absolute path of this very program (/proc/self/exe). */
 char *weft_self_path(void);
-double weft_now(void);		/* CLOCK_REALTIME */
-double weft_monotonic(void);	/* CLOCK_MONOTONIC */
+double weft_now(void);       /* CLOCK_REALTIME */
+double weft_monotonic(void); /* CLOCK_MONOTONIC */
 
 /* ---- messages ---------------------------------------------------------- */
 

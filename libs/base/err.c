@@ -12,7 +12,8 @@ static void set_text(char **slot, char *text)
 	*slot = text;
 }
 
-int weft_err_vset(struct weft_err *err, enum weft_code code, const char *fmt, va_list ap)
+int weft_err_vset(
+	struct weft_err *err, enum weft_code code, const char *fmt, va_list ap)
 {
 	int keep = errno;
 
@@ -64,8 +65,8 @@ int weft_err_nomem(struct weft_err *err)
 	return weft_err_set(err, WEFT_ESYS, "out of memory");
 }
 
-int weft_err_at(struct weft_err *err, const char *file, struct weft_pos pos,
-	const char *path)
+int weft_err_at(
+	struct weft_err *err, const char *file, struct weft_pos pos, const char *path)
 {
 	int keep = errno;
 
@@ -126,7 +127,7 @@ void weft_err_clear(struct weft_err *err)
 	free(err->path);
 	free(err->text);
 	free(err->hint);
-	*err = (struct weft_err){ 0 };
+	*err = (struct weft_err){0};
 }
 
 void weft_err_move(struct weft_err *dst, struct weft_err *src)
@@ -136,7 +137,7 @@ void weft_err_move(struct weft_err *dst, struct weft_err *src)
 	if (dst) {
 		weft_err_clear(dst);
 		*dst = *src;
-		*src = (struct weft_err){ 0 };
+		*src = (struct weft_err){0};
 	} else {
 		weft_err_clear(src);
 	}
@@ -144,7 +145,7 @@ void weft_err_move(struct weft_err *dst, struct weft_err *src)
 
 char *weft_err_line(const struct weft_err *err)
 {
-	struct weft_str b = { 0 };
+	struct weft_str b = {0};
 
 	if (err->file) {
 		weft_str_add(&b, err->file);
@@ -172,7 +173,7 @@ void weft_errs_add(struct weft_errs *errs, struct weft_err *err)
 		if (v) {
 			errs->v = v;
 			v[errs->n++] = *err;
-			*err = (struct weft_err){ 0 };
+			*err = (struct weft_err){0};
 			return;
 		}
 	}

@@ -73,12 +73,13 @@ int weft_read_fd(int fd, const char *name, size_t max, char **data, size_t *n,
 	return 0;
 }
 
-int weft_read_file(const char *path, size_t max, char **data, size_t *n,
-	struct weft_err *err)
+int weft_read_file(
+	const char *path, size_t max, char **data, size_t *n, struct weft_err *err)
 {
 	*data = NULL;
 	/* O_NONBLOCK: a FIFO in the way must not hang us. */
-	weft_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	weft_autoclose int fd =
+		open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return weft_err_sys(err, WEFT_ESYS, "%s", path);
 	struct stat st;
@@ -106,8 +107,8 @@ static int sync_folder(const char *path)
 	return fd < 0 ? -1 : fsync(fd) && errno != EINVAL && errno != EROFS ? -1 : 0;
 }
 
-int weft_write_file(const char *path, const void *data, size_t n, mode_t mode,
-	struct weft_err *err)
+int weft_write_file(
+	const char *path, const void *data, size_t n, mode_t mode, struct weft_err *err)
 {
 	weft_autofree char *tmp = weft_printf("%s.part-XXXXXX", path);
 	if (!tmp)
@@ -184,7 +185,8 @@ static int check_trusted(int fd, const char *what, bool sticky, struct weft_err 
 	if (st.st_uid != 0)
 		return weft_err_set(err, WEFT_ECONF, "%s is not owned by root", what);
 	if (st.st_mode & 022 && !(sticky && st.st_mode & S_ISVTX))
-		return weft_err_set(err, WEFT_ECONF, "%s is writable by others than root", what);
+		return weft_err_set(
+			err, WEFT_ECONF, "%s is writable by others than root", what);
 	return 0;
 }
 
@@ -202,24 +204,29 @@ int weft_open_trusted(const char *path, struct weft_err *err)
 	while (part) {
 		char *next = strtok_r(NULL, "/", &save);
 		bool folder_below = next && save && save[strspn(save, "/")];
-		int flags = next ? O_PATH | O_DIRECTORY : O_RDONLY | O_NONBLOCK | O_NOCTTY;
+		int flags =
+			next ? O_PATH | O_DIRECTORY : O_RDONLY | O_NONBLOCK | O_NOCTTY;
 		int fd = openat(dir, part, flags | O_NOFOLLOW | O_CLOEXEC);
 		struct stat st;
 
 		if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
 			return weft_err_set(err, WEFT_ECONF,
-				"%s: %s is a symbolic link, or not a folder", path, part);
+				"%s: %s is a symbolic link, or not a folder", path,
+				part);
 		if (fd < 0)
 			return weft_err_sys(err, WEFT_ECONF, "%s", path);
 		if (check_trusted(fd, next ? part : path, folder_below, err)) {
 			close(fd);
-			return weft_err_hint(err, "every folder above %s, too, must belong to "
-				"root and be writable by root only", path);
+			return weft_err_hint(err,
+				"every folder above %s, too, must belong to "
+				"root and be writable by root only",
+				path);
 		}
 		if (!next) {
 			if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
 				close(fd);
-				return weft_err_set(err, WEFT_ECONF, "%s is not a regular file", path);
+				return weft_err_set(err, WEFT_ECONF,
+					"%s is not a regular file", path);
 			}
 			return fd;
 		}

@@ -15,7 +15,7 @@ void weft_log_set(enum weft_level upto, void (*to)(enum weft_level, const char *
 
 void weft_log(enum weft_level level, const char *fmt, ...)
 {
-	static const char *const what[] = { "error: ", "warning: ", "", "debug: " };
+	static const char *const what[] = {"error: ", "warning: ", "", "debug: "};
 	int keep = errno;
 	weft_autofree char *text = NULL;
 	va_list ap;
@@ -29,7 +29,8 @@ void weft_log(enum weft_level level, const char *fmt, ...)
 		sink(level, text);
 	} else if (text) {
 		/* One write, so that lines of several processes don't mix. */
-		weft_autofree char *line = weft_printf("weft: %s%s\n", what[level], text);
+		weft_autofree char *line =
+			weft_printf("weft: %s%s\n", what[level], text);
 		if (line)
 			(void)!write(2, line, __builtin_strlen(line));
 	}

@@ -14,7 +14,8 @@ static char fold(const struct weft_map *m, char c)
 	return m->fold && c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
 
-/* FNV-1a, 32 bits. Source: the FNV reference, http://www.isthe.com/chongo/tech/comp/fnv */
+/* FNV-1a, 32 bits. Source: the FNV reference, http://www.isthe.com/chongo/tech/comp/fnv
+ */
 static uint32_t hash(const struct weft_map *m, const char *key)
 {
 	uint32_t h = 2166136261u;
@@ -35,7 +36,8 @@ static struct weft_map_slot *find(const struct weft_map *m, const char *key, uin
 {
 	size_t i = h & (m->cap - 1);
 
-	while (m->slot[i].key && !(m->slot[i].hash == h && same(m, m->slot[i].key, key)))
+	while (m->slot[i].key &&
+		!(m->slot[i].hash == h && same(m, m->slot[i].key, key)))
 		i = (i + 1) & (m->cap - 1);
 	return &m->slot[i];
 }
@@ -68,7 +70,7 @@ int weft_map_add(struct weft_map *m, const char *key, size_t value, size_t *foun
 			*found = s->value;
 		return 0;
 	}
-	*s = (struct weft_map_slot){ key, value, h };
+	*s = (struct weft_map_slot){key, value, h};
 	m->n++;
 	return 1;
 }
@@ -86,5 +88,5 @@ bool weft_map_get(const struct weft_map *m, const char *key, size_t *value)
 void weft_map_free(struct weft_map *m)
 {
 	free(m->slot);
-	*m = (struct weft_map){ .fold = m->fold };
+	*m = (struct weft_map){.fold = m->fold};
 }

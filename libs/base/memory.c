@@ -118,5 +118,5 @@ void weft_arena_free(struct weft_arena *a)
 		next = b->next;
 		free(b);
 	}
-	*a = (struct weft_arena){ 0 };
+	*a = (struct weft_arena){0};
 }

@@ -41,7 +41,7 @@ static void add_path(struct weft_str *out, const char *path)
 
 char *weft_path_absolute(const char *base, const char *path)
 {
-	weft_autostr struct weft_str out = { 0 };
+	weft_autostr struct weft_str out = {0};
 
 	if (path[0] == '~' && (path[1] == '/' || !path[1])) {
 		const char *home = getenv("HOME");

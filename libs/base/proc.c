@@ -107,8 +107,8 @@ static void child(const struct child_plan *p) __attribute__((noreturn));
 static void child(const struct child_plan *p)
 {
 	const struct weft_spawn *s = p->s;
-	int fd[3] = { s->in, s->out, s->err };
-	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	int fd[3] = {s->in, s->out, s->err};
+	struct sigaction dfl = {.sa_handler = SIG_DFL};
 	sigset_t none;
 
 	sigemptyset(&none);
@@ -141,7 +141,8 @@ static void child(const struct child_plan *p)
 	close_others_at_exec(p->max_fd);
 	for (int i = 0; i < 3; i++)
 		close(fd[i]);
-	if (s->cpus && syscall(SYS_sched_setaffinity, 0, s->n_cpu_words * 8, s->cpus) < 0)
+	if (s->cpus &&
+		syscall(SYS_sched_setaffinity, 0, s->n_cpu_words * 8, s->cpus) < 0)
 		goto fail_at;
 	if (s->drop && drop_root(s->uid, s->gid))
 		goto fail_at;
@@ -182,7 +183,7 @@ int weft_spawn(const struct weft_spawn *s, pid_t *pid, struct weft_err *err)
 	long max_fd = sysconf(_SC_OPEN_MAX);
 	if (max_fd < 0 || max_fd > MAX_FD)
 		max_fd = MAX_FD;
-	struct child_plan plan = { s, path, report[1], (int)max_fd, getpid() };
+	struct child_plan plan = {s, path, report[1], (int)max_fd, getpid()};
 	/* No handler of ours may run in the child. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
@@ -204,8 +205,8 @@ int weft_spawn(const struct weft_spawn *s, pid_t *pid, struct weft_err *err)
 	if (r == (ssize_t)sizeof(why)) {
 		waitpid(p, NULL, 0);
 		errno = why;
-		return weft_err_sys(err, WEFT_ESYS, "%s%s%s", path, s->cwd ? " in " : "",
-			s->cwd ? s->cwd : "");
+		return weft_err_sys(err, WEFT_ESYS, "%s%s%s", path,
+			s->cwd ? " in " : "", s->cwd ? s->cwd : "");
 	}
 	*pid = p;
 	return 0;
@@ -254,9 +255,9 @@ static int wait_until(pid_t pid, int *status, double end)
 int weft_capture(const struct weft_spawn *s, double timeout, size_t max, char **out,
 	char **errout, int *status, struct weft_err *err)
 {
-	int o[2] = { -1, -1 }, e[2] = { -1, -1 }, r = -1;
+	int o[2] = {-1, -1}, e[2] = {-1, -1}, r = -1;
 	struct weft_spawn own = *s;
-	struct sink k[2] = { { .fd = -1 }, { .fd = -1 } };
+	struct sink k[2] = {{.fd = -1}, {.fd = -1}};
 	double end = timeout > 0 ? weft_monotonic() + timeout : 0;
 	bool killed = false, over = false;
 	pid_t pid;
@@ -281,14 +282,15 @@ int weft_capture(const struct weft_spawn *s, double timeout, size_t max, char **
 		close(e[1]);
 	o[0] = o[1] = e[0] = e[1] = -1;
 	while (k[0].fd >= 0 || k[1].fd >= 0) {
-		struct pollfd p[2] = { { k[0].fd, POLLIN, 0 }, { k[1].fd, POLLIN, 0 } };
+		struct pollfd p[2] = {{k[0].fd, POLLIN, 0}, {k[1].fd, POLLIN, 0}};
 		double left = end ? end - weft_monotonic() : 3600;
 
 		if (left <= 0) {
 			killed = true;
 			break;
 		}
-		int got = poll(p, 2, left > 3600 ? 3600 * 1000 : (int)(left * 1000) + 1);
+		int got =
+			poll(p, 2, left > 3600 ? 3600 * 1000 : (int)(left * 1000) + 1);
 		if (got < 0 && errno != EINTR)
 			break;
 		for (int i = 0; got > 0 && i < 2; i++)
@@ -310,12 +312,14 @@ int weft_capture(const struct weft_spawn *s, double timeout, size_t max, char **
 	}
 	if (killed) {
 		errno = ETIMEDOUT;
-		weft_err_set(err, WEFT_ESYS, "%s: no answer within %g s", s->argv[0], timeout);
+		weft_err_set(err, WEFT_ESYS, "%s: no answer within %g s", s->argv[0],
+			timeout);
 		goto out;
 	}
 	if (over) {
 		errno = EFBIG;
-		weft_err_set(err, WEFT_ESYS, "%s: more output than %zu bytes", s->argv[0], max);
+		weft_err_set(err, WEFT_ESYS, "%s: more output than %zu bytes",
+			s->argv[0], max);
 		goto out;
 	}
 	*out = weft_str_take(&k[0].text);

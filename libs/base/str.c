@@ -74,9 +74,9 @@ void weft_str_printf(struct weft_str *b, const char *fmt, ...)
 /* "if", "PATH=x": harmless letters, but not a word where a command begins. */
 static bool means_more_as_first_word(const char *s)
 {
-	static const char *const reserved[] = { "case", "coproc", "do", "done", "elif", "else",
-		"esac", "fi", "for", "function", "if", "in", "select", "then", "time", "until",
-		"while" };
+	static const char *const reserved[] = {"case", "coproc", "do", "done", "elif",
+		"else", "esac", "fi", "for", "function", "if", "in", "select", "then",
+		"time", "until", "while"};
 	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 			     "0123456789_");
 
@@ -91,8 +91,9 @@ static bool means_more_as_first_word(const char *s)
 
 void weft_str_add_shell_word(struct weft_str *b, const char *s)
 {
-	static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				       "0123456789_-+=./:,@%^";
+	static const char harmless[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		"0123456789_-+=./:,@%^";
 
 	/* "=cmd" is zsh's for a path: the check for assignments quotes it, too. */
 	if (*s && s[strspn(s, harmless)] == '\0' && !means_more_as_first_word(s)) {
@@ -117,14 +118,14 @@ char *weft_str_take(struct weft_str *b)
 		free(b->s);
 	else
 		s = b->s ? b->s : strdup("");
-	*b = (struct weft_str){ 0 };
+	*b = (struct weft_str){0};
 	return s;
 }
 
 void weft_str_free(struct weft_str *b)
 {
 	free(b->s);
-	*b = (struct weft_str){ 0 };
+	*b = (struct weft_str){0};
 }
 
 char *weft_printf(const char *fmt, ...)
@@ -216,8 +217,8 @@ static unsigned distance(const char *a, const char *b)
 				best = up[j] + 1;
 			if (row[j - 1] + 1 < best)
 				best = row[j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-			    up2[j - 2] + 1 < best)
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+				a[i - 2] == b[j - 1] && up2[j - 2] + 1 < best)
 				best = up2[j - 2] + 1;
 			row[j] = best;
 		}

@@ -38,7 +38,8 @@ static bool clock_time(const char *s, int64_t *seconds, const char **why)
 		}
 		if (i < 2 && *s++ != ':') {
 			*why = i == 0 ? "a time is HH:MM:SS or D-HH:MM:SS"
-				      : "MM:SS and HH:MM look alike: write HH:MM:SS, or 90s, 15m, 2h";
+				      : "MM:SS and HH:MM look alike: write HH:MM:SS, "
+					"or 90s, 15m, 2h";
 			return false;
 		}
 	}
@@ -78,15 +79,19 @@ bool weft_parse_duration(const char *s, int64_t *seconds, const char **why)
 	if (strchr(s, ':'))
 		return clock_time(s, seconds, why);
 	if (!number(s, &end, &v)) {
-		*why = "a duration is a number with a unit (90s, 15m, 2h, 1d) or HH:MM:SS";
+		*why = "a duration is a number with a unit (90s, 15m, 2h, 1d) or "
+		       "HH:MM:SS";
 		return false;
 	}
 	if (!*end) {
 		*why = "a duration needs a unit: 90s, 15m, 2h, 1d";
 		return false;
 	}
-	double unit = *end == 's' ? 1 : *end == 'm' ? 60 : *end == 'h' ? 3600
-		: *end == 'd' ? 86400 : 0;
+	double unit = *end == 's'   ? 1
+		      : *end == 'm' ? 60
+		      : *end == 'h' ? 3600
+		      : *end == 'd' ? 86400
+				    : 0;
 	if (!unit || end[1]) {
 		*why = "the units of a duration are s, m, h, d";
 		return false;

@@ -18,7 +18,12 @@
 #define WEFT_CLUSTER_MAX_NODES 262144
 #define WEFT_CLUSTER_MAX_PARTITIONS 4096
 
-enum weft_node_state { WEFT_NODE_IDLE, WEFT_NODE_MIXED, WEFT_NODE_ALLOCATED, WEFT_NODE_DOWN };
+enum weft_node_state {
+	WEFT_NODE_IDLE,
+	WEFT_NODE_MIXED,
+	WEFT_NODE_ALLOCATED,
+	WEFT_NODE_DOWN
+};
 
 struct weft_gpus {
 	const char *type; /* "a100"; "" where the site names none */
@@ -28,8 +33,9 @@ struct weft_gpus {
 
 struct weft_node {
 	const char *name;
-	enum weft_node_state state; /* DOWN: drained, down, maintenance: not to be had */
-	const char *reason;	    /* of DOWN, as Slurm says it; "" */
+	enum weft_node_state
+		state;      /* DOWN: drained, down, maintenance: not to be had */
+	const char *reason; /* of DOWN, as Slurm says it; "" */
 	unsigned cpus, cores, sockets, threads_per_core; /* cores: of all sockets */
 	unsigned cpus_used;
 	uint64_t mem, mem_used, tmp;
@@ -44,11 +50,12 @@ struct weft_partition {
 	const char *name;
 	bool up, is_default, exclusive;
 	int64_t max_time, default_time; /* 0: no limit, none */
-	unsigned min_nodes, max_nodes;	/* max 0: no limit */
+	unsigned min_nodes, max_nodes;  /* max 0: no limit */
 	uint64_t max_mem_per_node, def_mem_per_cpu, def_mem_per_node; /* 0: none */
-	unsigned max_cpus_per_node;				      /* 0: none */
-	const char *const *allow_accounts, *const *deny_accounts, *const *allow_groups,
-		*const *allow_qos; /* n 0: all */
+	unsigned max_cpus_per_node;                                   /* 0: none */
+	const char *const *allow_accounts,
+		*const *deny_accounts, *const *allow_groups,
+					       *const *allow_qos; /* n 0: all */
 	size_t n_allow_accounts, n_deny_accounts, n_allow_groups, n_allow_qos;
 	unsigned *node; /* indices */
 	size_t n_nodes;
@@ -62,9 +69,9 @@ struct weft_license {
 struct weft_cluster {
 	struct weft_arena arena;
 	const char *name, *slurm_version;
-	double taken; /* when, seconds since the epoch; 0: not said */
+	double taken;            /* when, seconds since the epoch; 0: not said */
 	unsigned max_array_size; /* 0: unknown */
-	bool select_by_memory;	 /* memory is a consumable resource */
+	bool select_by_memory;   /* memory is a consumable resource */
 	struct weft_partition *partition;
 	size_t n_partitions;
 	struct weft_node *node;
@@ -80,14 +87,14 @@ int weft_cluster_parse(const char *file, const char *text, size_t n,
 int weft_cluster_print(const struct weft_cluster *c, struct weft_str *out);
 void weft_cluster_free(struct weft_cluster *c);
 const char *weft_node_state_name(enum weft_node_state s); /* "idle" ... */
-const struct weft_partition *weft_cluster_partition(const struct weft_cluster *c,
-	const char *name);
+const struct weft_partition *weft_cluster_partition(
+	const struct weft_cluster *c, const char *name);
 
 /* Host lists as Slurm writes them: "c[1-3,7],g01", "r[1-2]n[01-16]". expand:
  * malloced array of malloced names, at most max (error beyond).  compress keeps
  * the given order, so that expand gives the same names back; NULL: no memory. */
-int weft_hostlist_expand(const char *list, size_t max, char ***name, size_t *n,
-	struct weft_err *err);
+int weft_hostlist_expand(
+	const char *list, size_t max, char ***name, size_t *n, struct weft_err *err);
 void weft_hostlist_free(char **name, size_t n);
 char *weft_hostlist_compress(const char *const *name, size_t n);
 /* Of "4(x2),3", as Slurm writes a number a node: that of the node; 0: it has none. */

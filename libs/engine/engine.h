@@ -30,17 +30,17 @@ struct weft_engine {
 	const struct weft_workflow *wf;
 	const struct weft_plan *plan;
 	const struct weft_conf *conf;
-	bool slurm;		/* in a Slurm allocation; else on this machine */
-	bool plugin;		/* srun knows --weft-bind: weft.so is there */
-	const char *weft;	/* absolute path of the command */
-	const char *mpi;	/* srun --mpi type of launch: mpi; NULL: none works */
-	const char *job;	/* "1234", "1234_7"; "" here */
-	const unsigned *step;	/* the steps to run; NULL: all */
+	bool slurm;           /* in a Slurm allocation; else on this machine */
+	bool plugin;          /* srun knows --weft-bind: weft.so is there */
+	const char *weft;     /* absolute path of the command */
+	const char *mpi;      /* srun --mpi type of launch: mpi; NULL: none works */
+	const char *job;      /* "1234", "1234_7"; "" here */
+	const unsigned *step; /* the steps to run; NULL: all */
 	size_t n_steps;
-	long member;		/* of the step; -1: all members */
+	long member;                         /* of the step; -1: all members */
 	const struct weft_engine_node *node; /* what the steps share */
 	size_t n_nodes;
-	double end;		/* when the allocation ends; 0: unknown */
+	double end; /* when the allocation ends; 0: unknown */
 	/* Ends the run's other jobs (on_failure: cancel); may be NULL. */
 	void (*cancel_run)(void *ctx);
 	void *ctx;
@@ -51,7 +51,8 @@ struct weft_engine {
 int weft_engine_run(const struct weft_engine *e, struct weft_err *err);
 
 /* The half of a member's staging that happens on each of its nodes: run by
- * `weft member stage-in` and so on, under srun. `root` is the member's folder on the node. */
+ * `weft member stage-in` and so on, under srun. `root` is the member's folder on the
+ * node. */
 int weft_engine_stage_in(const struct weft_engine *e, const struct weft_step *step,
 	size_t member, const char *node_root, const char *memory_root,
 	struct weft_err *err);
@@ -59,8 +60,8 @@ int weft_engine_stage_out(const struct weft_engine *e, const struct weft_step *s
 	size_t member, const char *node_root, const char *memory_root, unsigned part,
 	struct weft_err *err);
 /* Removes the member's folders on this node. */
-int weft_engine_stage_clean(const char *node_root, const char *memory_root,
-	struct weft_err *err);
+int weft_engine_stage_clean(
+	const char *node_root, const char *memory_root, struct weft_err *err);
 
 /* Inputs and environment of a step for `weft exec` and --weft-step, where another
  * starts the program: paths resolved, shared inputs staged.  env gets WEFT_*. */

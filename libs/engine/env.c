@@ -13,8 +13,8 @@
 
 extern char **environ;
 
-static int set(struct weft_env *env, const char *name, const char *value,
-	struct weft_err *err)
+static int set(
+	struct weft_env *env, const char *name, const char *value, struct weft_err *err)
 {
 	if (strlen(name) + strlen(value) + 2 > VALUE_MAX) {
 		weft_err_set(err, WEFT_ESPEC, "the value of %s is over 128 KiB", name);
@@ -67,8 +67,9 @@ static int set_secrets(const struct unit *u, struct weft_env *env,
 		while (n && (value[n - 1] == '\n' || value[n - 1] == '\r'))
 			value[--n] = '\0';
 		if (strlen(value) != n)
-			return weft_err_set(err, WEFT_ESTAGE, "secret '%s': a NUL byte in %s",
-				pairs->v[i].name, path);
+			return weft_err_set(err, WEFT_ESTAGE,
+				"secret '%s': a NUL byte in %s", pairs->v[i].name,
+				path);
 		int r = set(env, pairs->v[i].name, value, err);
 		explicit_bzero(value, n);
 		if (r)
@@ -80,9 +81,10 @@ static int set_secrets(const struct unit *u, struct weft_env *env,
 static int set_vars(const struct unit *u, struct weft_env *env, struct weft_err *err)
 {
 	for (size_t i = 0; i < u->e->wf->vars.n; i++) {
-		struct weft_name name = { .part = { "vars", u->e->wf->vars.v[i].name }, .n = 2 };
-		weft_autostr struct weft_str text = { 0 };
-		struct weft_value v = { 0 };
+		struct weft_name name = {
+			.part = {"vars", u->e->wf->vars.v[i].name}, .n = 2};
+		weft_autostr struct weft_str text = {0};
+		struct weft_value v = {0};
 
 		if (weft_scope_lookup((void *)&u->scope, &name, &v, err))
 			return -1;
@@ -90,7 +92,8 @@ static int set_vars(const struct unit *u, struct weft_env *env, struct weft_err 
 		weft_value_clear(&v);
 		if (bad || text.failed)
 			return weft_err_nomem(err);
-		if (set_upper(env, "WEFT_VAR_", name.part[1], text.s ? text.s : "", err))
+		if (set_upper(
+			    env, "WEFT_VAR_", name.part[1], text.s ? text.s : "", err))
 			return -1;
 	}
 	return 0;
@@ -101,11 +104,12 @@ static int set_params(const struct unit *u, struct weft_env *env, struct weft_er
 	const struct weft_value *p = &u->member.params;
 
 	for (size_t i = 0; i < p->n; i++) {
-		weft_autostr struct weft_str text = { 0 };
+		weft_autostr struct weft_str text = {0};
 
 		if (weft_value_print(&text, &p->item[i]) || text.failed)
 			return weft_err_nomem(err);
-		if (set_upper(env, "WEFT_PARAM_", p->name[i], text.s ? text.s : "", err))
+		if (set_upper(
+			    env, "WEFT_PARAM_", p->name[i], text.s ? text.s : "", err))
 			return -1;
 	}
 	return 0;
@@ -114,20 +118,23 @@ static int set_params(const struct unit *u, struct weft_env *env, struct weft_er
 static int set_data(const struct unit *u, struct weft_env *env, struct weft_err *err)
 {
 	for (size_t i = 0; i < u->n_inputs; i++)
-		if (!u->input[i].absent && set_upper(env, "WEFT_INPUT_", u->input[i].def->name,
-						   u->input[i].path, err))
+		if (!u->input[i].absent &&
+			set_upper(env, "WEFT_INPUT_", u->input[i].def->name,
+				u->input[i].path, err))
 			return -1;
 	for (size_t i = 0; i < u->step->n_outputs; i++) {
-		weft_autofree char *path = unit_output_path(u, &u->step->output[i], err);
+		weft_autofree char *path =
+			unit_output_path(u, &u->step->output[i], err);
 
-		if (!path || set_upper(env, "WEFT_OUTPUT_", u->step->output[i].name, path, err))
+		if (!path || set_upper(env, "WEFT_OUTPUT_", u->step->output[i].name,
+				     path, err))
 			return -1;
 	}
 	return 0;
 }
 
-static int set_number(struct weft_env *env, const char *name, unsigned long v,
-	struct weft_err *err)
+static int set_number(
+	struct weft_env *env, const char *name, unsigned long v, struct weft_err *err)
 {
 	char s[24];
 
@@ -154,10 +161,12 @@ static int set_own(const struct unit *u, struct weft_env *env, struct weft_err *
 	if (u->step->sweep.kind == WEFT_SWEEP_NONE)
 		return 0;
 	return set(env, "WEFT_MEMBER", u->member.id, err) ||
-			       set_number(env, "WEFT_MEMBER_INDEX", u->member.index, err) ||
-			       set_number(env, "WEFT_MEMBER_COUNT", u->member.count, err)
-		? -1
-		: 0;
+			       set_number(env, "WEFT_MEMBER_INDEX", u->member.index,
+				       err) ||
+			       set_number(
+				       env, "WEFT_MEMBER_COUNT", u->member.count, err)
+		       ? -1
+		       : 0;
 }
 
 /* What a placement needs to know, for the plug-in or for `weft bind`. */
@@ -170,21 +179,26 @@ static int set_ticket(const struct unit *u, struct weft_env *env, struct weft_er
 		.bind = !r->none && u->e->conf->bind,
 		.ntasks = p->ntasks,
 		.nodes = p->nodes,
-		.place = {
-			.cpus_per_task = p->cpus_per_task,
-			.gpus_per_task = p->ntasks ? (double)p->gpus / p->ntasks : 0,
-			.cpus = r->cpus == WEFT_CPUS_SPREAD ? WEFT_PLACE_SPREAD
-				: r->cpus == WEFT_CPUS_COMPACT ? WEFT_PLACE_COMPACT
-							       : WEFT_PLACE_NEAR_GPU,
-			.memory = r->memory == WEFT_MEMORY_INTERLEAVE ? WEFT_PLACE_INTERLEAVE
-				: r->memory == WEFT_MEMORY_NONE ? WEFT_PLACE_ANY
-								: WEFT_PLACE_LOCAL,
-			.balance_even = r->balance_even,
-			.smt = r->smt,
-			.spare_cores = r->spare_cores,
-		},
+		.place =
+			{
+				.cpus_per_task = p->cpus_per_task,
+				.gpus_per_task =
+					p->ntasks ? (double)p->gpus / p->ntasks : 0,
+				.cpus = r->cpus == WEFT_CPUS_SPREAD ? WEFT_PLACE_SPREAD
+					: r->cpus == WEFT_CPUS_COMPACT
+						? WEFT_PLACE_COMPACT
+						: WEFT_PLACE_NEAR_GPU,
+				.memory = r->memory == WEFT_MEMORY_INTERLEAVE
+						  ? WEFT_PLACE_INTERLEAVE
+					  : r->memory == WEFT_MEMORY_NONE
+						  ? WEFT_PLACE_ANY
+						  : WEFT_PLACE_LOCAL,
+				.balance_even = r->balance_even,
+				.smt = r->smt,
+				.spare_cores = r->spare_cores,
+			},
 	};
-	weft_autostr struct weft_str text = { 0 };
+	weft_autostr struct weft_str text = {0};
 
 	/* torchrun is one task a node that spreads its workers over what it gets. */
 	if (torchrun)
@@ -197,7 +211,7 @@ static int set_ticket(const struct unit *u, struct weft_env *env, struct weft_er
 
 static int set_launch(const struct unit *u, struct weft_env *env, struct weft_err *err)
 {
-	weft_autostr struct weft_str words = { 0 };
+	weft_autostr struct weft_str words = {0};
 
 	if (u->plan->launch != WEFT_LAUNCH_SINGLE)
 		return 0;
@@ -205,7 +219,8 @@ static int set_launch(const struct unit *u, struct weft_env *env, struct weft_er
 	weft_str_add(&words, " exec ");
 	weft_str_add_shell_word(&words, u->step->name);
 	weft_str_add(&words, " --");
-	return words.failed ? weft_err_nomem(err) : set(env, "WEFT_LAUNCH", words.s, err);
+	return words.failed ? weft_err_nomem(err)
+			    : set(env, "WEFT_LAUNCH", words.s, err);
 }
 
 /* torchrun of torch 1.13 fails on its own defaults of these two under Python 3.11. A
@@ -213,7 +228,7 @@ static int set_launch(const struct unit *u, struct weft_env *env, struct weft_er
  * together keep a copy of its standard output and still print it. */
 static int set_torchrun(struct weft_env *env, struct weft_err *err)
 {
-	static const char *const name[] = { "PET_REDIRECTS", "PET_TEE" };
+	static const char *const name[] = {"PET_REDIRECTS", "PET_TEE"};
 
 	for (size_t i = 0; i < WEFT_COUNT(name); i++)
 		if (!weft_env_get(env, name[i]) && set(env, name[i], "9:1", err))
@@ -224,13 +239,13 @@ static int set_torchrun(struct weft_env *env, struct weft_err *err)
 /* What the job was asked for is no default for the step's own srun. */
 static void forget_requests(struct weft_env *env)
 {
-	static const char *const names[] = { "SLURM_NTASKS", "SLURM_NPROCS",
+	static const char *const names[] = {"SLURM_NTASKS", "SLURM_NPROCS",
 		"SLURM_NTASKS_PER_NODE", "SLURM_CPUS_PER_TASK", "SLURM_TRES_PER_TASK",
 		"SRUN_CPUS_PER_TASK", "SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU",
-		"SLURM_MEM_PER_GPU", "SLURM_GPUS", "SLURM_GPUS_PER_NODE", "SLURM_GPUS_PER_TASK",
-		"SLURM_GPUS_PER_SOCKET", "SLURM_CPUS_PER_GPU", "SLURM_NTASKS_PER_GPU",
-		"SLURM_DISTRIBUTION", "SLURM_CPU_BIND", "SLURM_EXCLUSIVE", "SLURM_EXPORT_ENV",
-		"SLURM_STEP_ID", "SLURM_STEPID" };
+		"SLURM_MEM_PER_GPU", "SLURM_GPUS", "SLURM_GPUS_PER_NODE",
+		"SLURM_GPUS_PER_TASK", "SLURM_GPUS_PER_SOCKET", "SLURM_CPUS_PER_GPU",
+		"SLURM_NTASKS_PER_GPU", "SLURM_DISTRIBUTION", "SLURM_CPU_BIND",
+		"SLURM_EXCLUSIVE", "SLURM_EXPORT_ENV", "SLURM_STEP_ID", "SLURM_STEPID"};
 
 	for (size_t i = 0; i < WEFT_COUNT(names); i++)
 		weft_env_unset(env, names[i]);
@@ -249,7 +264,8 @@ int unit_env(struct unit *u, struct weft_env *env, struct weft_err *err)
 	for (size_t i = 0; i < role->n_env; i++)
 		if (set(env, role->env[i].name, role->env[i].value, err))
 			return -1;
-	if (set_pairs(u, env, &u->e->wf->env, err) || set_pairs(u, env, &u->step->env, err) ||
+	if (set_pairs(u, env, &u->e->wf->env, err) ||
+		set_pairs(u, env, &u->step->env, err) ||
 		set_secrets(u, env, &u->e->wf->secrets, err) ||
 		set_secrets(u, env, &u->step->secrets, err))
 		return -1;

@@ -25,7 +25,7 @@ static int add_member(void *ctx, size_t index)
 	const struct weft_step *of = &f->u->e->wf->step[f->from->step];
 	const char *output = of->output[f->from->output].name;
 	weft_autofree char *dir = NULL;
-	weft_autostr struct weft_str params = { 0 };
+	weft_autostr struct weft_str params = {0};
 	struct weft_record *r = NULL;
 	struct weft_member m;
 
@@ -39,7 +39,8 @@ static int add_member(void *ctx, size_t index)
 	weft_member_clear(&m);
 	if (got < 0)
 		goto bad;
-	for (size_t i = 0; got == 0 && r->state == WEFT_STATE_DONE && i < r->n_outputs; i++) {
+	for (size_t i = 0; got == 0 && r->state == WEFT_STATE_DONE && i < r->n_outputs;
+		i++) {
 		struct stat st;
 
 		if (!weft_streq(r->output[i].name, output))
@@ -49,16 +50,16 @@ static int add_member(void *ctx, size_t index)
 			goto bad;
 		}
 		struct unit_source *s = &f->in->source[f->in->n_sources++];
-		*s = (struct unit_source){ .path = strdup(r->output[i].path),
+		*s = (struct unit_source){.path = strdup(r->output[i].path),
 			.id = strdup(id),
-			.params = strdup(params.s ? params.s : "{}") };
+			.params = strdup(params.s ? params.s : "{}")};
 		if (!s->path || !s->id || !s->params) {
 			weft_err_nomem(f->err);
 			goto bad;
 		}
 		if (stat(s->path, &st)) {
-			weft_err_sys(f->err, WEFT_ESTAGE, "%s, output '%s' of %s", s->path, output,
-				of->name);
+			weft_err_sys(f->err, WEFT_ESTAGE, "%s, output '%s' of %s",
+				s->path, output, of->name);
 			goto bad;
 		}
 		s->folder = S_ISDIR(st.st_mode);
@@ -89,8 +90,8 @@ static int find_path(struct find *f)
 	f->in->source = calloc(1, sizeof(*f->in->source));
 	if (!f->in->source)
 		return weft_err_nomem(f->err);
-	f->in->source[0] = (struct unit_source){ .path = weft_steal(&path),
-		.folder = S_ISDIR(st.st_mode) };
+	f->in->source[0] = (struct unit_source){
+		.path = weft_steal(&path), .folder = S_ISDIR(st.st_mode)};
 	f->in->n_sources = 1;
 	return 0;
 }
@@ -100,7 +101,7 @@ static int find_step(struct find *f)
 {
 	const struct weft_workflow *wf = f->u->e->wf;
 	const struct weft_step *of = &wf->step[f->from->step];
-	struct weft_edge edge = { .step = f->from->step, .all = f->from->all };
+	struct weft_edge edge = {.step = f->from->step, .all = f->from->all};
 
 	if (weft_spec_matches(wf, f->u->step, &edge)) {
 		weft_spec_each_match(wf, f->u->step, f->u->index, &edge, add_member, f);
@@ -128,7 +129,7 @@ static const char *place_of(const struct unit *u, enum weft_scratch to)
 
 static int resolve_one(struct unit *u, struct unit_input *in, struct weft_err *err)
 {
-	struct find f = { .u = u, .in = in, .err = err };
+	struct find f = {.u = u, .in = in, .err = err};
 
 	for (size_t i = 0; i < in->def->n_from && !in->n_sources; i++) {
 		f.from = &in->def->from[i];
@@ -144,8 +145,8 @@ static int resolve_one(struct unit *u, struct unit_input *in, struct weft_err *e
 			weft_autofree char *text = NULL;
 
 			weft_scope_text(&u->scope, &in->def->from[0].path, &text, NULL);
-			weft_err_hint(err, "there is no %s in or below %s", text ? text : "file",
-				u->e->wf->dir);
+			weft_err_hint(err, "there is no %s in or below %s",
+				text ? text : "file", u->e->wf->dir);
 		}
 		return weft_err_at(err, u->e->wf->file, in->def->pos, NULL);
 	}
@@ -153,8 +154,9 @@ static int resolve_one(struct unit *u, struct unit_input *in, struct weft_err *e
 	 * what goes by a file's ending still works. */
 	const char *root = place_of(u, in->def->to);
 	const char *base = strrchr(in->source[0].path, '/');
-	in->path = in->fan_in ? weft_printf("%s/in/%s", root, in->def->name)
-			      : weft_printf("%s/in/%s/%s", root, in->def->name, base + 1);
+	in->path = in->fan_in
+			   ? weft_printf("%s/in/%s", root, in->def->name)
+			   : weft_printf("%s/in/%s/%s", root, in->def->name, base + 1);
 	return in->path ? 0 : weft_err_nomem(err);
 }
 
@@ -172,14 +174,15 @@ int inputs_resolve(struct unit *u, struct weft_err *err)
 	return 0;
 }
 
-static int put(struct unit *u, const struct unit_input *in, const char *src, const char *dst,
-	struct weft_err *err)
+static int put(struct unit *u, const struct unit_input *in, const char *src,
+	const char *dst, struct weft_err *err)
 {
 	bool shared = in->def->to == WEFT_SCRATCH_SHARED;
 	enum weft_stage_how how = in->def->mode == WEFT_MODE_COPY ? WEFT_STAGE_COPY
-		: shared || in->def->mode == WEFT_MODE_LINK	  ? WEFT_STAGE_LINK
-								  : WEFT_STAGE_AUTO;
-	struct weft_stage_report report = { 0 };
+				  : shared || in->def->mode == WEFT_MODE_LINK
+					  ? WEFT_STAGE_LINK
+					  : WEFT_STAGE_AUTO;
+	struct weft_stage_report report = {0};
 
 	if (weft_stage_put(src, dst, how, &report, err)) {
 		weft_err_prefix(err, "input '%s'", in->def->name);
@@ -190,22 +193,24 @@ static int put(struct unit *u, const struct unit_input *in, const char *src, con
 }
 
 /* A folder, a subfolder a member, and index.jsonl that says which is which. */
-static int stage_fan_in(struct unit *u, const struct unit_input *in, struct weft_err *err)
+static int stage_fan_in(
+	struct unit *u, const struct unit_input *in, struct weft_err *err)
 {
-	weft_autostr struct weft_str index = { 0 };
+	weft_autostr struct weft_str index = {0};
 
 	for (size_t i = 0; i < in->n_sources; i++) {
 		const struct unit_source *s = &in->source[i];
 		weft_autofree char *rel = in->n_sources > SHARD
-			? weft_printf("%.2s/%s", s->id, s->id)
-			: strdup(s->id);
+						  ? weft_printf("%.2s/%s", s->id, s->id)
+						  : strdup(s->id);
 		weft_autofree char *sub = rel ? weft_path_join(in->path, rel) : NULL;
 		weft_autofree char *dst = NULL;
 
 		if (!sub)
 			return weft_err_nomem(err);
 		if (s->folder) {
-			weft_autofree char *up = strndup(sub, (size_t)(strrchr(sub, '/') - sub));
+			weft_autofree char *up =
+				strndup(sub, (size_t)(strrchr(sub, '/') - sub));
 			if (!up || weft_mkdirs(up, 0777, err))
 				return -1;
 			dst = strdup(sub);
@@ -218,8 +223,10 @@ static int stage_fan_in(struct unit *u, const struct unit_input *in, struct weft
 			return weft_err_nomem(err);
 		if (put(u, in, s->path, dst, err))
 			return -1;
-		struct weft_value path = { .kind = WEFT_V_STRING, .str = dst + strlen(in->path) + 1 };
-		weft_str_printf(&index, "{\"id\":\"%s\",\"params\":%s,\"path\":", s->id, s->params);
+		struct weft_value path = {
+			.kind = WEFT_V_STRING, .str = dst + strlen(in->path) + 1};
+		weft_str_printf(&index, "{\"id\":\"%s\",\"params\":%s,\"path\":", s->id,
+			s->params);
 		weft_value_json(&index, &path);
 		weft_str_add(&index, "}\n");
 	}
@@ -238,9 +245,11 @@ int inputs_stage(struct unit *u, bool on_node, struct weft_err *err)
 
 		if (in->absent || (in->def->to != WEFT_SCRATCH_SHARED) != on_node)
 			continue;
-		weft_autofree char *dir = in->fan_in
-			? strdup(in->path)
-			: strndup(in->path, (size_t)(strrchr(in->path, '/') - in->path));
+		weft_autofree char *dir =
+			in->fan_in
+				? strdup(in->path)
+				: strndup(in->path,
+					  (size_t)(strrchr(in->path, '/') - in->path));
 		if (!dir)
 			return weft_err_nomem(err);
 		if (weft_remove_tree(dir, err) || weft_mkdirs(dir, 0777, err))
@@ -258,7 +267,8 @@ static int place_file(struct unit *u, const struct weft_file *f, struct weft_err
 	weft_autofree char *text = NULL, *dst = NULL;
 
 	if (!weft_path_is_inside(f->name)) {
-		weft_err_set(err, WEFT_ESPEC, "file '%s' is outside the working directory", f->name);
+		weft_err_set(err, WEFT_ESPEC,
+			"file '%s' is outside the working directory", f->name);
 		return weft_err_at(err, u->e->wf->file, f->pos, NULL);
 	}
 	dst = weft_path_absolute(u->work, f->name);
@@ -267,7 +277,8 @@ static int place_file(struct unit *u, const struct weft_file *f, struct weft_err
 	weft_autofree char *dir = strndup(dst, (size_t)(strrchr(dst, '/') - dst));
 	if (!dir)
 		return weft_err_nomem(err);
-	if (weft_mkdirs(dir, 0777, err) || weft_scope_text(&u->scope, &f->value, &text, err))
+	if (weft_mkdirs(dir, 0777, err) ||
+		weft_scope_text(&u->scope, &f->value, &text, err))
 		return -1;
 	if (f->kind == WEFT_FILE_TEXT)
 		return weft_write_file(dst, text, strlen(text), 0644, err);
@@ -277,19 +288,20 @@ static int place_file(struct unit *u, const struct weft_file *f, struct weft_err
 	if (f->kind == WEFT_FILE_COPY)
 		return weft_stage_put(src, dst, WEFT_STAGE_COPY, NULL, err);
 	weft_autofree char *body = NULL, *filled = NULL;
-	struct weft_text t = { .pos = { 1, 1 } };
+	struct weft_text t = {.pos = {1, 1}};
 	if (weft_read_file(src, (size_t)16 << 20, &body, NULL, err))
 		return -1;
 	t.s = body;
 	const struct weft_template *tpl = NULL;
-	struct weft_arena a = { 0 };
+	struct weft_arena a = {0};
 	int r = -1;
-	if (weft_template_parse(&a, body, WEFT_QUOTE_NONE, (struct weft_template **)&tpl, err) == 0) {
+	if (weft_template_parse(&a, body, WEFT_QUOTE_NONE,
+		    (struct weft_template **)&tpl, err) == 0) {
 		t.tpl = tpl;
 		r = weft_scope_text(&u->scope, &t, &filled, err);
 	}
 	if (r)
-		weft_err_at(err, src, err ? err->pos : (struct weft_pos){ 0 }, NULL);
+		weft_err_at(err, src, err ? err->pos : (struct weft_pos){0}, NULL);
 	else
 		r = weft_write_file(dst, filled, strlen(filled), 0644, err);
 	weft_arena_free(&a);

@@ -6,7 +6,8 @@
 
 int launch_words(const struct unit *u, struct weft_argv *argv, struct weft_err *err)
 {
-	return u->e->slurm ? launch_srun_words(u, argv, err) : launch_local_words(u, argv, err);
+	return u->e->slurm ? launch_srun_words(u, argv, err)
+			   : launch_local_words(u, argv, err);
 }
 
 static void add_staging(const struct unit *u, const char *verb, struct weft_argv *a)
@@ -25,7 +26,7 @@ static void add_staging(const struct unit *u, const char *verb, struct weft_argv
 
 int launch_on_nodes(const struct unit *u, const char *verb, struct weft_err *err)
 {
-	weft_autoargv struct weft_argv a = { 0 };
+	weft_autoargv struct weft_argv a = {0};
 	struct weft_spawn s = WEFT_SPAWN_INIT;
 	weft_autofree char *out = NULL, *said = NULL;
 	int status = 0;
@@ -60,5 +61,6 @@ int launch_on_nodes(const struct unit *u, const char *verb, struct weft_err *err
 	char *text = weft_starts_with(said, "weft: ") ? said : strstr(said, "\nweft: ");
 	text = text ? text + strcspn(text, "w") + 6 : said;
 	text[strcspn(text, "\n")] = '\0';
-	return weft_err_set(err, WEFT_ESTAGE, "%s", *text ? text : "staging on the node failed");
+	return weft_err_set(
+		err, WEFT_ESTAGE, "%s", *text ? text : "staging on the node failed");
 }

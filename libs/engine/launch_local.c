@@ -44,8 +44,11 @@ int launch_local_words(const struct unit *u, struct weft_argv *a, struct weft_er
 		add_bind(u, a, n);
 		return 0;
 	case WEFT_LAUNCH_MPI:
-		if (need("mpirun", "install an MPI (Debian: openmpi-bin), or load its module in "
-				   "`setup`", err))
+		if (need("mpirun",
+			    "install an MPI (Debian: openmpi-bin), or load its module "
+			    "in "
+			    "`setup`",
+			    err))
 			return -1;
 		weft_argv_add(a, "mpirun");
 		weft_argv_add(a, "--oversubscribe");
@@ -58,11 +61,14 @@ int launch_local_words(const struct unit *u, struct weft_argv *a, struct weft_er
 		add_bind(u, a, n);
 		return 0;
 	case WEFT_LAUNCH_TORCHRUN: {
-		unsigned workers = u->plan->ntasks_per_node ? u->plan->ntasks_per_node : 1;
+		unsigned workers =
+			u->plan->ntasks_per_node ? u->plan->ntasks_per_node : 1;
 
-		if (!u->step->setup.s &&
-			need("torchrun", "install PyTorch (Debian: python3-torch), or activate its "
-					 "environment in `setup`", err))
+		if (!u->step->setup.s && need("torchrun",
+						 "install PyTorch (Debian: "
+						 "python3-torch), or activate its "
+						 "environment in `setup`",
+						 err))
 			return -1;
 		weft_argv_add(a, "torchrun");
 		weft_argv_add(a, "--no_python");

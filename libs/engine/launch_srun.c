@@ -43,20 +43,25 @@ int launch_srun_words(const struct unit *u, struct weft_argv *a, struct weft_err
 	if (p->launch == WEFT_LAUNCH_SINGLE && p->ntasks > 1)
 		return 0;
 	if (p->launch == WEFT_LAUNCH_MPI && !u->e->mpi) {
-		weft_err_set(err, WEFT_EPLACE, "no --mpi type of this Slurm works with launch: mpi");
-		return weft_err_hint(err, "`weft doctor` says more; the site sets `mpi` in weft.conf");
+		weft_err_set(err, WEFT_EPLACE,
+			"no --mpi type of this Slurm works with launch: mpi");
+		return weft_err_hint(err,
+			"`weft doctor` says more; the site sets `mpi` in weft.conf");
 	}
 	if (add_srun(u, a))
 		return weft_err_nomem(err);
-	weft_argv_addf(a, "--mpi=%s", p->launch == WEFT_LAUNCH_MPI ? u->e->mpi : "none");
+	weft_argv_addf(
+		a, "--mpi=%s", p->launch == WEFT_LAUNCH_MPI ? u->e->mpi : "none");
 	if (p->launch == WEFT_LAUNCH_TORCHRUN) {
-		/* The one task of a node holds all its cores; each worker binds itself. */
+		/* The one task of a node holds all its cores; each worker binds itself.
+		 */
 		weft_argv_add(a, "--cpu-bind=none");
 		if (u->e->plugin)
 			weft_argv_add(a, "--weft-bind=none");
 		weft_argv_add(a, u->e->weft);
 		weft_argv_add(a, "torchrun");
-		weft_argv_addf(a, "--workers=%u", p->ntasks_per_node ? p->ntasks_per_node : 1);
+		weft_argv_addf(
+			a, "--workers=%u", p->ntasks_per_node ? p->ntasks_per_node : 1);
 		weft_argv_addf(a, "--meet=%s/rendezvous", u->dir);
 		weft_argv_add(a, "--");
 		add_task_bind(u, a, true);

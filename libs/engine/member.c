@@ -16,13 +16,14 @@
 
 static int journal(struct unit *u, enum weft_state state, const char *text)
 {
-	struct weft_event e = { .time = weft_now(),
+	struct weft_event e = {.time = weft_now(),
 		.step = (char *)u->step->name,
-		.member = u->step->sweep.kind == WEFT_SWEEP_NONE ? (char *)"" : u->member.id,
+		.member = u->step->sweep.kind == WEFT_SWEEP_NONE ? (char *)""
+								 : u->member.id,
 		.job = (char *)u->e->job,
 		.state = state,
-		.text = (char *)text };
-	weft_autoerr struct weft_err err = { 0 };
+		.text = (char *)text};
+	weft_autoerr struct weft_err err = {0};
 
 	if (weft_journal_add(u->journal, &e, &err)) {
 		weft_log(WEFT_WARN, "journal: %s", err.text);
@@ -34,7 +35,8 @@ static int journal(struct unit *u, enum weft_state state, const char *text)
 static int record(struct unit *u, struct weft_err *err)
 {
 	u->record.step = (char *)u->step->name;
-	u->record.member = u->step->sweep.kind == WEFT_SWEEP_NONE ? (char *)"" : u->member.id;
+	u->record.member =
+		u->step->sweep.kind == WEFT_SWEEP_NONE ? (char *)"" : u->member.id;
 	u->record.job = (char *)u->e->job;
 	u->record.attempt = u->scope.attempt;
 	u->record.ended = weft_now();
@@ -47,7 +49,7 @@ static int record(struct unit *u, struct weft_err *err)
 int member_end(const struct weft_engine *e, const struct weft_step *step, size_t member,
 	enum weft_state state, enum weft_code code, const char *reason)
 {
-	weft_autoerr struct weft_err err = { 0 };
+	weft_autoerr struct weft_err err = {0};
 	struct unit u;
 	int r = -1;
 
@@ -60,7 +62,8 @@ int member_end(const struct weft_engine *e, const struct weft_step *step, size_t
 		r = record(&u, &err);
 	}
 	if (r)
-		weft_log(WEFT_ERROR, "%s: %s", step->name, err.text ? err.text : "no record");
+		weft_log(WEFT_ERROR, "%s: %s", step->name,
+			err.text ? err.text : "no record");
 	unit_close(&u);
 	return r;
 }
@@ -68,8 +71,8 @@ int member_end(const struct weft_engine *e, const struct weft_step *step, size_t
 /* What an earlier try left goes away: a run starts in an empty directory. */
 static int prepare(struct unit *u, struct weft_err *err)
 {
-	static const char *const leftover[] = { "done.json", "work", "out", "in", "parts",
-		"metrics.jsonl", "rendezvous" };
+	static const char *const leftover[] = {"done.json", "work", "out", "in",
+		"parts", "metrics.jsonl", "rendezvous"};
 
 	if (weft_mkdirs(u->dir, 0777, err))
 		return -1;
@@ -97,7 +100,8 @@ static int digest(struct unit *u, struct weft_err *err)
 
 static int stage_in(struct unit *u, struct weft_err *err)
 {
-	if (unit_node_roots(u, err) || inputs_resolve(u, err) || inputs_stage(u, false, err))
+	if (unit_node_roots(u, err) || inputs_resolve(u, err) ||
+		inputs_stage(u, false, err))
 		return -1;
 	if (unit_on_nodes(u)) {
 		double start = weft_monotonic();
@@ -111,8 +115,8 @@ static int stage_in(struct unit *u, struct weft_err *err)
 			if (u->input[i].def->to == WEFT_SCRATCH_SHARED)
 				continue;
 			for (size_t k = 0; k < u->input[i].n_sources; k++)
-				if (weft_stage_measure(u->input[i].source[k].path, &bytes, &files,
-					    NULL) == 0)
+				if (weft_stage_measure(u->input[i].source[k].path,
+					    &bytes, &files, NULL) == 0)
 					u->record.staged_in += bytes;
 		}
 	}
@@ -133,14 +137,15 @@ static int open_log(struct unit *u, const struct weft_text *text, const char *na
 	}
 	if (!path)
 		return weft_err_nomem(err);
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+	int fd = open(path,
+		O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
 	return fd < 0 ? weft_err_sys(err, WEFT_ESYS, "%s", path) : fd;
 }
 
 static int start(struct unit *u, pid_t *pid, struct weft_err *err)
 {
 	weft_autofree char *script = NULL;
-	struct weft_env env = { 0 };
+	struct weft_env env = {0};
 	struct weft_spawn s = WEFT_SPAWN_INIT;
 	/* Until the program's own working directory exists here: it may be on
 	 * another node. */
@@ -153,7 +158,7 @@ static int start(struct unit *u, pid_t *pid, struct weft_err *err)
 	errfd = out < 0 ? -1 : open_log(u, &u->step->stderr_path, "stderr", err);
 	if (errfd < 0)
 		goto out;
-	char *argv[] = { (char *)"/bin/bash", script, NULL };
+	char *argv[] = {(char *)"/bin/bash", script, NULL};
 	s.argv = argv;
 	s.envp = env.vars.v;
 	s.cwd = here ? u->work : u->dir;
@@ -172,8 +177,8 @@ out:
 }
 
 struct end {
-	int status;	   /* wait()'s */
-	bool cancelled;	   /* we were told to stop */
+	int status;     /* wait()'s */
+	bool cancelled; /* we were told to stop */
 	bool over_time;
 };
 
@@ -216,7 +221,7 @@ static void wait_for(pid_t pid, double deadline, struct end *end)
 		if (!kill_at && deadline && deadline < next)
 			next = deadline;
 		double left = next - now > 0 ? next - now : 0;
-		struct timespec t = { (time_t)left, (long)(fmod(left, 1) * 1e9) };
+		struct timespec t = {(time_t)left, (long)(fmod(left, 1) * 1e9)};
 		int sig = sigtimedwait(&set, NULL, &t);
 		if ((sig == SIGTERM || sig == SIGINT || sig == SIGHUP) && !kill_at) {
 			end->cancelled = true;
@@ -251,18 +256,21 @@ static void judge(struct unit *u, const struct end *end)
 	if (stopped && !end->over_time && !u->e->step && at_limit(u)) {
 		r->reason = (char *)"the job that it ran in came to its time limit";
 	} else if (end->over_time || (stopped && at_limit(u))) {
-		r->reason = weft_arena_printf(&u->arena, "ran into its time limit of %s",
-			weft_format_duration(limit, u->plan->time));
+		r->reason =
+			weft_arena_printf(&u->arena, "ran into its time limit of %s",
+				weft_format_duration(limit, u->plan->time));
 	} else if (end->cancelled) {
 		r->state = WEFT_STATE_CANCELLED;
 		r->code = WEFT_EINTR;
 		r->reason = (char *)"cancelled while it ran";
 	} else if (r->signal) {
-		r->reason = weft_arena_printf(&u->arena, "killed by signal %d (SIG%s)%s", r->signal,
+		r->reason = weft_arena_printf(&u->arena,
+			"killed by signal %d (SIG%s)%s", r->signal,
 			sigabbrev_np(r->signal) ? sigabbrev_np(r->signal) : "?",
 			r->signal == SIGKILL ? ": out of memory, perhaps" : "");
 	} else if (r->exit_status) {
-		r->reason = weft_arena_printf(&u->arena, "exited with status %d", r->exit_status);
+		r->reason = weft_arena_printf(
+			&u->arena, "exited with status %d", r->exit_status);
 	} else {
 		r->state = WEFT_STATE_DONE;
 		r->code = WEFT_OK;
@@ -283,7 +291,8 @@ static int stage_out(struct unit *u, struct weft_err *err)
 	} else {
 		double begin = weft_monotonic();
 
-		if (weft_mkdirs(parts, 0777, err) || launch_on_nodes(u, "stage-out", err) ||
+		if (weft_mkdirs(parts, 0777, err) ||
+			launch_on_nodes(u, "stage-out", err) ||
 			outputs_merge(u, parts, u->slot.n_nodes, out, err))
 			return -1;
 		u->record.stage_seconds += weft_monotonic() - begin;
@@ -300,7 +309,7 @@ static int stage_out(struct unit *u, struct weft_err *err)
  * the first thing to look at. */
 static void clean_up(struct unit *u)
 {
-	weft_autoerr struct weft_err err = { 0 };
+	weft_autoerr struct weft_err err = {0};
 	weft_autofree char *in = weft_path_join(u->dir, "in");
 
 	if (unit_on_nodes(u) && launch_on_nodes(u, "stage-clean", &err)) {
@@ -329,7 +338,7 @@ static void fail_with(struct unit *u, struct weft_err *err)
 
 static int run(struct unit *u, struct weft_err *err)
 {
-	struct end end = { 0 };
+	struct end end = {0};
 	pid_t pid;
 
 	if (digest(u, err) || prepare(u, err))
@@ -342,8 +351,9 @@ static int run(struct unit *u, struct weft_err *err)
 		return -1;
 	journal(u, WEFT_STATE_RUNNING, u->record.hosts);
 	/* In a job of its own Slurm keeps the time; here we do. */
-	double deadline = !u->e->slurm && u->plan->time ? weft_monotonic() + (double)u->plan->time
-							: 0;
+	double deadline = !u->e->slurm && u->plan->time
+				  ? weft_monotonic() + (double)u->plan->time
+				  : 0;
 	wait_for(pid, deadline, &end);
 	judge(u, &end);
 	if (u->record.state == WEFT_STATE_DONE && stage_out(u, err))
@@ -354,7 +364,7 @@ static int run(struct unit *u, struct weft_err *err)
 enum weft_code member_run(const struct weft_engine *e, const struct weft_step *step,
 	size_t member, const struct slot *slot)
 {
-	weft_autoerr struct weft_err err = { 0 };
+	weft_autoerr struct weft_err err = {0};
 	enum weft_code code;
 	struct unit u;
 	char host[256] = "";

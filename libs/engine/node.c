@@ -42,7 +42,8 @@ static int make_root(const char *root, struct weft_err *err)
 }
 
 int weft_engine_stage_in(const struct weft_engine *e, const struct weft_step *step,
-	size_t member, const char *node_root, const char *memory_root, struct weft_err *err)
+	size_t member, const char *node_root, const char *memory_root,
+	struct weft_err *err)
 {
 	struct unit u;
 	int r = -1;
@@ -77,10 +78,10 @@ int weft_engine_stage_out(const struct weft_engine *e, const struct weft_step *s
 	return r;
 }
 
-int weft_engine_stage_clean(const char *node_root, const char *memory_root,
-	struct weft_err *err)
+int weft_engine_stage_clean(
+	const char *node_root, const char *memory_root, struct weft_err *err)
 {
-	const char *root[] = { node_root, memory_root };
+	const char *root[] = {node_root, memory_root};
 
 	for (size_t i = 0; i < 2; i++) {
 		if (!root[i])

@@ -10,7 +10,8 @@
 
 /* Where an output is published below `into`: a file or folder under its own path,
  * a glob as a folder of the output's name. */
-static char *published(const struct weft_output *out, const char *path, const char *into)
+static char *published(
+	const struct weft_output *out, const char *path, const char *into)
 {
 	return weft_path_absolute(into, output_is_glob(path) ? out->name : path);
 }
@@ -24,20 +25,21 @@ static int make_parent(const char *path, struct weft_err *err)
 
 static int put(struct unit *u, const char *src, const char *dst, struct weft_err *err)
 {
-	struct weft_stage_report report = { 0 };
+	struct weft_stage_report report = {0};
 
 	if (access(dst, F_OK) == 0)
 		return 0; /* two outputs may name the same file */
 	/* A hard link publishes without moving a byte; the working directory, which
 	 * alone could change the file afterwards, goes away. */
-	if (make_parent(dst, err) || weft_stage_put(src, dst, WEFT_STAGE_HARD, &report, err))
+	if (make_parent(dst, err) ||
+		weft_stage_put(src, dst, WEFT_STAGE_HARD, &report, err))
 		return -1;
 	u->record.staged_out += report.bytes;
 	return 0;
 }
 
-static int publish_glob(struct unit *u, const char *pattern, const char *dst,
-	struct weft_err *err)
+static int publish_glob(
+	struct unit *u, const char *pattern, const char *dst, struct weft_err *err)
 {
 	char **match;
 	size_t n;
@@ -75,8 +77,8 @@ static int publish_one(struct unit *u, const struct weft_output *out, const char
 		return publish_glob(u, path, dst, err);
 	if (lstat(src, &st))
 		return errno == ENOENT || errno == ENOTDIR
-			? 0
-			: weft_err_sys(err, WEFT_ESTAGE, "%s", src);
+			       ? 0
+			       : weft_err_sys(err, WEFT_ESTAGE, "%s", src);
 	return put(u, src, dst, err);
 }
 
@@ -122,7 +124,8 @@ static int join(const char *from, const char *to, struct weft_err *err)
 		else if (lstat(src, &a))
 			r = weft_err_sys(err, WEFT_ESTAGE, "%s", src);
 		else if (lstat(dst, &b))
-			r = rename(src, dst) ? weft_err_sys(err, WEFT_ESTAGE, "%s", dst) : 0;
+			r = rename(src, dst) ? weft_err_sys(err, WEFT_ESTAGE, "%s", dst)
+					     : 0;
 		else if (S_ISDIR(a.st_mode) && S_ISDIR(b.st_mode))
 			r = join(src, dst, err);
 	}
@@ -164,9 +167,11 @@ static int record_one(struct unit *u, const struct weft_output *out, const char 
 	if (!there) {
 		if (out->optional)
 			return 0;
-		weft_err_set(err, WEFT_ESTAGE, "output '%s' (%s) isn't there", out->name, path);
-		weft_err_hint(err, "the program must write it in its working directory; "
-				   "`optional: true` lets it be missing");
+		weft_err_set(err, WEFT_ESTAGE, "output '%s' (%s) isn't there",
+			out->name, path);
+		weft_err_hint(err,
+			"the program must write it in its working directory; "
+			"`optional: true` lets it be missing");
 		return weft_err_at(err, u->e->wf->file, out->pos, NULL);
 	}
 	struct weft_record_output *o = &u->record.output[u->record.n_outputs];

@@ -5,7 +5,7 @@
 
 int room_open(struct room *r, const struct weft_engine *e, struct weft_err *err)
 {
-	*r = (struct room){ .e = e };
+	*r = (struct room){.e = e};
 	r->cpus = calloc(e->n_nodes + 1, sizeof(*r->cpus));
 	r->gpus = calloc(e->n_nodes + 1, sizeof(*r->gpus));
 	if (!r->cpus || !r->gpus)
@@ -27,7 +27,7 @@ void room_close(struct room *r)
 {
 	free(r->cpus);
 	free(r->gpus);
-	*r = (struct room){ 0 };
+	*r = (struct room){0};
 }
 
 static unsigned per_node(unsigned total, unsigned nodes)
@@ -54,10 +54,11 @@ static unsigned gpus_of(const struct room *r, const struct share *s, unsigned no
 
 static char *node_names(const struct room *r, const struct share *s)
 {
-	weft_autostr struct weft_str names = { 0 };
+	weft_autostr struct weft_str names = {0};
 
 	for (size_t k = 0; k < s->n_nodes; k++)
-		weft_str_printf(&names, "%s%s", k ? "," : "", r->e->node[s->node[k]].name);
+		weft_str_printf(
+			&names, "%s%s", k ? "," : "", r->e->node[s->node[k]].name);
 	return weft_str_take(&names);
 }
 
@@ -81,7 +82,7 @@ static void add_gpu(struct weft_str *out, const char *visible, unsigned i)
 static int take_here(struct room *r, struct share *s, struct weft_err *err)
 {
 	unsigned cpus = cpus_of(r, s, 0), gpus = gpus_of(r, s, 0);
-	weft_autostr struct weft_str list = { 0 };
+	weft_autostr struct weft_str list = {0};
 	char text[4096];
 	int cpu = -1;
 
@@ -98,7 +99,8 @@ static int take_here(struct room *r, struct share *s, struct weft_err *err)
 		add_gpu(&list, r->e->node[0].visible, i);
 		gpus--;
 	}
-	if (weft_cpuset_count(&s->here) && weft_cpuset_print(&s->here, text, sizeof(text)))
+	if (weft_cpuset_count(&s->here) &&
+		weft_cpuset_print(&s->here, text, sizeof(text)))
 		s->slot.cpus = strdup(text);
 	if (list.len)
 		s->slot.gpus = weft_str_take(&list);
@@ -111,7 +113,7 @@ int room_take(struct room *r, const struct weft_plan_step *p, struct share *s,
 	unsigned want = r->e->slurm && p->nodes ? p->nodes : 1;
 	size_t n = 0;
 
-	*s = (struct share){ .slot = { .n_nodes = 1 } };
+	*s = (struct share){.slot = {.n_nodes = 1}};
 	s->cpus = per_node(p->ntasks * p->cpus_per_task, want);
 	s->gpus = p->gpus_per_node ? p->gpus_per_node : per_node(p->gpus, want);
 	s->node = calloc(want, sizeof(*s->node));
@@ -150,5 +152,5 @@ void room_give(struct room *r, struct share *s)
 	free((char *)s->slot.nodes);
 	free((char *)s->slot.cpus);
 	free((char *)s->slot.gpus);
-	*s = (struct share){ 0 };
+	*s = (struct share){0};
 }

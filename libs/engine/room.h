@@ -6,9 +6,9 @@
 
 struct room {
 	const struct weft_engine *e;
-	unsigned *cpus, *gpus;	 /* free ones of each node */
+	unsigned *cpus, *gpus;   /* free ones of each node */
 	struct weft_cpuset here; /* without Slurm: this machine's free CPUs */
-	uint64_t gpus_here;	 /* and its free GPUs, a bit each */
+	uint64_t gpus_here;      /* and its free GPUs, a bit each */
 };
 
 /* A member's share of the nodes. */

@@ -26,14 +26,14 @@ struct engine {
 	const struct weft_engine *e;
 	struct member_slot **slot; /* [step][member] */
 	struct weft_tally *tally;  /* of each step */
-	bool *ours;		   /* steps that this engine runs */
-	bool *alike;		   /* all its members wait for the same */
-	size_t *next;		   /* first member that may be unfinished */
+	bool *ours;                /* steps that this engine runs */
+	bool *alike;               /* all its members wait for the same */
+	size_t *next;              /* first member that may be unfinished */
 	struct running *run;
 	size_t n_running, cap;
 	struct room room;
 	unsigned *active; /* running members of each step */
-	bool stopping;	  /* told to end */
+	bool stopping;    /* told to end */
 	enum weft_code code;
 };
 
@@ -92,7 +92,7 @@ static int read_record(void *ctx, size_t i)
 
 static int read_step(struct engine *g, unsigned s, struct weft_err *err)
 {
-	struct reading r = { g, s, err };
+	struct reading r = {g, s, err};
 	int bad = 0;
 
 	for (size_t i = 0; !bad && i < g->e->wf->step[s].sweep.count; i++)
@@ -114,13 +114,14 @@ static int read_needed(struct engine *g, unsigned s, struct weft_err *err)
 	}
 	for (size_t k = 0; k < step->n_edges; k++) {
 		const struct weft_edge *e = &step->edge[k];
-		struct reading r = { g, e->step, err };
+		struct reading r = {g, e->step, err};
 
 		if (g->ours[e->step])
 			continue;
 		int bad = g->e->member >= 0 && weft_spec_matches(wf, step, e)
-			? weft_spec_each_match(wf, step, (size_t)g->e->member, e, read_record, &r)
-			: read_step(g, e->step, err);
+				  ? weft_spec_each_match(wf, step, (size_t)g->e->member,
+					    e, read_record, &r)
+				  : read_step(g, e->step, err);
 		if (bad)
 			return err->code ? -1 : weft_err_nomem(err);
 	}
@@ -146,8 +147,8 @@ static int read_others(struct engine *g, struct weft_err *err)
 
 /* ---- starting ---------------------------------------------------------- */
 
-static int start(struct engine *g, unsigned s, size_t i, struct running *r,
-	struct weft_err *err)
+static int start(
+	struct engine *g, unsigned s, size_t i, struct running *r, struct weft_err *err)
 {
 	if (weft_grow(g->run, g->n_running, g->cap))
 		return weft_err_nomem(err);
@@ -189,7 +190,7 @@ static size_t failed_members(const struct engine *g, unsigned s)
 static void on_failure(struct engine *g, unsigned s, size_t i)
 {
 	const struct weft_step *step = &g->e->wf->step[s];
-	weft_autoerr struct weft_err err = { 0 };
+	weft_autoerr struct weft_err err = {0};
 
 	if (step->optional)
 		return;
@@ -204,9 +205,11 @@ static void on_failure(struct engine *g, unsigned s, size_t i)
 		g->code = g->slot[s][i].code ? g->slot[s][i].code : WEFT_EFAILED;
 	if (g->e->wf->on_failure == WEFT_ON_FAILURE_CONTINUE)
 		return;
-	weft_autofree char *why = weft_printf("the run was stopped: %s failed", step->name);
+	weft_autofree char *why =
+		weft_printf("the run was stopped: %s failed", step->name);
 	if (!why || weft_run_stop(g->e->run, why, &err))
-		weft_log(WEFT_WARN, "stop marker: %s", err.text ? err.text : "no memory");
+		weft_log(WEFT_WARN, "stop marker: %s",
+			err.text ? err.text : "no memory");
 	if (g->e->wf->on_failure == WEFT_ON_FAILURE_CANCEL) {
 		for (size_t k = 0; k < g->n_running; k++)
 			if (!weft_step_after_stop(&g->e->wf->step[g->run[k].step]))
@@ -224,7 +227,8 @@ static bool wanted(struct engine *g, unsigned s, size_t i, struct weft_err *err)
 
 	if (!step->when_expr)
 		return true;
-	if (unit_open(&u, g->e, step, i, err) || weft_scope_when(&u.scope, step, &yes, err)) {
+	if (unit_open(&u, g->e, step, i, err) ||
+		weft_scope_when(&u.scope, step, &yes, err)) {
 		weft_autofree char *line = weft_err_line(err);
 
 		end(g, s, i, WEFT_STATE_FAILED, WEFT_ESPEC, line);
@@ -232,7 +236,8 @@ static bool wanted(struct engine *g, unsigned s, size_t i, struct weft_err *err)
 		on_failure(g, s, i);
 		yes = false;
 	} else if (!yes) {
-		weft_autofree char *why = weft_printf("`when` is false: %s", step->when.s);
+		weft_autofree char *why =
+			weft_printf("`when` is false: %s", step->when.s);
 
 		end(g, s, i, WEFT_STATE_SKIPPED, WEFT_OK, why);
 	}
@@ -243,24 +248,26 @@ static bool wanted(struct engine *g, unsigned s, size_t i, struct weft_err *err)
 enum { MOVED, NO_ROOM, WAITS };
 
 /* Moves one member on if it can; *progress says whether anything changed. */
-static int consider(struct engine *g, unsigned s, size_t i, bool *progress,
-	struct weft_err *err)
+static int consider(
+	struct engine *g, unsigned s, size_t i, bool *progress, struct weft_err *err)
 {
 	const struct weft_step *step = &g->e->wf->step[s];
 	weft_autofree char *why = NULL, *stopped = NULL;
-	enum weft_verdict v = weft_verdict(g->e->wf, step, i, state_of, g, g->tally, NULL);
+	enum weft_verdict v =
+		weft_verdict(g->e->wf, step, i, state_of, g, g->tally, NULL);
 
 	if (v == WEFT_WAIT)
 		return WAITS; /* by far the most: no words for these */
-	struct weft_arena arena = { 0 };
+	struct weft_arena arena = {0};
 	struct weft_plan_step plan;
-	struct running r = { 0 };
+	struct running r = {0};
 	int ret = MOVED;
 
 	if (v == WEFT_NEVER || v == WEFT_SKIP) {
 		*progress = true;
 		weft_verdict(g->e->wf, step, i, state_of, g, g->tally, &why);
-		end(g, s, i, v == WEFT_SKIP ? WEFT_STATE_SKIPPED : WEFT_STATE_NOT_RUN, WEFT_OK, why);
+		end(g, s, i, v == WEFT_SKIP ? WEFT_STATE_SKIPPED : WEFT_STATE_NOT_RUN,
+			WEFT_OK, why);
 		return MOVED;
 	}
 	if (!weft_step_after_stop(step) && weft_run_stopped(g->e->run, &stopped) == 0) {
@@ -270,7 +277,8 @@ static int consider(struct engine *g, unsigned s, size_t i, bool *progress,
 	}
 	if (step->max_parallel && g->active[s] >= step->max_parallel)
 		return NO_ROOM;
-	ret = weft_plan_step_member(g->e->plan, g->e->wf, g->e->conf, s, i, &plan, &arena, err);
+	ret = weft_plan_step_member(
+		g->e->plan, g->e->wf, g->e->conf, s, i, &plan, &arena, err);
 	if (!ret)
 		ret = room_take(&g->room, &plan, &r.share, err);
 	if (!ret) {
@@ -302,13 +310,15 @@ static int start_what_can(struct engine *g, struct weft_err *err)
 
 			if (!g->ours[s])
 				continue;
-			while (g->next[s] < count && (!mine(g, s, g->next[s]) ||
-						      weft_state_ended(g->slot[s][g->next[s]].state)))
+			while (g->next[s] < count &&
+				(!mine(g, s, g->next[s]) ||
+					weft_state_ended(g->slot[s][g->next[s]].state)))
 				g->next[s]++;
 			for (size_t i = g->next[s]; i < count; i++) {
-				int r = mine(g, s, i) && g->slot[s][i].state == WEFT_STATE_NONE
-					? consider(g, s, i, &progress, err)
-					: MOVED;
+				int r = mine(g, s, i) && g->slot[s][i].state ==
+								 WEFT_STATE_NONE
+						? consider(g, s, i, &progress, err)
+						: MOVED;
 				if (r < 0)
 					return -1;
 				/* Its fellows need as much, and wait for as much. */
@@ -335,19 +345,22 @@ static bool give_up(struct engine *g)
 			for (size_t i = g->next[s]; i < wf->step[s].sweep.count; i++) {
 				weft_autofree char *why = NULL;
 
-				if (!mine(g, s, i) || weft_state_ended(g->slot[s][i].state))
+				if (!mine(g, s, i) ||
+					weft_state_ended(g->slot[s][i].state))
 					continue;
 				if (g->stopping) {
 					end(g, s, i, WEFT_STATE_NOT_RUN, WEFT_EINTR,
 						"the run was interrupted");
 				} else if (last) {
-					weft_verdict(wf, &wf->step[s], i, state_of, g, g->tally, &why);
+					weft_verdict(wf, &wf->step[s], i, state_of, g,
+						g->tally, &why);
 					end(g, s, i, WEFT_STATE_NOT_RUN, WEFT_OK, why);
-				} else if (weft_verdict(wf, &wf->step[s], i, state_of, g, g->tally,
-						   NULL) == WEFT_READY) {
+				} else if (weft_verdict(wf, &wf->step[s], i, state_of,
+						   g, g->tally, NULL) == WEFT_READY) {
 					ended = true;
 					end(g, s, i, WEFT_STATE_FAILED, WEFT_EPLACE,
-						"it needs more nodes than there are here");
+						"it needs more nodes than there are "
+						"here");
 					on_failure(g, s, i);
 					break; /* the next one may need less */
 				}
@@ -397,7 +410,7 @@ static int wait_some(struct engine *g, struct weft_err *err)
 	int sig;
 
 	signals_watched(&set);
-	struct timespec t = { 60, 0 };
+	struct timespec t = {60, 0};
 	sig = sigtimedwait(&set, NULL, &t);
 	if (sig == SIGTERM || sig == SIGINT || sig == SIGHUP) {
 		g->stopping = true;
@@ -453,7 +466,8 @@ static int set_up(struct engine *g, struct weft_err *err)
 		g->tally[s].count[WEFT_STATE_NONE] = e->wf->step[s].sweep.count;
 		g->alike[s] = true;
 		for (size_t k = 0; k < e->wf->step[s].n_edges; k++)
-			if (weft_spec_matches(e->wf, &e->wf->step[s], &e->wf->step[s].edge[k]))
+			if (weft_spec_matches(
+				    e->wf, &e->wf->step[s], &e->wf->step[s].edge[k]))
 				g->alike[s] = false;
 	}
 	for (size_t i = 0; i < e->n_steps; i++)
@@ -463,7 +477,7 @@ static int set_up(struct engine *g, struct weft_err *err)
 
 int weft_engine_run(const struct weft_engine *e, struct weft_err *err)
 {
-	struct engine g = { .e = e };
+	struct engine g = {.e = e};
 	sigset_t set, old;
 	int r = -1;
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int write_script(const char *dir, const char *name, const char *text, char **path,
-	struct weft_err *err)
+static int write_script(const char *dir, const char *name, const char *text,
+	char **path, struct weft_err *err)
 {
 	*path = weft_path_join(dir, name);
 	if (!*path)
@@ -77,12 +77,13 @@ static int add_setup(struct unit *u, struct weft_str *out, struct weft_err *err)
 
 int script_write(struct unit *u, char **path, struct weft_err *err)
 {
-	weft_autostr struct weft_str out = { 0 };
-	weft_autoargv struct weft_argv words = { 0 };
+	weft_autostr struct weft_str out = {0};
+	weft_autoargv struct weft_argv words = {0};
 
 	*path = NULL;
-	weft_str_printf(&out, "#!/bin/bash\n# %s: step %s%s%s of run %s\nset -e\n", "weft",
-		u->step->name, *u->member.id ? ", member " : "", u->member.id, u->e->run->id);
+	weft_str_printf(&out, "#!/bin/bash\n# %s: step %s%s%s of run %s\nset -e\n",
+		"weft", u->step->name, *u->member.id ? ", member " : "", u->member.id,
+		u->e->run->id);
 	if (add_setup(u, &out, err) || launch_words(u, &words, err))
 		return -1;
 	weft_str_add(&out, "exec");

@@ -14,17 +14,18 @@ static char *journal_name(const struct unit *u)
 	if (u->step->sweep.kind == WEFT_SWEEP_NONE)
 		return weft_printf("%s-%s", u->step->name, job);
 	return weft_printf("%s-%.*s.%zu/%zu", u->step->name,
-		task ? (int)(task - job) : (int)strlen(job), job, u->index / 1000, u->index);
+		task ? (int)(task - job) : (int)strlen(job), job, u->index / 1000,
+		u->index);
 }
 
 int unit_open(struct unit *u, const struct weft_engine *e, const struct weft_step *step,
 	size_t member, struct weft_err *err)
 {
-	*u = (struct unit){ .e = e, .step = step, .index = member };
+	*u = (struct unit){.e = e, .step = step, .index = member};
 	if (weft_sweep_member(e->wf, step, member, &u->member, err))
 		return -1;
-	if (weft_plan_step_member(e->plan, e->wf, e->conf, step->index, member, &u->own_plan,
-		    &u->arena, err))
+	if (weft_plan_step_member(e->plan, e->wf, e->conf, step->index, member,
+		    &u->own_plan, &u->arena, err))
 		return -1;
 	u->plan = &u->own_plan;
 	u->dir = weft_run_step_dir(e->run, step, &u->member);
@@ -77,7 +78,7 @@ void unit_close(struct unit *u)
 	free(u->work);
 	free(u->node_root);
 	free(u->memory_root);
-	*u = (struct unit){ 0 };
+	*u = (struct unit){0};
 }
 
 /*
@@ -100,8 +101,9 @@ static char *node_folder(const struct unit *u, const char *scratch)
 	/* Runs in two places may have one name and number: their folder tells. */
 	char where[WEFT_DIGEST_HEX];
 	weft_digest(u->e->run->dir, strlen(u->e->run->dir), where);
-	return weft_printf("%s/%s.%u.%.8s/%s%s%s", top, u->e->run->name, u->e->run->number,
-		where, u->step->name, u->step->sweep.kind == WEFT_SWEEP_NONE ? "" : "-",
+	return weft_printf("%s/%s.%u.%.8s/%s%s%s", top, u->e->run->name,
+		u->e->run->number, where, u->step->name,
+		u->step->sweep.kind == WEFT_SWEEP_NONE ? "" : "-",
 		u->step->sweep.kind == WEFT_SWEEP_NONE ? "" : u->member.id);
 }
 
@@ -130,8 +132,9 @@ int unit_node_roots(struct unit *u, struct weft_err *err)
 			return weft_err_nomem(err);
 	}
 	if (u->step->scratch != WEFT_SCRATCH_SHARED) {
-		const char *root = u->step->scratch == WEFT_SCRATCH_NODE ? u->node_root
-									: u->memory_root;
+		const char *root = u->step->scratch == WEFT_SCRATCH_NODE
+					   ? u->node_root
+					   : u->memory_root;
 		free(u->work);
 		u->work = weft_path_join(root, "work");
 		if (!u->work)

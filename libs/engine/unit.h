@@ -17,15 +17,15 @@ struct slot {
 
 struct unit_input {
 	const struct weft_input *def;
-	char *path;	/* where the program finds it */
-	bool absent;	/* optional, and there is none */
+	char *path;  /* where the program finds it */
+	bool absent; /* optional, and there is none */
 	/* What it is made of: one source, or one a member for a fan-in. */
 	struct unit_source {
-		char *path;	 /* absolute */
-		char *id;	 /* member id; NULL: not a fan-in */
-		char *params;	 /* JSON; NULL: not a fan-in */
-		bool folder;	 /* the source is a folder of several files */
-	} *source;
+		char *path;   /* absolute */
+		char *id;     /* member id; NULL: not a fan-in */
+		char *params; /* JSON; NULL: not a fan-in */
+		bool folder;  /* the source is a folder of several files */
+	} * source;
 	size_t n_sources;
 	bool fan_in;
 };
@@ -39,9 +39,9 @@ struct unit {
 	size_t index;
 	struct weft_member member;
 	struct weft_scope scope;
-	char *dir;	   /* of the step or member in the run directory */
-	char *work;	   /* working directory of the program */
-	char *node_root;   /* its folder on the node's disk; NULL: not needed */
+	char *dir;       /* of the step or member in the run directory */
+	char *work;      /* working directory of the program */
+	char *node_root; /* its folder on the node's disk; NULL: not needed */
 	struct slot slot;
 	char *memory_root; /* its folder in the node's memory; NULL: not needed */
 	struct unit_input *input;
@@ -62,8 +62,8 @@ bool unit_on_nodes(const struct unit *u); /* has anything on the node's own stor
 int unit_lookup(void *unit, const struct weft_name *name, struct weft_value *out,
 	struct weft_err *err);
 /* Absolute path of an output while the program runs; for a glob its folder. */
-char *unit_output_path(const struct unit *u, const struct weft_output *out,
-	struct weft_err *err);
+char *unit_output_path(
+	const struct unit *u, const struct weft_output *out, struct weft_err *err);
 bool output_is_glob(const char *path);
 
 /* inputs.c */
@@ -90,8 +90,10 @@ int script_write(struct unit *u, char **path, struct weft_err *err);
 
 /* launch.c, launch_local.c, launch_srun.c: the words in front of the program */
 int launch_words(const struct unit *u, struct weft_argv *argv, struct weft_err *err);
-int launch_local_words(const struct unit *u, struct weft_argv *argv, struct weft_err *err);
-int launch_srun_words(const struct unit *u, struct weft_argv *argv, struct weft_err *err);
+int launch_local_words(
+	const struct unit *u, struct weft_argv *argv, struct weft_err *err);
+int launch_srun_words(
+	const struct unit *u, struct weft_argv *argv, struct weft_err *err);
 /* A step of weft's own on every node of the member. */
 int launch_on_nodes(const struct unit *u, const char *verb, struct weft_err *err);
 

@@ -19,19 +19,21 @@ static char *glob_folder(const char *path)
 	return strndup(path, wild);
 }
 
-char *unit_output_path(const struct unit *u, const struct weft_output *out,
-	struct weft_err *err)
+char *unit_output_path(
+	const struct unit *u, const struct weft_output *out, struct weft_err *err)
 {
 	weft_autofree char *text = NULL;
 
 	if (weft_scope_text(&u->scope, &out->path, &text, err))
 		return NULL;
 	if (!weft_path_is_inside(text)) {
-		weft_err_set(err, WEFT_ESPEC, "output '%s' is '%s': outside the working directory",
-			out->name, text);
+		weft_err_set(err, WEFT_ESPEC,
+			"output '%s' is '%s': outside the working directory", out->name,
+			text);
 		return NULL;
 	}
-	weft_autofree char *rel = output_is_glob(text) ? glob_folder(text) : strdup(text);
+	weft_autofree char *rel =
+		output_is_glob(text) ? glob_folder(text) : strdup(text);
 	char *path = rel ? weft_path_absolute(u->work, rel) : NULL;
 	if (!path)
 		weft_err_nomem(err);
@@ -60,7 +62,8 @@ static int own_output(const struct unit *u, const char *name, struct weft_value 
 	for (size_t i = 0; i < u->step->n_outputs; i++) {
 		if (!weft_streq(u->step->output[i].name, name))
 			continue;
-		weft_autofree char *path = unit_output_path(u, &u->step->output[i], err);
+		weft_autofree char *path =
+			unit_output_path(u, &u->step->output[i], err);
 		return path ? string_of(out, path, err) : -1;
 	}
 	return 1;
@@ -83,7 +86,8 @@ static int member_value(const struct unit *u, const struct weft_step *of, size_t
 		return string_of(out, dir, err);
 	if (weft_streq(what, "metrics")) {
 		weft_autofree char *file = weft_path_join(dir, "metrics.jsonl");
-		return file ? weft_metric_last(file, key, out, err) : weft_err_nomem(err);
+		return file ? weft_metric_last(file, key, out, err)
+			    : weft_err_nomem(err);
 	}
 	struct weft_record *r;
 	int got = weft_record_read(dir, &r, err);
@@ -115,7 +119,7 @@ struct gather {
 static int gather_one(void *ctx, size_t index)
 {
 	struct gather *g = ctx;
-	struct weft_value v = { 0 };
+	struct weft_value v = {0};
 	int got = member_value(g->u, g->of, index, g->name, &v, g->err);
 
 	if (got > 0)
@@ -143,8 +147,8 @@ static int step_value(const struct unit *u, const struct weft_name *name,
 	for (size_t i = 0; i < u->step->n_edges; i++)
 		if (u->step->edge[i].step == of->index)
 			edge = &u->step->edge[i];
-	struct gather g = { u, of, name, out, 0, err, 0 };
-	*out = (struct weft_value){ .kind = WEFT_V_LIST };
+	struct gather g = {u, of, name, out, 0, err, 0};
+	*out = (struct weft_value){.kind = WEFT_V_LIST};
 	if (edge && weft_spec_matches(u->e->wf, u->step, edge)) {
 		weft_spec_each_match(u->e->wf, u->step, u->index, edge, gather_one, &g);
 		if (g.result == 0 && out->n == 1) {
@@ -172,7 +176,7 @@ int unit_lookup(void *unit, const struct weft_name *name, struct weft_value *out
 {
 	const struct unit *u = unit;
 
-	*out = (struct weft_value){ 0 };
+	*out = (struct weft_value){0};
 	if (name->n >= 2 && weft_streq(name->part[0], "inputs"))
 		return input_value(u, name->part[1], out, err);
 	if (name->n >= 2 && weft_streq(name->part[0], "outputs"))

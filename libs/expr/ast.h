@@ -31,7 +31,7 @@ struct weft_expr {
 	unsigned depth;      /* of the tree below, so that no text exhausts the stack */
 	struct weft_pos pos; /* of the operator, name, literal */
 	unsigned width;
-	union { /* there may be hundreds of thousands */
+	union {                          /* there may be hundreds of thousands */
 		struct weft_value value; /* OP_LITERAL; its text is the arena's */
 		struct weft_name name;   /* OP_NAME */
 		struct {                 /* all others */
@@ -57,7 +57,7 @@ bool weft_func_is(const struct weft_func *f, const char *name);
 /* A text whose places are asked for mostly in order.  Columns count characters. */
 struct weft_places {
 	const char *text; /* NUL-terminated */
-	size_t at;	  /* where the last one was */
+	size_t at;        /* where the last one was */
 	struct weft_pos pos;
 };
 struct weft_pos weft_expr_place(struct weft_places *p, size_t at);

@@ -10,8 +10,8 @@ enum mode { CMD, DOUBLE, SINGLE, PARAM, ARITH, BACKTICK, ANSI, COMMENT, HEREDOC 
 struct frame {
 	enum mode mode;
 	const char *refuse; /* why no value is taken here and below; NULL: it is */
-	bool quoted;     /* PARAM: inside double quotes */
-	unsigned parens; /* open ones, in CMD below the first and in ARITH */
+	bool quoted;        /* PARAM: inside double quotes */
+	unsigned parens;    /* open ones, in CMD below the first and in ARITH */
 	/* Of the word that is being read, in CMD. */
 	char word[8];
 	unsigned len;

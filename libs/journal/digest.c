@@ -24,14 +24,16 @@ static void add_number(struct weft_hasher *h, const char *what, double v)
 	add(h, what, s);
 }
 
-static void add_texts(struct weft_hasher *h, const char *what, const struct weft_texts *t)
+static void add_texts(
+	struct weft_hasher *h, const char *what, const struct weft_texts *t)
 {
 	add_number(h, what, (double)t->n);
 	for (size_t i = 0; i < t->n; i++)
 		add(h, what, t->v[i].s);
 }
 
-static void add_pairs(struct weft_hasher *h, const char *what, const struct weft_pairs *p)
+static void add_pairs(
+	struct weft_hasher *h, const char *what, const struct weft_pairs *p)
 {
 	add_number(h, what, (double)p->n);
 	for (size_t i = 0; i < p->n; i++) {
@@ -53,10 +55,11 @@ static void add_resources(struct weft_hasher *h, const struct weft_resource_text
 }
 
 int weft_record_digest(const struct weft_workflow *wf, const struct weft_step *step,
-	const struct weft_member *member, char hex[WEFT_DIGEST_HEX], struct weft_err *err)
+	const struct weft_member *member, char hex[WEFT_DIGEST_HEX],
+	struct weft_err *err)
 {
 	struct weft_hasher *h = weft_hasher_new();
-	weft_autostr struct weft_str params = { 0 };
+	weft_autostr struct weft_str params = {0};
 
 	if (!h)
 		return weft_err_nomem(err);
@@ -84,9 +87,11 @@ int weft_record_digest(const struct weft_workflow *wf, const struct weft_step *s
 		for (size_t k = 0; k < step->input[i].n_from; k++) {
 			const struct weft_input_from *f = &step->input[i].from[k];
 
-			add(h, "from", f->step == WEFT_NO_STEP ? f->path.s
-							       : wf->step[f->step].name);
-			add_number(h, "output", f->step == WEFT_NO_STEP ? -1.0 : f->output);
+			add(h, "from",
+				f->step == WEFT_NO_STEP ? f->path.s
+							: wf->step[f->step].name);
+			add_number(h, "output",
+				f->step == WEFT_NO_STEP ? -1.0 : f->output);
 		}
 	}
 	for (size_t i = 0; i < step->n_outputs; i++) {

@@ -34,7 +34,8 @@ int weft_journal_open(const struct weft_run *run, const char *name,
 		return weft_err_nomem(err);
 	if (weft_mkdirs(dir, 0777, err))
 		return -1;
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
+	int fd = open(
+		path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return weft_err_sys(err, WEFT_ESYS, "%s", path);
 	/* A torn last line of a writer that died stays by itself. */
@@ -66,7 +67,8 @@ static json_t *text(const char *s)
 	return j ? j : json_string("?");
 }
 
-int weft_journal_add(struct weft_journal *j, const struct weft_event *e, struct weft_err *err)
+int weft_journal_add(
+	struct weft_journal *j, const struct weft_event *e, struct weft_err *err)
 {
 	json_t *o = json_object();
 	char hex[WEFT_DIGEST_HEX];
@@ -91,8 +93,8 @@ int weft_journal_add(struct weft_journal *j, const struct weft_event *e, struct 
 		return weft_err_nomem(err);
 	size_t n = strlen(s) - 1; /* without the last brace */
 	weft_digest(s, n, hex);
-	weft_autofree char *line = weft_printf("%s%.*s" SUM_KEY "%.*s\"}\n", j->torn ? "\n" : "", (int)n,
-		s, SUM_HEX, hex);
+	weft_autofree char *line = weft_printf("%s%.*s" SUM_KEY "%.*s\"}\n",
+		j->torn ? "\n" : "", (int)n, s, SUM_HEX, hex);
 	if (!line)
 		return weft_err_nomem(err);
 	/* One write, so that a reader sees whole lines on a local file system. */
@@ -127,8 +129,8 @@ struct events {
 	size_t n, cap;
 };
 
-int weft_reader_open(const struct weft_run *run, struct weft_reader **r,
-	struct weft_err *err)
+int weft_reader_open(
+	const struct weft_run *run, struct weft_reader **r, struct weft_err *err)
 {
 	struct weft_reader *n = calloc(1, sizeof(*n));
 
@@ -205,7 +207,8 @@ static int add_line(struct events *ev, const char *line, size_t n)
 		.total = json_number_value(json_object_get(o, "total")),
 	};
 	json_decref(o);
-	if (!e.step || !e.member || !e.job || !e.text || weft_grow(ev->v, ev->n, ev->cap)) {
+	if (!e.step || !e.member || !e.job || !e.text ||
+		weft_grow(ev->v, ev->n, ev->cap)) {
 		clear_event(&e);
 		return -1;
 	}
@@ -216,8 +219,8 @@ static int add_line(struct events *ev, const char *line, size_t n)
 static int read_tail(struct weft_reader *r, struct tail *t, struct events *ev)
 {
 	weft_autofree char *path = weft_path_join(r->dir, t->path);
-	weft_autoclose int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-				 : -1;
+	weft_autoclose int fd =
+		path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) || st.st_size <= t->at)
@@ -253,8 +256,8 @@ static int scan(struct weft_reader *r, const char *below, int depth, struct even
 
 		if (e->d_name[0] == '.')
 			continue;
-		weft_autofree char *name = *below ? weft_path_join(below, e->d_name)
-						  : strdup(e->d_name);
+		weft_autofree char *name =
+			*below ? weft_path_join(below, e->d_name) : strdup(e->d_name);
 		if (!name) {
 			bad = -1;
 		} else if (len > 6 && weft_streq(e->d_name + len - 6, ".jsonl")) {
@@ -265,7 +268,7 @@ static int scan(struct weft_reader *r, const char *below, int depth, struct even
 					bad = -1;
 					break;
 				}
-				r->tail[r->n++] = (struct tail){ weft_steal(&name), 0 };
+				r->tail[r->n++] = (struct tail){weft_steal(&name), 0};
 			}
 			bad = read_tail(r, &r->tail[i], ev);
 		} else if (depth) {
@@ -283,10 +286,10 @@ static int by_time(const void *a, const void *b)
 	return x->time < y->time ? -1 : x->time > y->time;
 }
 
-int weft_reader_poll(struct weft_reader *r, struct weft_event **e, size_t *n,
-	struct weft_err *err)
+int weft_reader_poll(
+	struct weft_reader *r, struct weft_event **e, size_t *n, struct weft_err *err)
 {
-	struct events ev = { 0 };
+	struct events ev = {0};
 
 	*e = NULL;
 	*n = 0;

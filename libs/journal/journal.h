@@ -28,11 +28,11 @@
 /* ---- run directory ----------------------------------------------------- */
 
 struct weft_run {
-	char *dir;    /* absolute */
-	char *id;     /* "heat-surrogate/3" */
+	char *dir; /* absolute */
+	char *id;  /* "heat-surrogate/3" */
 	char *name;
 	unsigned number;
-	char *file;   /* the workflow file, absolute, as it was given */
+	char *file;    /* the workflow file, absolute, as it was given */
 	char *workdir; /* its folder */
 	char **set;
 	size_t n_set;
@@ -60,18 +60,18 @@ struct weft_run_new {
 	const char *plan_json;
 };
 /* Claims PARENT/NAME/N with the next free N and fills it. */
-int weft_run_create(const struct weft_run_new *def, struct weft_run **run,
-	struct weft_err *err);
+int weft_run_create(
+	const struct weft_run_new *def, struct weft_run **run, struct weft_err *err);
 /* dir: a run directory; or PARENT/NAME (latest N); or NAME, NAME/N below parent. */
 int weft_run_open(const char *dir, const char *parent, struct weft_run **run,
 	struct weft_err *err);
 void weft_run_free(struct weft_run *run);
 /* The workflow and plan text that the run was made from; an error if they were
  * changed since. */
-int weft_run_workflow(const struct weft_run *run, struct weft_workflow **wf,
-	struct weft_errs *errs);
-int weft_run_plan_text(const struct weft_run *run, char **text, size_t *n,
-	struct weft_err *err);
+int weft_run_workflow(
+	const struct weft_run *run, struct weft_workflow **wf, struct weft_errs *errs);
+int weft_run_plan_text(
+	const struct weft_run *run, char **text, size_t *n, struct weft_err *err);
 /* Folder of a step or member (member NULL: step without a sweep), malloced;
  * not made. */
 char *weft_run_step_dir(const struct weft_run *run, const struct weft_step *step,
@@ -89,40 +89,42 @@ enum weft_state {
 	WEFT_STATE_RUNNING,
 	WEFT_STATE_DONE,
 	WEFT_STATE_FAILED,
-	WEFT_STATE_SKIPPED,   /* `when` was false, or a skip spread */
-	WEFT_STATE_NOT_RUN,   /* something it needs failed, or the run was stopped */
+	WEFT_STATE_SKIPPED, /* `when` was false, or a skip spread */
+	WEFT_STATE_NOT_RUN, /* something it needs failed, or the run was stopped */
 	WEFT_STATE_CANCELLED,
-	WEFT_STATE_LOST,      /* its job is gone without a record */
+	WEFT_STATE_LOST, /* its job is gone without a record */
 };
 const char *weft_state_name(enum weft_state s); /* "done", "not run" ... */
 
 struct weft_record {
 	enum weft_state state;
-	enum weft_code code;	/* kind of failure: 1 step failed, 5 staging ... */
-	char *step, *member;	/* member "" without a sweep */
-	int exit_status;	/* of the program; -1: none */
-	int signal;		/* 0: none */
-	char *reason;		/* one line for people; "" */
-	char *job;		/* "1234" "1234_7"; "" local */
+	enum weft_code code; /* kind of failure: 1 step failed, 5 staging ... */
+	char *step, *member; /* member "" without a sweep */
+	int exit_status;     /* of the program; -1: none */
+	int signal;          /* 0: none */
+	char *reason;        /* one line for people; "" */
+	char *job;           /* "1234" "1234_7"; "" local */
 	unsigned attempt;
-	char *digest;		/* of definition and inputs */
-	char *hosts;		/* host list where it ran */
-	double queued, started, ended; /* submission, launch, end */
+	char *digest;                   /* of definition and inputs */
+	char *hosts;                    /* host list where it ran */
+	double queued, started, ended;  /* submission, launch, end */
 	uint64_t staged_in, staged_out; /* bytes */
 	double stage_seconds;
 	struct weft_record_output {
 		char *name, *path; /* absolute; for a glob its folder */
 		uint64_t bytes, files;
-	} *output;
+	} * output;
 	size_t n_outputs;
 };
 /* dir: the step's or member's folder. read: 1 when there is none. */
-int weft_record_write(const char *dir, const struct weft_record *r, struct weft_err *err);
+int weft_record_write(
+	const char *dir, const struct weft_record *r, struct weft_err *err);
 int weft_record_read(const char *dir, struct weft_record **r, struct weft_err *err);
 void weft_record_free(struct weft_record *r);
 /* Digest of a step's definition: everything that makes it what it is. */
 int weft_record_digest(const struct weft_workflow *wf, const struct weft_step *step,
-	const struct weft_member *member, char hex[WEFT_DIGEST_HEX], struct weft_err *err);
+	const struct weft_member *member, char hex[WEFT_DIGEST_HEX],
+	struct weft_err *err);
 
 /* Last value of a metric in a JSON-lines file. 1: missing. */
 int weft_metric_last(const char *file, const char *name, struct weft_value *out,
@@ -133,27 +135,27 @@ int weft_metric_last(const char *file, const char *name, struct weft_value *out,
 struct weft_event {
 	double time;
 	char *step, *member; /* "" of the run */
-	char *job;	     /* "" unknown */
+	char *job;           /* "" unknown */
 	enum weft_state state;
-	char *text;	     /* detail in one line: of RUNNING its hosts; "" */
-	double done, total;  /* progress 0..total; total 0: none */
+	char *text;         /* detail in one line: of RUNNING its hosts; "" */
+	double done, total; /* progress 0..total; total 0: none */
 };
 struct weft_journal; /* a writer */
 /* name: file below journal/ (folders allowed), unique to this writer, e.g.
  * "submit", "train-1234", "simulate-1235.0/7" (shard of a thousand / task). */
 int weft_journal_open(const struct weft_run *run, const char *name,
 	struct weft_journal **j, struct weft_err *err);
-int weft_journal_add(struct weft_journal *j, const struct weft_event *e,
-	struct weft_err *err);
+int weft_journal_add(
+	struct weft_journal *j, const struct weft_event *e, struct weft_err *err);
 /* fsyncs and closes. */
 void weft_journal_close(struct weft_journal *j);
 
 struct weft_reader; /* merges all files, remembers where it was */
-int weft_reader_open(const struct weft_run *run, struct weft_reader **r,
-	struct weft_err *err);
+int weft_reader_open(
+	const struct weft_run *run, struct weft_reader **r, struct weft_err *err);
 /* New events since the last call, by time; torn tails are left for the next. */
-int weft_reader_poll(struct weft_reader *r, struct weft_event **e, size_t *n,
-	struct weft_err *err);
+int weft_reader_poll(
+	struct weft_reader *r, struct weft_event **e, size_t *n, struct weft_err *err);
 void weft_events_free(struct weft_event *e, size_t n);
 void weft_reader_free(struct weft_reader *r);
 
@@ -161,7 +163,7 @@ void weft_reader_free(struct weft_reader *r);
 
 struct weft_status_member {
 	enum weft_state state;
-	char id[WEFT_MEMBER_ID]; /* "" without a sweep */
+	char id[WEFT_MEMBER_ID];              /* "" without a sweep */
 	double queued, ready, started, ended; /* ready: what it needs had ended */
 	uint64_t staged;
 	char *hosts, *reason, *job, *log; /* log: the file to look at; NULL none */
@@ -169,31 +171,32 @@ struct weft_status_member {
 	enum weft_code code;
 };
 struct weft_status_step {
-	const char *name; /* borrowed from the workflow */
+	const char *name;      /* borrowed from the workflow */
 	enum weft_state state; /* of the whole step */
 	size_t count[WEFT_STATE_LOST + 1], members;
 	struct weft_status_member *member; /* in member order */
 	bool optional;
 	const struct weft_pairs *labels; /* borrowed from the workflow */
-	char **metric; /* of weft_status.metric: last value, or "MIN to MAX"; NULL none */
+	char **metric; /* of weft_status.metric: last value, or "MIN to MAX"; NULL none
+			*/
 };
 struct weft_status {
 	struct weft_status_step *step; /* in file order */
 	size_t n_steps;
-	bool finished; /* every member has an end state */
-	enum weft_code code; /* what `weft run` exits with once finished */
-	char *stopped;	     /* reason; NULL */
+	bool finished;                   /* every member has an end state */
+	enum weft_code code;             /* what `weft run` exits with once finished */
+	char *stopped;                   /* reason; NULL */
 	const struct weft_pairs *labels; /* borrowed from the workflow */
-	const char *const *metric; /* names that were asked for, borrowed */
+	const char *const *metric;       /* names that were asked for, borrowed */
 	size_t n_metrics;
 };
 
 /* What stands between a member and its start. */
 enum weft_verdict {
 	WEFT_READY,
-	WEFT_WAIT,     /* something that it needs has not ended */
-	WEFT_SKIP,     /* a skip spreads to it */
-	WEFT_NEVER,    /* something that it needs failed */
+	WEFT_WAIT,  /* something that it needs has not ended */
+	WEFT_SKIP,  /* a skip spreads to it */
+	WEFT_NEVER, /* something that it needs failed */
 };
 /* How many members of a step are in each state. */
 struct weft_tally {
@@ -204,9 +207,10 @@ struct weft_tally {
  * waits for or what failed. tally: one a step, counted when first needed, kept right
  * by whoever changes a state; NULL: count each time. Doesn't look at `when` or at the
  * stop marker. */
-enum weft_verdict weft_verdict(const struct weft_workflow *wf, const struct weft_step *step,
-	size_t member, enum weft_state (*state_of)(void *ctx, unsigned step, size_t member),
-	void *ctx, struct weft_tally *tally, char **why);
+enum weft_verdict weft_verdict(const struct weft_workflow *wf,
+	const struct weft_step *step, size_t member,
+	enum weft_state (*state_of)(void *ctx, unsigned step, size_t member), void *ctx,
+	struct weft_tally *tally, char **why);
 /* Does a step deal with failure, or come last whatever happened, so that the stop
  * marker is not for it? */
 bool weft_step_after_stop(const struct weft_step *step);
@@ -216,15 +220,16 @@ bool weft_state_ended(enum weft_state s);
 bool weft_sweep_failed(const struct weft_step *step, size_t failed);
 
 /* State of a run from its records, its journal and, through job_alive, what
- * Slurm says: a member whose job (of a local run: "", its engine) is gone without a record is LOST (job_alive
- * NULL: never).  What can't run any more because something it needs failed is
- * NOT_RUN, record or no record.  *st is the caller's to free. */
+ * Slurm says: a member whose job (of a local run: "", its engine) is gone without a
+ * record is LOST (job_alive NULL: never).  What can't run any more because something it
+ * needs failed is NOT_RUN, record or no record.  *st is the caller's to free. */
 int weft_status_load(const struct weft_run *run, const struct weft_workflow *wf,
 	bool (*job_alive)(void *ctx, const char *job), void *ctx,
 	struct weft_status **st, struct weft_err *err);
 void weft_status_free(struct weft_status *st);
 /* Adds the last values of metrics; names stay borrowed. */
 int weft_status_metrics(const struct weft_run *run, const struct weft_workflow *wf,
-	const char *const *name, size_t n, struct weft_status *st, struct weft_err *err);
+	const char *const *name, size_t n, struct weft_status *st,
+	struct weft_err *err);
 
 #endif

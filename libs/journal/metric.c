@@ -28,7 +28,7 @@ int weft_metric_last(const char *file, const char *name, struct weft_value *out,
 	weft_autofree char *text = NULL;
 	size_t n;
 
-	*out = (struct weft_value){ 0 };
+	*out = (struct weft_value){0};
 	if (weft_read_file(file, METRICS_MAX, &text, &n, err)) {
 		if (errno != ENOENT)
 			return -1;
@@ -78,7 +78,7 @@ static void widen(struct range *r, struct weft_value *v)
 
 static int print_range(const struct range *r, char **text)
 {
-	weft_autostr struct weft_str b = { 0 };
+	weft_autostr struct weft_str b = {0};
 
 	if (!r->n)
 		return 0;
@@ -93,9 +93,10 @@ static int print_range(const struct range *r, char **text)
 }
 
 static int one_metric(const struct weft_run *run, const struct weft_workflow *wf,
-	const struct weft_step *step, const char *name, char **text, struct weft_err *err)
+	const struct weft_step *step, const char *name, char **text,
+	struct weft_err *err)
 {
-	struct range r = { 0 };
+	struct range r = {0};
 	int bad = 0;
 
 	for (size_t i = 0; !bad && i < step->sweep.count; i++) {
@@ -105,7 +106,8 @@ static int one_metric(const struct weft_run *run, const struct weft_workflow *wf
 		if (weft_sweep_member(wf, step, i, &m, err))
 			return -1;
 		weft_autofree char *dir = weft_run_step_dir(run, step, &m);
-		weft_autofree char *file = dir ? weft_path_join(dir, "metrics.jsonl") : NULL;
+		weft_autofree char *file =
+			dir ? weft_path_join(dir, "metrics.jsonl") : NULL;
 		weft_member_clear(&m);
 		if (!file)
 			return weft_err_nomem(err);
@@ -131,7 +133,8 @@ int weft_status_metrics(const struct weft_run *run, const struct weft_workflow *
 		if (!st->step[s].metric)
 			return weft_err_nomem(err);
 		for (size_t k = 0; k < n; k++)
-			if (one_metric(run, wf, &wf->step[s], name[k], &st->step[s].metric[k], err))
+			if (one_metric(run, wf, &wf->step[s], name[k],
+				    &st->step[s].metric[k], err))
 				return -1;
 	}
 	return 0;

@@ -63,9 +63,12 @@ static json_t *outputs(const struct weft_record *r)
 	json_t *a = json_array();
 
 	for (size_t i = 0; i < r->n_outputs; i++)
-		json_array_append_new(a, json_pack("{s:o, s:o, s:I, s:I}", "name",
-			text(r->output[i].name), "path", text(r->output[i].path), "bytes",
-			(json_int_t)r->output[i].bytes, "files", (json_int_t)r->output[i].files));
+		json_array_append_new(
+			a, json_pack("{s:o, s:o, s:I, s:I}", "name",
+				   text(r->output[i].name), "path",
+				   text(r->output[i].path), "bytes",
+				   (json_int_t)r->output[i].bytes, "files",
+				   (json_int_t)r->output[i].files));
 	return a;
 }
 
@@ -107,7 +110,8 @@ static int checksum(const json_t *o, char hex[WEFT_DIGEST_HEX])
 	return 0;
 }
 
-int weft_record_write(const char *dir, const struct weft_record *r, struct weft_err *err)
+int weft_record_write(
+	const char *dir, const struct weft_record *r, struct weft_err *err)
 {
 	weft_autofree char *path = weft_path_join(dir, "done.json");
 	char hex[WEFT_DIGEST_HEX];
@@ -186,8 +190,8 @@ static struct weft_record *from_json(const json_t *o)
 	r->staged_in = (uint64_t)integer(o, "staged_in");
 	r->staged_out = (uint64_t)integer(o, "staged_out");
 	r->stage_seconds = real(o, "stage_seconds");
-	if (!r->step || !r->member || !r->reason || !r->job || !r->digest || !r->hosts ||
-		read_outputs(r, json_object_get(o, "outputs"))) {
+	if (!r->step || !r->member || !r->reason || !r->job || !r->digest ||
+		!r->hosts || read_outputs(r, json_object_get(o, "outputs"))) {
 		weft_record_free(r);
 		return NULL;
 	}
@@ -206,8 +210,9 @@ int weft_record_read(const char *dir, struct weft_record **r, struct weft_err *e
 	if (!path)
 		return weft_err_nomem(err);
 	if (access(path, F_OK))
-		return errno == ENOENT || errno == ENOTDIR ? 1
-			: weft_err_sys(err, WEFT_ESYS, "%s", path);
+		return errno == ENOENT || errno == ENOTDIR
+			       ? 1
+			       : weft_err_sys(err, WEFT_ESYS, "%s", path);
 	if (weft_read_file(path, RECORD_MAX, &s, &n, err))
 		return -1;
 	json_t *o = json_loadb(s, n, 0, &je), *sum = NULL;
@@ -215,9 +220,10 @@ int weft_record_read(const char *dir, struct weft_record **r, struct weft_err *e
 		sum = json_incref(json_object_get(o, "sum"));
 		json_object_del(o, "sum");
 	}
-	bool good = sum && !checksum(o, hex) && weft_streq(hex, json_string_value(sum)) &&
-		    integer(o, "format") == 1 &&
-		    state_from(json_string_value(json_object_get(o, "state")), &state) == 0;
+	bool good =
+		sum && !checksum(o, hex) && weft_streq(hex, json_string_value(sum)) &&
+		integer(o, "format") == 1 &&
+		state_from(json_string_value(json_object_get(o, "state")), &state) == 0;
 	if (good) {
 		*r = from_json(o);
 		if (*r)

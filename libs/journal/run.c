@@ -52,8 +52,8 @@ static int claim(const char *parent, unsigned *number, char **dir, struct weft_e
 		if (errno != EEXIST) {
 			weft_err_sys(err, WEFT_ESYS, "%s", path);
 			free(path);
-			return weft_err_hint(err,
-				"run in a folder that you may write to, or name one with --run-dir");
+			return weft_err_hint(err, "run in a folder that you may write "
+						  "to, or name one with --run-dir");
 		}
 		free(path);
 	}
@@ -71,7 +71,8 @@ static int write_in(const char *dir, const char *name, const char *text, size_t 
 		if (json_object_set_new(sums, name, json_string(hex)))
 			return weft_err_nomem(err);
 	}
-	return path ? weft_write_file(path, text, n, 0666 & ~022, err) : weft_err_nomem(err);
+	return path ? weft_write_file(path, text, n, 0666 & ~022, err)
+		    : weft_err_nomem(err);
 }
 
 static json_t *json_texts(const char *const *v, size_t n)
@@ -92,25 +93,30 @@ static json_t *json_labels(const struct weft_pairs *labels)
 	json_t *o = json_object();
 
 	for (size_t i = 0; labels && i < labels->n; i++)
-		json_object_set_new(o, labels->v[i].name, json_string(labels->v[i].value.s));
+		json_object_set_new(
+			o, labels->v[i].name, json_string(labels->v[i].value.s));
 	return o;
 }
 
-static int write_run_json(const struct weft_run_new *def, const char *dir, unsigned number,
-	json_t *sums, struct weft_err *err)
+static int write_run_json(const struct weft_run_new *def, const char *dir,
+	unsigned number, json_t *sums, struct weft_err *err)
 {
 	struct passwd *pw = getpwuid(geteuid());
-	weft_autofree char *user = pw ? strdup(pw->pw_name)
-				      : weft_printf("%u", (unsigned)geteuid());
-	json_t *o = json_pack("{s:i, s:s, s:i, s:s, s:s, s:s, s:s, s:b, s:f, s:I, s:o, s:i, s:o, s:O}",
-		"format", 1, "name", def->name, "number", (int)number, "file", def->file,
-		"workdir", def->dir, "user", user ? user : "", "version", weft_version, "local",
-		def->local, "created", weft_now(), "steps", (json_int_t)def->n_steps, "set",
-		json_texts(def->set, def->n_set), "overlays", (int)def->n_overlay,
-		"labels", json_labels(def->labels), "sums", sums);
+	weft_autofree char *user =
+		pw ? strdup(pw->pw_name) : weft_printf("%u", (unsigned)geteuid());
+	json_t *o = json_pack("{s:i, s:s, s:i, s:s, s:s, s:s, s:s, s:b, s:f, s:I, s:o, "
+			      "s:i, s:o, s:O}",
+		"format", 1, "name", def->name, "number", (int)number, "file",
+		def->file, "workdir", def->dir, "user", user ? user : "", "version",
+		weft_version, "local", def->local, "created", weft_now(), "steps",
+		(json_int_t)def->n_steps, "set", json_texts(def->set, def->n_set),
+		"overlays", (int)def->n_overlay, "labels", json_labels(def->labels),
+		"sums", sums);
 	char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
 	int r = text ? write_in(dir, "run.json", text, strlen(text), NULL, err)
-		     : weft_err_set(err, WEFT_ESPEC, "the path of the workflow file, or a --set, is not UTF-8");
+		     : weft_err_set(err, WEFT_ESPEC,
+			       "the path of the workflow file, or a --set, is not "
+			       "UTF-8");
 
 	free(text);
 	json_decref(o);
@@ -130,7 +136,8 @@ static int fill(const struct weft_run_new *def, const char *dir, unsigned number
 	if (write_in(dir, "workflow.yaml", def->source, def->source_len, sums, err))
 		return -1;
 	for (size_t i = 0; i < def->n_overlay; i++) {
-		weft_autofree char *text = NULL, *name = weft_printf("overlay-%zu.yaml", i);
+		weft_autofree char *text = NULL,
+				   *name = weft_printf("overlay-%zu.yaml", i);
 		size_t n;
 
 		if (!name)
@@ -139,14 +146,15 @@ static int fill(const struct weft_run_new *def, const char *dir, unsigned number
 			write_in(dir, name, text, n, sums, err))
 			return -1;
 	}
-	if (write_in(dir, "plan.json", def->plan_json, strlen(def->plan_json), sums, err))
+	if (write_in(dir, "plan.json", def->plan_json, strlen(def->plan_json), sums,
+		    err))
 		return -1;
 	/* Last, so that a folder with run.json is whole. */
 	return write_run_json(def, dir, number, sums, err);
 }
 
-int weft_run_create(const struct weft_run_new *def, struct weft_run **run,
-	struct weft_err *err)
+int weft_run_create(
+	const struct weft_run_new *def, struct weft_run **run, struct weft_err *err)
 {
 	weft_autofree char *cwd = getcwd(NULL, 0);
 	weft_autofree char *top = weft_path_absolute(cwd ? cwd : "/", def->parent);
@@ -158,19 +166,22 @@ int weft_run_create(const struct weft_run_new *def, struct weft_run **run,
 	if (!parent)
 		return weft_err_nomem(err);
 	if (def->n_overlay > OVERLAYS)
-		return weft_err_set(err, WEFT_EUSAGE, "more than %d overlays", OVERLAYS);
+		return weft_err_set(
+			err, WEFT_EUSAGE, "more than %d overlays", OVERLAYS);
 	if (strchr(def->name, '/') || weft_streq(def->name, ".") ||
 		!weft_path_is_inside(def->name))
-		return weft_err_set(err, WEFT_ESPEC, "'%s' can't name a folder", def->name);
+		return weft_err_set(
+			err, WEFT_ESPEC, "'%s' can't name a folder", def->name);
 	/* Records are JSON: in them the paths of outputs would not be what they are. */
 	if (!weft_utf8_valid(parent, strlen(parent))) {
-		weft_err_set(err, WEFT_EUSAGE, "the path of the run directory is not UTF-8");
+		weft_err_set(
+			err, WEFT_EUSAGE, "the path of the run directory is not UTF-8");
 		return weft_err_hint(err, "name another folder with --run-dir");
 	}
 	if (weft_mkdirs(parent, 0777, err)) {
 		weft_err_prefix(err, "run directory");
-		return weft_err_hint(err,
-			"run in a folder that you may write to, or name one with --run-dir");
+		return weft_err_hint(err, "run in a folder that you may write to, or "
+					  "name one with --run-dir");
 	}
 	if (claim(parent, &number, &dir, err))
 		return -1;
@@ -229,7 +240,8 @@ static int read_overlays_and_sets(struct weft_run *r, const json_t *o)
 			return -1;
 	}
 	for (json_int_t i = 0; i < overlays && i < OVERLAYS; i++) {
-		r->overlay[r->n_overlay] = weft_printf("%s/overlay-%d.yaml", r->dir, (int)i);
+		r->overlay[r->n_overlay] =
+			weft_printf("%s/overlay-%d.yaml", r->dir, (int)i);
 		if (!r->overlay[r->n_overlay++])
 			return -1;
 	}
@@ -242,8 +254,10 @@ static int read_sums(struct weft_run *r, const json_t *o)
 
 	r->sum = calloc(SUM_OVERLAY + r->n_overlay, sizeof(*r->sum));
 	for (size_t i = 0; r->sum && i < SUM_OVERLAY + r->n_overlay; i++) {
-		const char *name = i == SUM_WORKFLOW ? "workflow.yaml"
-			: i == SUM_PLAN ? "plan.json" : strrchr(r->overlay[i - SUM_OVERLAY], '/') + 1;
+		const char *name =
+			i == SUM_WORKFLOW ? "workflow.yaml"
+			: i == SUM_PLAN   ? "plan.json"
+					: strrchr(r->overlay[i - SUM_OVERLAY], '/') + 1;
 		const char *hex = json_string_value(json_object_get(sums, name));
 
 		snprintf(r->sum[i], sizeof(r->sum[i]), "%s", hex ? hex : "");
@@ -291,16 +305,18 @@ static int read_run_json(struct weft_run *r, struct weft_err *err)
 	if (weft_read_file(path, RUN_JSON_MAX, &text, &n, err))
 		return -1;
 	json_t *o = json_loadb(text, n, 0, &je);
-	if (!json_is_object(o) || json_integer_value(json_object_get(o, "format")) != 1) {
+	if (!json_is_object(o) ||
+		json_integer_value(json_object_get(o, "format")) != 1) {
 		json_decref(o);
 		weft_err_set(err, WEFT_ESPEC, "not a run of this version of weft: %s",
 			o ? "unknown format" : je.text);
-		return weft_err_at(err, path, (struct weft_pos){ 0 }, NULL);
+		return weft_err_at(err, path, (struct weft_pos){0}, NULL);
 	}
 	if (!described(o)) {
 		json_decref(o);
-		weft_err_set(err, WEFT_ESPEC, "damaged: name, number or file of the run is missing");
-		return weft_err_at(err, path, (struct weft_pos){ 0 }, NULL);
+		weft_err_set(err, WEFT_ESPEC,
+			"damaged: name, number or file of the run is missing");
+		return weft_err_at(err, path, (struct weft_pos){0}, NULL);
 	}
 	r->name = copy_text(o, "name");
 	r->number = (unsigned)json_integer_value(json_object_get(o, "number"));
@@ -312,8 +328,8 @@ static int read_run_json(struct weft_run *r, struct weft_err *err)
 	r->created = json_number_value(json_object_get(o, "created"));
 	r->n_steps = (size_t)json_integer_value(json_object_get(o, "steps"));
 	r->id = r->name ? weft_printf("%s/%u", r->name, r->number) : NULL;
-	int bad = !r->name || !r->file || !r->workdir || !r->user || !r->version || !r->id ||
-		  read_overlays_and_sets(r, o) || read_sums(r, o);
+	int bad = !r->name || !r->file || !r->workdir || !r->user || !r->version ||
+		  !r->id || read_overlays_and_sets(r, o) || read_sums(r, o);
 	json_decref(o);
 	return bad ? weft_err_nomem(err) : 0;
 }
@@ -323,7 +339,8 @@ int weft_run_open(const char *dir, const char *parent, struct weft_run **run,
 {
 	weft_autofree char *cwd = getcwd(NULL, 0);
 	weft_autofree char *here = weft_path_absolute(cwd ? cwd : "/", dir);
-	weft_autofree char *top = parent ? weft_path_absolute(cwd ? cwd : "/", parent) : NULL;
+	weft_autofree char *top =
+		parent ? weft_path_absolute(cwd ? cwd : "/", parent) : NULL;
 	weft_autofree char *below = top ? weft_path_absolute(top, dir) : NULL;
 
 	*run = NULL;
@@ -333,9 +350,10 @@ int weft_run_open(const char *dir, const char *parent, struct weft_run **run,
 	if (!found && below)
 		found = resolve(below);
 	if (!found) {
-		weft_err_set(err, WEFT_EUSAGE, "no run '%s'%s%s", dir, parent ? " here or in " : "",
-			parent ? parent : "");
-		return weft_err_hint(err, "name a run directory (weft-runs/NAME/N), or NAME for "
+		weft_err_set(err, WEFT_EUSAGE, "no run '%s'%s%s", dir,
+			parent ? " here or in " : "", parent ? parent : "");
+		return weft_err_hint(err,
+			"name a run directory (weft-runs/NAME/N), or NAME for "
 			"the latest run of that workflow");
 	}
 	struct weft_run *r = calloc(1, sizeof(*r));
@@ -373,28 +391,30 @@ void weft_run_free(struct weft_run *r)
 	free(r);
 }
 
-int weft_run_workflow(const struct weft_run *run, struct weft_workflow **wf,
-	struct weft_errs *errs)
+int weft_run_workflow(
+	const struct weft_run *run, struct weft_workflow **wf, struct weft_errs *errs)
 {
-	struct weft_err err = { 0 };
-	weft_autofree char *path = weft_path_join(run->dir, "workflow.yaml"), *text = NULL;
+	struct weft_err err = {0};
+	weft_autofree char *path = weft_path_join(run->dir, "workflow.yaml"),
+			   *text = NULL;
 	size_t n;
-	struct weft_spec_options opt = { .dir = run->workdir,
+	struct weft_spec_options opt = {.dir = run->workdir,
 		.set = (const char *const *)run->set,
 		.n_set = run->n_set,
 		.overlay = (const char *const *)run->overlay,
-		.n_overlay = run->n_overlay };
+		.n_overlay = run->n_overlay};
 
 	*wf = NULL;
 	if (!path) {
 		weft_err_nomem(&err);
-	} else if (read_unchanged(run, SUM_WORKFLOW, path, SOURCE_MAX, &text, &n, &err) == 0) {
+	} else if (read_unchanged(
+			   run, SUM_WORKFLOW, path, SOURCE_MAX, &text, &n, &err) == 0) {
 		for (size_t i = 0; !err.code && i < run->n_overlay; i++) {
 			weft_autofree char *over = NULL;
 			size_t len;
 
-			read_unchanged(run, SUM_OVERLAY + i, run->overlay[i], SOURCE_MAX, &over,
-				&len, &err);
+			read_unchanged(run, SUM_OVERLAY + i, run->overlay[i],
+				SOURCE_MAX, &over, &len, &err);
 		}
 	}
 	if (err.code) {
@@ -404,8 +424,8 @@ int weft_run_workflow(const struct weft_run *run, struct weft_workflow **wf,
 	return weft_spec_parse(run->file, text, n, &opt, wf, errs);
 }
 
-int weft_run_plan_text(const struct weft_run *run, char **text, size_t *n,
-	struct weft_err *err)
+int weft_run_plan_text(
+	const struct weft_run *run, char **text, size_t *n, struct weft_err *err)
 {
 	weft_autofree char *path = weft_path_join(run->dir, "plan.json");
 
@@ -424,13 +444,14 @@ char *weft_run_step_dir(const struct weft_run *run, const struct weft_step *step
 	if (!member || step->sweep.kind == WEFT_SWEEP_NONE)
 		return weft_printf("%s/steps/%s%s", run->dir, shard, step->name);
 	if (member->count <= SHARD)
-		return weft_printf("%s/steps/%s%s/%s", run->dir, shard, step->name, member->id);
+		return weft_printf(
+			"%s/steps/%s%s/%s", run->dir, shard, step->name, member->id);
 	/* 256 folders; two levels of them where one would hold too many. */
 	if (member->count <= SHARD * 200)
 		return weft_printf("%s/steps/%s%s/%.2s/%s", run->dir, shard, step->name,
 			member->id, member->id);
-	return weft_printf("%s/steps/%s%s/%.2s/%.2s/%s", run->dir, shard, step->name, member->id,
-		member->id + 2, member->id);
+	return weft_printf("%s/steps/%s%s/%.2s/%.2s/%s", run->dir, shard, step->name,
+		member->id, member->id + 2, member->id);
 }
 
 int weft_run_stop(const struct weft_run *run, const char *reason, struct weft_err *err)

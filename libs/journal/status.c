@@ -12,7 +12,7 @@ struct load {
 	struct weft_status *st;
 	struct weft_map *ids; /* of each sweep: member id -> index */
 	char **id_text;
-	bool submitted;	  /* all of it */
+	bool submitted;   /* all of it */
 	double last_word; /* of who submits it */
 };
 
@@ -83,7 +83,7 @@ static int set_text(char **slot, const char *s)
 /* The file to look at: stderr if something was said there, else stdout. */
 static char *log_file(const char *dir)
 {
-	static const char *const name[] = { "stderr", "stdout" };
+	static const char *const name[] = {"stderr", "stdout"};
 
 	for (size_t i = 0; i < WEFT_COUNT(name); i++) {
 		char *path = weft_path_join(dir, name[i]);
@@ -96,7 +96,8 @@ static char *log_file(const char *dir)
 	return NULL;
 }
 
-static int from_record(struct weft_status_member *m, const char *dir, struct weft_err *err)
+static int from_record(
+	struct weft_status_member *m, const char *dir, struct weft_err *err)
 {
 	struct weft_record *r;
 	int got = weft_record_read(dir, &r, err);
@@ -170,8 +171,8 @@ static int index_members(struct load *l, size_t step, struct weft_err *err)
 	return 0;
 }
 
-static void one_event(struct weft_status_member *m, const struct weft_event *e,
-	const char *job)
+static void one_event(
+	struct weft_status_member *m, const struct weft_event *e, const char *job)
 {
 	if (weft_state_ended(m->state))
 		return;
@@ -210,8 +211,9 @@ static int apply_event(struct load *l, const struct weft_event *e, struct weft_e
 	/* Of a whole sweep: its array's submission. Members are tasks of it. */
 	bool array = l->wf->step[step].sweep.kind != WEFT_SWEEP_NONE;
 	for (size_t i = 0; i < s->members; i++) {
-		weft_autofree char *job = array && *e->job ? weft_printf("%s_%zu", e->job, i)
-							   : strdup(e->job);
+		weft_autofree char *job = array && *e->job
+						  ? weft_printf("%s_%zu", e->job, i)
+						  : strdup(e->job);
 		one_event(&s->member[i], e, job);
 	}
 	return 0;
@@ -231,15 +233,16 @@ static enum weft_state state_of(void *ctx, unsigned step, size_t member)
 #define NEW_JOB 10
 
 /* Will nothing ever run it, by all that Slurm says? */
-static bool is_gone(const struct load *l, const struct weft_status_member *m, double now,
-	bool (*job_alive)(void *ctx, const char *job), void *ctx)
+static bool is_gone(const struct load *l, const struct weft_status_member *m,
+	double now, bool (*job_alive)(void *ctx, const char *job), void *ctx)
 {
 	if (!job_alive)
 		return false;
 	if (l->run->local)
 		return !job_alive(ctx, "");
 	if (!m->job) /* not submitted */
-		return l->st->stopped || (!l->submitted && now > l->last_word + SUBMITTING);
+		return l->st->stopped ||
+		       (!l->submitted && now > l->last_word + SUBMITTING);
 	if (m->state < WEFT_STATE_STAGING && !l->st->stopped && m->queued <= now &&
 		now < m->queued + NEW_JOB)
 		return false;
@@ -251,10 +254,12 @@ static const char *why_lost(const struct load *l, const struct weft_status_membe
 	if (l->run->local)
 		return "weft was killed before it ended";
 	if (!m->job)
-		return "it was never submitted: weft was ended while it submitted the run";
+		return "it was never submitted: weft was ended while it submitted the "
+		       "run";
 	return m->state >= WEFT_STATE_STAGING
-		? "its job ended without a completion record (killed, or its node failed)"
-		: "its job is gone from Slurm and never started it";
+		       ? "its job ended without a completion record (killed, or its "
+			 "node failed)"
+		       : "its job is gone from Slurm and never started it";
 }
 
 /* In dependency order, so that what can't run any more spreads. */
@@ -276,7 +281,8 @@ static void spread(struct load *l, struct weft_tally *tally,
 			bool begun = m->state >= WEFT_STATE_STAGING;
 			bool gone = is_gone(l, m, now, job_alive, ctx);
 			enum weft_verdict v = begun ? WEFT_READY
-				: weft_verdict(l->wf, s, i, state_of, l, tally, &why);
+						    : weft_verdict(l->wf, s, i,
+							      state_of, l, tally, &why);
 			if (v == WEFT_NEVER || v == WEFT_SKIP) {
 				m->state = v == WEFT_SKIP ? WEFT_STATE_SKIPPED
 							  : WEFT_STATE_NOT_RUN;
@@ -288,7 +294,8 @@ static void spread(struct load *l, struct weft_tally *tally,
 			} else if (gone) {
 				set_text(&m->reason, why_lost(l, m));
 				m->state = WEFT_STATE_LOST;
-				m->code = m->job || l->run->local ? WEFT_EFAILED : WEFT_ESLURM;
+				m->code = m->job || l->run->local ? WEFT_EFAILED
+								  : WEFT_ESLURM;
 			}
 			free(why);
 		}
@@ -319,7 +326,7 @@ static void set_ready(struct load *l)
 
 		for (size_t k = 0; k < step->n_edges; k++) {
 			const struct weft_edge *e = &step->edge[k];
-			struct latest all = { &l->st->step[e->step], 0 };
+			struct latest all = {&l->st->step[e->step], 0};
 			bool matches = weft_spec_matches(l->wf, step, e);
 
 			for (size_t i = 0; !matches && i < all.of->members; i++)
@@ -328,7 +335,8 @@ static void set_ready(struct load *l)
 				struct latest own = all;
 
 				if (matches)
-					weft_spec_each_match(l->wf, step, i, e, look_at_end, &own);
+					weft_spec_each_match(
+						l->wf, step, i, e, look_at_end, &own);
 				if (own.ended > ss->member[i].ready)
 					ss->member[i].ready = own.ended;
 			}
@@ -359,7 +367,8 @@ static void sum_up(struct load *l)
 
 			s->count[m->state]++;
 			ended += weft_state_ended(m->state);
-			if (m->state == WEFT_STATE_FAILED || m->state == WEFT_STATE_LOST)
+			if (m->state == WEFT_STATE_FAILED ||
+				m->state == WEFT_STATE_LOST)
 				code = worse(code, m->code ? m->code : WEFT_EFAILED);
 			if (m->state == WEFT_STATE_CANCELLED)
 				code = worse(code, WEFT_EINTR);
@@ -383,8 +392,9 @@ static void sum_up(struct load *l)
 		else if (s->count[WEFT_STATE_NOT_RUN])
 			s->state = WEFT_STATE_NOT_RUN;
 		else
-			s->state = s->count[WEFT_STATE_DONE] || bad ? WEFT_STATE_DONE
-								    : WEFT_STATE_SKIPPED;
+			s->state = s->count[WEFT_STATE_DONE] || bad
+					   ? WEFT_STATE_DONE
+					   : WEFT_STATE_SKIPPED;
 		if (ended < s->members)
 			st->finished = false;
 		if (failed && !s->optional)
@@ -400,7 +410,7 @@ int weft_status_load(const struct weft_run *run, const struct weft_workflow *wf,
 	bool (*job_alive)(void *ctx, const char *job), void *ctx,
 	struct weft_status **st, struct weft_err *err)
 {
-	struct load l = { .run = run, .wf = wf, .last_word = run->created };
+	struct load l = {.run = run, .wf = wf, .last_word = run->created};
 	struct weft_reader *r = NULL;
 	struct weft_event *e = NULL;
 	size_t n = 0;
@@ -410,7 +420,8 @@ int weft_status_load(const struct weft_run *run, const struct weft_workflow *wf,
 	l.st = new_status(wf);
 	l.ids = calloc(wf->n_steps + 1, sizeof(*l.ids));
 	l.id_text = calloc(wf->n_steps + 1, sizeof(*l.id_text));
-	weft_autofree struct weft_tally *tally = calloc(wf->n_steps + 1, sizeof(*tally));
+	weft_autofree struct weft_tally *tally =
+		calloc(wf->n_steps + 1, sizeof(*tally));
 	if (!l.st || !l.ids || !l.id_text || !tally) {
 		weft_err_nomem(err);
 		goto out;

@@ -7,9 +7,10 @@
 bool weft_sweep_failed(const struct weft_step *step, size_t failed)
 {
 	/* The small part: 29% of 100 are 28.999999999999996. */
-	double allowed = step->max_failed_share
-		? floor(step->max_failed * (double)step->sweep.count + 1e-6)
-		: step->max_failed;
+	double allowed =
+		step->max_failed_share
+			? floor(step->max_failed * (double)step->sweep.count + 1e-6)
+			: step->max_failed;
 
 	return (double)failed > allowed;
 }
@@ -66,7 +67,7 @@ static void look_at_all(struct look *l)
 		return;
 	}
 	if (!t->known) {
-		*t = (struct weft_tally){ .known = true };
+		*t = (struct weft_tally){.known = true};
 		for (size_t m = 0; m < l->of->sweep.count; m++)
 			t->count[l->state_of(l->ctx, l->of->index, m)]++;
 	}
@@ -82,8 +83,9 @@ static void look_at_all(struct look *l)
 	}
 }
 
-static enum weft_verdict judge(const struct weft_workflow *wf, const struct weft_step *step,
-	size_t member, const struct weft_edge *e, struct look *l)
+static enum weft_verdict judge(const struct weft_workflow *wf,
+	const struct weft_step *step, size_t member, const struct weft_edge *e,
+	struct look *l)
 {
 	bool all = !weft_spec_matches(wf, step, e);
 
@@ -102,7 +104,8 @@ static enum weft_verdict judge(const struct weft_workflow *wf, const struct weft
 		break;
 	}
 	/* A sweep that others wait for as a whole may lose max_failed members. */
-	bool lost = all ? l->failed && weft_sweep_failed(l->of, l->failed) : l->failed > 0;
+	bool lost =
+		all ? l->failed && weft_sweep_failed(l->of, l->failed) : l->failed > 0;
 	bool excused = e->optional || l->of->optional;
 
 	if (lost && !excused)
@@ -130,7 +133,7 @@ static void find_failed(struct look *l)
 static char *say(struct look *l, const struct weft_workflow *wf, enum weft_verdict v)
 {
 	const struct weft_step *s = l->of;
-	struct weft_member m = { 0 };
+	struct weft_member m = {0};
 
 	if (v == WEFT_WAIT)
 		return weft_printf("waits for %s", s->name);
@@ -147,7 +150,8 @@ static char *say(struct look *l, const struct weft_workflow *wf, enum weft_verdi
 		weft_member_clear(&m);
 		return text;
 	}
-	return weft_printf("%s %s%s", s->name, l->failed_as == WEFT_STATE_FAILED ? "" : "was ",
+	return weft_printf("%s %s%s", s->name,
+		l->failed_as == WEFT_STATE_FAILED ? "" : "was ",
 		weft_state_name(l->failed_as));
 }
 
@@ -172,26 +176,29 @@ static enum weft_verdict finally_verdict(const struct weft_workflow *wf, struct 
 	return WEFT_READY;
 }
 
-enum weft_verdict weft_verdict(const struct weft_workflow *wf, const struct weft_step *step,
-	size_t member, enum weft_state (*state_of)(void *ctx, unsigned step, size_t member),
-	void *ctx, struct weft_tally *tally, char **why)
+enum weft_verdict weft_verdict(const struct weft_workflow *wf,
+	const struct weft_step *step, size_t member,
+	enum weft_state (*state_of)(void *ctx, unsigned step, size_t member), void *ctx,
+	struct weft_tally *tally, char **why)
 {
 	enum weft_verdict worst = WEFT_READY;
 
 	if (why)
 		*why = NULL;
 	if (step->finally) {
-		struct look l = { .state_of = state_of, .ctx = ctx };
+		struct look l = {.state_of = state_of, .ctx = ctx};
 
 		return finally_verdict(wf, &l, tally, why);
 	}
 	/* What can never be outweighs a skip, a skip a wait. */
-	static const int weight[] = { [WEFT_READY] = 0, [WEFT_WAIT] = 1, [WEFT_SKIP] = 2,
-		[WEFT_NEVER] = 3 };
+	static const int weight[] = {
+		[WEFT_READY] = 0, [WEFT_WAIT] = 1, [WEFT_SKIP] = 2, [WEFT_NEVER] = 3};
 	for (size_t i = 0; i < step->n_edges; i++) {
 		const struct weft_edge *e = &step->edge[i];
-		struct look l = { .of = &wf->step[e->step], .state_of = state_of, .ctx = ctx,
-			.tally = tally ? &tally[e->step] : NULL };
+		struct look l = {.of = &wf->step[e->step],
+			.state_of = state_of,
+			.ctx = ctx,
+			.tally = tally ? &tally[e->step] : NULL};
 		enum weft_verdict v = judge(wf, step, member, e, &l);
 
 		if (weight[v] > weight[worst]) {

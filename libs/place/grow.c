@@ -87,7 +87,8 @@ void weft_place_grow(struct job *j)
 {
 	const struct shape *s = &j->shape;
 	unsigned *counts = calloc(2 * (size_t)s->n_doms, sizeof(*counts));
-	/* cppcheck-suppress nullPointerArithmeticRedundantCheck ; used where !counts is not */
+	/* cppcheck-suppress nullPointerArithmeticRedundantCheck ; used where !counts is
+	 * not */
 	struct left l = {counts, counts + s->n_doms};
 	bool more = true;
 

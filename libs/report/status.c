@@ -223,11 +223,13 @@ static json_t *labels_json(const struct weft_pairs *labels)
 	json_t *o = json_object();
 
 	for (size_t i = 0; labels && i < labels->n; i++)
-		json_object_set_new(o, labels->v[i].name, paint_json(labels->v[i].value.s));
+		json_object_set_new(
+			o, labels->v[i].name, paint_json(labels->v[i].value.s));
 	return o;
 }
 
-static json_t *metrics_json(const struct weft_status *st, const struct weft_status_step *s)
+static json_t *metrics_json(
+	const struct weft_status *st, const struct weft_status_step *s)
 {
 	json_t *o = json_object();
 

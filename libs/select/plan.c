@@ -131,8 +131,8 @@ out:
 	return rc;
 }
 
-int collect_asks(struct work *w, const struct weft_step *step,
-	size_t alternative, bool vary, struct asks *asks)
+int collect_asks(struct work *w, const struct weft_step *step, size_t alternative,
+	bool vary, struct asks *asks)
 {
 	struct weft_map seen = {0};
 	size_t n = vary ? step->sweep.count : 1;
@@ -157,8 +157,8 @@ int collect_asks(struct work *w, const struct weft_step *step,
 	return rc;
 }
 
-int check_licenses(struct work *w, const struct weft_step *step,
-	size_t alternative, const char *list, struct weft_err *err)
+int check_licenses(struct work *w, const struct weft_step *step, size_t alternative,
+	const char *list, struct weft_err *err)
 {
 	for (const char *p = list; *p && w->cluster->n_licenses;) {
 		size_t n = strcspn(p, ",|");

@@ -91,7 +91,7 @@ int weft_plan_step_member(const struct weft_plan *plan, const struct weft_workfl
 /* A partition and an alternative of any_of, for one step. */
 struct weft_candidate {
 	int variant;
-	const char *partition;  /* "": of the whole alternative */
+	const char *partition; /* "": of the whole alternative */
 	bool fits, chosen;
 	unsigned nodes, idle;   /* that take a share; free of them */
 	const char *why, *hint; /* why refused, not preferred, or chosen; "" none */

@@ -19,8 +19,8 @@ int weft_slurm_snapshot(struct weft_cluster **c, struct weft_err *err);
 
 /* Runs sbatch with these arguments (argv[0] excluded), the script on its
  * standard input, in a scrubbed environment; *job is the job's id. */
-int weft_slurm_submit(char *const *args, const char *script, uint32_t *job,
-	struct weft_err *err);
+int weft_slurm_submit(
+	char *const *args, const char *script, uint32_t *job, struct weft_err *err);
 
 enum weft_job_state {
 	WEFT_JOB_PENDING,
@@ -34,12 +34,12 @@ enum weft_job_state {
 	WEFT_JOB_PREEMPTED,
 };
 struct weft_job {
-	uint32_t id;	   /* array: of the whole array (SLURM_ARRAY_JOB_ID) */
-	uint32_t task;	   /* array task, or UINT32_MAX */
-	char *tasks;	   /* pending array tasks that stand for many: "3-9,12"; or NULL */
+	uint32_t id;   /* array: of the whole array (SLURM_ARRAY_JOB_ID) */
+	uint32_t task; /* array task, or UINT32_MAX */
+	char *tasks;   /* pending array tasks that stand for many: "3-9,12"; or NULL */
 	enum weft_job_state state; /* one that is completing counts as running */
-	char *reason;	   /* "Dependency", "Resources" ... as squeue prints; NULL */
-	char *nodes;	   /* host list; NULL */
+	char *reason; /* "Dependency", "Resources" ... as squeue prints; NULL */
+	char *nodes;  /* host list; NULL */
 	double submit, start, end; /* 0: unknown; start of a pending job: expected */
 };
 /* This user's jobs in one call. */

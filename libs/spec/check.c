@@ -102,8 +102,8 @@ static const char *taken_option(struct spec_parser *p, const char *option)
 	static const char *const keys[] = {"account", "qos", "reservation"};
 	for (size_t id = RESOURCES_partition; id < RESOURCES_any_of; id++)
 		if (means(option, spec_fields[id].key))
-			return spec_hint(p, "use `resources: {%s: ..}`",
-				spec_fields[id].key);
+			return spec_hint(
+				p, "use `resources: {%s: ..}`", spec_fields[id].key);
 	for (size_t i = 0; i < WEFT_COUNT(keys); i++)
 		if (means(option, keys[i]))
 			return spec_hint(p, "use the key `%s`", keys[i]);

@@ -23,8 +23,7 @@ F(TOP, mail, K_TEXT, ONE,
 F(TOP, slurm, K_TEXT, PAIRS, "Further long options of sbatch, without the dashes.",
 	.keys = KEY_OPTION, .names = AT_LOAD)
 F(TOP, vars, K_VALUE, PAIRS, "Named values; they may use each other.",
-	.keys = KEY_IDENT,
-	.names = AT_LOAD)
+	.keys = KEY_IDENT, .names = AT_LOAD)
 F(TOP, env, K_TEXT, PAIRS, "Environment of every step.", .keys = KEY_ENV,
 	.names = AT_TOP)
 F(TOP, secrets, K_TEXT, NAMED,
@@ -83,14 +82,12 @@ F(STEP, launch, K_ENUM, ONE,
 F(STEP, files, K_TEXT, NAMED, "Files placed in the working directory before launch.",
 	.keys = KEY_FILE, .sub = IN_FILE, .flags = WHOLE)
 F(STEP, stdout, K_TEXT, ONE,
-	"Where standard output goes; default in the step's folder.",
-	.names = AT_START)
+	"Where standard output goes; default in the step's folder.", .names = AT_START)
 F(STEP, stderr, K_TEXT, ONE, "Where standard error goes; default in the step's folder.",
 	.names = AT_START)
 F(STEP, depends, K_STEPREF, ONE | LIST | MAP | MAPS,
 	"Steps that must be done first; NAME.* waits for all members.",
-	.sub = IN_DEPEND,
-	.flags = NO_DEFAULT)
+	.sub = IN_DEPEND, .flags = NO_DEFAULT)
 F(STEP, with, K_STEPREF, ONE | LIST | MAP | MAPS,
 	"Steps that run beside it at the same time.", .sub = IN_WITH, .flags = NOT_YET)
 F(STEP, world, K_IDENT, ONE, "Steps with the same world start as one MPI world.",
@@ -175,8 +172,7 @@ F(RESOURCES, constraint, K_TEXT, ONE, "Features that nodes must have.",
 F(RESOURCES, exclude, K_TEXT, ONE, "Nodes not to use.", .names = AT_SIZE)
 F(RESOURCES, nodelist, K_TEXT, ONE, "Nodes to use.", .names = AT_SIZE)
 F(RESOURCES, exclusive, K_BOOL, ONE, "Whole nodes.", .def = "false", .names = AT_SIZE)
-F(RESOURCES, licenses, K_TEXT, ONE, "Licences, as sbatch takes them.",
-	.names = AT_SIZE)
+F(RESOURCES, licenses, K_TEXT, ONE, "Licences, as sbatch takes them.", .names = AT_SIZE)
 F(RESOURCES, gres, K_TEXT, ONE, "Other generic resources of each node.",
 	.names = AT_SIZE)
 F(RESOURCES, any_of, K_TEXT, MAPS,
@@ -231,8 +227,7 @@ F(OUTPUT, sync, K_ENUM, ONE, "When it is staged out; continuous is not supported
 F(DEPEND, step, K_STEPREF, ONE, "NAME or NAME.*.", .flags = REQUIRED)
 F(DEPEND, state, K_ENUM, ONE, "The state to wait for.", .values = "done failed ended",
 	.def = "done")
-F(DEPEND, optional, K_BOOL, ONE, "A skip of that step does not spread.",
-	.def = "false")
+F(DEPEND, optional, K_BOOL, ONE, "A skip of that step does not spread.", .def = "false")
 F(FILE, copy, K_TEXT, ONE, "Path of a file to copy.", .names = AT_RUN)
 F(FILE, template, K_TEXT, ONE, "Path of a text whose expressions are filled in.",
 	.names = AT_RUN)
@@ -274,8 +269,7 @@ F(READY, file, K_TEXT, ONE, "A file that exists.")
 F(READY, command, K_TEXT, ONE | LIST, "A command that succeeds.", .names = AT_RUN)
 F(PUBLISH, path, K_INSIDE, ONE, "Path relative to the working directory.",
 	.flags = REQUIRED)
-F(PUBLISH, when, K_EXPR, ONE, "Only versions for which this is true.",
-	.names = AT_WHEN)
+F(PUBLISH, when, K_EXPR, ONE, "Only versions for which this is true.", .names = AT_WHEN)
 F(PUBLISH, keep, K_INT, ONE, "Versions that are kept.", .min = 1, .max = 1000000)
 F(STEER, run, K_TEXT, ONE, "Shell text to run.", .names = AT_RUN)
 F(STEER, command, K_TEXT, LIST, "Program and arguments.", .names = AT_RUN)

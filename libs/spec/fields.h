@@ -88,13 +88,13 @@ enum spec_flags {
 
 /* Which names an expression may use, by the moment when it is evaluated. */
 enum spec_names {
-	AT_NEVER,  /* no expression here */
-	AT_LOAD,   /* when the file is read */
-	AT_TOP,    /* at launch, but of no step in particular */
-	AT_SIZE,   /* when the plan is made */
-	AT_WHEN,   /* when a member could start */
-	AT_START,  /* before a member's inputs are there */
-	AT_RUN,    /* at launch: everything */
+	AT_NEVER, /* no expression here */
+	AT_LOAD,  /* when the file is read */
+	AT_TOP,   /* at launch, but of no step in particular */
+	AT_SIZE,  /* when the plan is made */
+	AT_WHEN,  /* when a member could start */
+	AT_START, /* before a member's inputs are there */
+	AT_RUN,   /* at launch: everything */
 };
 
 struct spec_field {

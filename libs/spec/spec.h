@@ -31,7 +31,7 @@ struct weft_pair { /* of a map: env, labels, vars, slurm, secrets */
 	const char *name;
 	struct weft_text value;
 	struct weft_value axis; /* of a var: its value where not a template */
-	struct weft_pos pos;	/* of the key */
+	struct weft_pos pos;    /* of the key */
 };
 struct weft_pairs {
 	struct weft_pair *v;
@@ -95,7 +95,7 @@ struct weft_resources {
 	unsigned gpus, gpus_per_node;
 	double gpus_per_task;
 	uint64_t mem, mem_per_cpu, mem_per_gpu, tmp; /* bytes; mem is a node's */
-	int64_t time;				     /* seconds; 0 not given */
+	int64_t time;                                /* seconds; 0 not given */
 	bool exclusive;
 };
 
@@ -118,7 +118,7 @@ enum weft_sweep_kind {
 };
 struct weft_sweep {
 	enum weft_sweep_kind kind;
-	bool zip; /* sweep_mode */
+	bool zip;               /* sweep_mode */
 	struct weft_axis *axis; /* of replicas: one, named replica */
 	size_t n_axes;
 	unsigned each; /* step index of {each: STEP}, whose axes these are */
@@ -135,7 +135,7 @@ struct weft_edge {
 };
 
 struct weft_input_from { /* one of `from` */
-	unsigned step;	 /* WEFT_NO_STEP: a path */
+	unsigned step;   /* WEFT_NO_STEP: a path */
 	unsigned output; /* index in that step's outputs */
 	bool all;
 	struct weft_text path;
@@ -171,7 +171,7 @@ struct weft_step {
 	enum weft_role role;
 	struct weft_pairs labels, env, secrets, slurm;
 	struct weft_text account, qos, reservation;
-	struct weft_text run;	   /* shell text */
+	struct weft_text run;      /* shell text */
 	struct weft_texts command; /* or argv */
 	struct weft_texts shell;   /* n 0: the default */
 	struct weft_text setup;
@@ -217,13 +217,13 @@ struct weft_workflow {
 	struct weft_step *step;
 	size_t n_steps;
 	unsigned *order; /* step indices, dependencies first; ties in file order */
-	struct weft_map by_name; /* step name -> index */
+	struct weft_map by_name;     /* step name -> index */
 	struct weft_map var_by_name; /* name of a var -> index */
 };
 
 struct weft_spec_options {
-	const char *dir;	    /* overrides the folder that paths are relative to */
-	const char *const *set;	    /* --set KEY=VALUE, in order */
+	const char *dir;        /* overrides the folder that paths are relative to */
+	const char *const *set; /* --set KEY=VALUE, in order */
 	size_t n_set;
 	const char *const *overlay; /* --overlay FILE, in order */
 	size_t n_overlay;
@@ -237,8 +237,8 @@ int weft_spec_parse(const char *path, const char *text, size_t n,
 	const struct weft_spec_options *opt, struct weft_workflow **wf,
 	struct weft_errs *errs);
 void weft_spec_free(struct weft_workflow *wf);
-const struct weft_step *weft_spec_step(const struct weft_workflow *wf,
-	const char *name);
+const struct weft_step *weft_spec_step(
+	const struct weft_workflow *wf, const char *name);
 /* Names in the field's words: "training", "torchrun". */
 const char *weft_role_name(enum weft_role role);
 const char *weft_launch_name(enum weft_launch launch);
@@ -249,7 +249,7 @@ const char *weft_scratch_name(enum weft_scratch scratch);
 #define WEFT_MEMBER_ID 13 /* 12 hex digits and NUL */
 struct weft_member {
 	size_t index, count;
-	char id[WEFT_MEMBER_ID]; /* digest of the params: stays when others come */
+	char id[WEFT_MEMBER_ID];  /* digest of the params: stays when others come */
 	struct weft_value params; /* WEFT_V_MAP; empty without a sweep */
 };
 /* Fills *m (clear with weft_member_clear). index < step->sweep.count. */
@@ -273,7 +273,7 @@ bool weft_spec_one_to_one(const struct weft_workflow *wf, const struct weft_step
 /* What names mean at a moment. Zero or NULL: not known (a use is an error). */
 struct weft_scope {
 	const struct weft_workflow *wf;
-	const struct weft_step *step;	    /* NULL at the top level */
+	const struct weft_step *step; /* NULL at the top level */
 	const struct weft_member *member;
 	unsigned attempt;
 	int variant; /* index of the resources alternative; -1 unknown */

@@ -76,8 +76,7 @@ static void copy_xattrs(int in, int out)
 	}
 }
 
-static int copy_meta(
-	struct weft_stage_job *job, int in, const struct stat *st, int out)
+static int copy_meta(struct weft_stage_job *job, int in, const struct stat *st, int out)
 {
 	struct timespec times[2] = {st->st_atim, st->st_mtim};
 	mode_t mode = st->st_mode & 0777;

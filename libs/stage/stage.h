@@ -18,15 +18,15 @@
 #include "base/base.h"
 
 enum weft_stage_how {
-	WEFT_STAGE_AUTO,    /* reflink, else copy */
-	WEFT_STAGE_LINK,    /* symbolic link to the source, read-only use */
-	WEFT_STAGE_HARD,    /* hard link where the file system allows, else copy */
-	WEFT_STAGE_COPY,    /* private, writable copy (reflink is one) */
+	WEFT_STAGE_AUTO, /* reflink, else copy */
+	WEFT_STAGE_LINK, /* symbolic link to the source, read-only use */
+	WEFT_STAGE_HARD, /* hard link where the file system allows, else copy */
+	WEFT_STAGE_COPY, /* private, writable copy (reflink is one) */
 };
 
 struct weft_stage_report {
-	uint64_t bytes;	 /* of the data, however it got there */
-	uint64_t moved;	 /* bytes that were really written */
+	uint64_t bytes; /* of the data, however it got there */
+	uint64_t moved; /* bytes that were really written */
 	uint64_t files;
 	double seconds;
 	const char *strategy; /* "reflink", "hard link", "copy", "link", "mixed" */
@@ -38,11 +38,11 @@ struct weft_stage_report {
 int weft_stage_put(const char *src, const char *dst, enum weft_stage_how how,
 	struct weft_stage_report *report, struct weft_err *err);
 /* Bytes and files below a path. */
-int weft_stage_measure(const char *path, uint64_t *bytes, uint64_t *files,
-	struct weft_err *err);
+int weft_stage_measure(
+	const char *path, uint64_t *bytes, uint64_t *files, struct weft_err *err);
 /* Free bytes and inodes where dst will be. */
-int weft_stage_space(const char *dst, uint64_t *bytes, uint64_t *inodes,
-	struct weft_err *err);
+int weft_stage_space(
+	const char *dst, uint64_t *bytes, uint64_t *inodes, struct weft_err *err);
 /* Matches of a glob below dir ("frame-*.bin", "run-?/x"; no "..", hidden only if
  * asked), sorted by bytes, relative to dir.  None is no error. */
 int weft_stage_glob(const char *dir, const char *pattern, char ***path, size_t *n,

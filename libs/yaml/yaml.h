@@ -31,10 +31,10 @@ enum weft_yaml_style {
 struct weft_yaml_node {
 	enum weft_yaml_kind kind;
 	enum weft_yaml_style style; /* of a scalar */
-	struct weft_pos pos;	    /* of its first character; of | or > */
-	unsigned width;		    /* columns, if it ends on its first line; else 1 */
-	const char *text;	    /* scalar: NUL-terminated; no NUL inside */
-	size_t n;		    /* scalar: bytes of text; else: children */
+	struct weft_pos pos;        /* of its first character; of | or > */
+	unsigned width;             /* columns, if it ends on its first line; else 1 */
+	const char *text;           /* scalar: NUL-terminated; no NUL inside */
+	size_t n;                   /* scalar: bytes of text; else: children */
 	struct weft_yaml_node **item; /* sequence: items; mapping: values */
 	struct weft_yaml_node **key;  /* mapping: scalar keys */
 };
@@ -46,8 +46,8 @@ struct weft_yaml_node {
 
 struct weft_yaml_doc {
 	struct weft_arena arena;
-	const char *file;	     /* as given, for messages */
-	const char *source;	     /* the whole text */
+	const char *file;   /* as given, for messages */
+	const char *source; /* the whole text */
 	size_t source_len;
 	struct weft_yaml_node *root; /* NULL for an empty document */
 };
@@ -63,8 +63,8 @@ struct weft_yaml_node *weft_yaml_get(const struct weft_yaml_node *map, const cha
 /* Plain and one of: empty, ~, null. */
 bool weft_yaml_is_null(const struct weft_yaml_node *n);
 /* A new node in the document's arena, for overlays and --set; NULL: no memory. */
-struct weft_yaml_node *weft_yaml_new(struct weft_yaml_doc *doc,
-	enum weft_yaml_kind kind, struct weft_pos pos);
+struct weft_yaml_node *weft_yaml_new(
+	struct weft_yaml_doc *doc, enum weft_yaml_kind kind, struct weft_pos pos);
 /* Appends text as a double-quoted scalar on one line. */
 void weft_yaml_quote(struct weft_str *out, const char *text);
 

@@ -24,7 +24,8 @@ int allocation_nodes(struct weft_engine *e, struct weft_err *err)
 	size_t n;
 
 	if (!list)
-		return weft_err_set(err, WEFT_ESLURM, "SLURM_JOB_NODELIST isn't set in this job");
+		return weft_err_set(
+			err, WEFT_ESLURM, "SLURM_JOB_NODELIST isn't set in this job");
 	if (weft_hostlist_expand(list, MAX_NODES, &name, &n, err))
 		return -1;
 	node = calloc(n + 1, sizeof(*node));
@@ -75,7 +76,8 @@ int allocation_cluster(struct weft_cluster **c, struct weft_err *err)
 		return weft_err_set(err, WEFT_ESLURM, "not in a Slurm job");
 	if (getenv("SLURM_HET_SIZE"))
 		return weft_err_set(err, WEFT_ESLURM,
-			"a heterogeneous job can't run a whole workflow yet: use `weft run`");
+			"a heterogeneous job can't run a whole workflow yet: use `weft "
+			"run`");
 	if (weft_hostlist_expand(list, MAX_NODES, &name, &n, err))
 		return -1;
 	if (weft_slurm_snapshot(c, err))
@@ -87,7 +89,8 @@ int allocation_cluster(struct weft_cluster **c, struct weft_err *err)
 			p = &(*c)->partition[i];
 	unsigned *mine = weft_arena_alloc(&(*c)->arena, (n + 1) * sizeof(*mine));
 	if (!p || !mine) {
-		weft_err_set(err, WEFT_ESLURM, "Slurm doesn't know the partition %s", partition);
+		weft_err_set(err, WEFT_ESLURM, "Slurm doesn't know the partition %s",
+			partition);
 		goto out;
 	}
 	size_t got = 0;

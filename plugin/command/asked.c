@@ -34,7 +34,7 @@ static int add(struct weft_errs *errs, struct weft_err *err)
 
 static int load_file(struct asked *a, const char *file, struct weft_errs *errs)
 {
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	const char *dir = getenv("WEFT_RUN_DIR"), *env = getenv("WEFT_FILE");
 
 	if (dir && *dir && weft_run_open(dir, NULL, &a->run, &err)) {
@@ -47,22 +47,26 @@ static int load_file(struct asked *a, const char *file, struct weft_errs *errs)
 	if (!file)
 		file = env && *env ? env : NULL;
 	if (!file) {
-		weft_err_set(&err, WEFT_EUSAGE, "no workflow file: --file, WEFT_FILE and "
+		weft_err_set(&err, WEFT_EUSAGE,
+			"no workflow file: --file, WEFT_FILE and "
 			"WEFT_RUN_DIR aren't set");
 		return add(errs, &err);
 	}
 	return weft_spec_load(file, NULL, &a->wf, errs);
 }
 
-static int find_member(struct asked *a, const char *which, size_t *index, struct weft_err *err)
+static int find_member(
+	struct asked *a, const char *which, size_t *index, struct weft_err *err)
 {
-	static const char *const vars[] = { "WEFT_MEMBER_INDEX", "SLURM_ARRAY_TASK_ID" };
+	static const char *const vars[] = {"WEFT_MEMBER_INDEX", "SLURM_ARRAY_TASK_ID"};
 	const struct weft_step *s = a->step;
 
 	*index = 0;
 	if (s->sweep.kind == WEFT_SWEEP_NONE && which)
-		return weft_err_set(err, WEFT_EUSAGE, "step '%s' is no sweep: it has no member "
-			"'%s'", s->name, which);
+		return weft_err_set(err, WEFT_EUSAGE,
+			"step '%s' is no sweep: it has no member "
+			"'%s'",
+			s->name, which);
 	if (s->sweep.kind == WEFT_SWEEP_NONE)
 		return 0;
 	if (which)
@@ -72,18 +76,19 @@ static int find_member(struct asked *a, const char *which, size_t *index, struct
 		if (!which)
 			continue;
 		return cmd_member(a->wf, s, which, index, err)
-			? weft_err_prefix(err, "%s", vars[i])
-			: 0;
+			       ? weft_err_prefix(err, "%s", vars[i])
+			       : 0;
 	}
 	weft_err_set(err, WEFT_EUSAGE, "step '%s' is a sweep of %zu members", s->name,
 		s->sweep.count);
-	return weft_err_hint(err, "say which: %s.0 to %s.%zu", s->name, s->name,
-		s->sweep.count - 1);
+	return weft_err_hint(
+		err, "say which: %s.0 to %s.%zu", s->name, s->name, s->sweep.count - 1);
 }
 
-int asked_load(struct asked *a, const char *file, const char *name, struct weft_errs *errs)
+int asked_load(
+	struct asked *a, const char *file, const char *name, struct weft_errs *errs)
 {
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	const char *member;
 	size_t index;
 
@@ -99,18 +104,22 @@ int asked_load(struct asked *a, const char *file, const char *name, struct weft_
 	if (find_member(a, member, &index, &err) ||
 		weft_sweep_member(a->wf, a->step, index, &a->member, &err))
 		return add(errs, &err);
-	a->scope = (struct weft_scope){ .wf = a->wf, .step = a->step, .member = &a->member,
-		.variant = 0, .run_id = a->run ? a->run->id : NULL,
-		.run_dir = a->run ? a->run->dir : NULL };
+	a->scope = (struct weft_scope){.wf = a->wf,
+		.step = a->step,
+		.member = &a->member,
+		.variant = 0,
+		.run_id = a->run ? a->run->id : NULL,
+		.run_dir = a->run ? a->run->dir : NULL};
 	return 0;
 }
 
 /* ---- numbers --------------------------------------------------------------- */
 
 /* One number, as srun's environment and as its option. */
-static void size(struct asked *a, const char *name, const char *option, const char *fmt, ...)
-	WEFT_PRINTF(4, 5);
-static void size(struct asked *a, const char *name, const char *option, const char *fmt, ...)
+static void size(struct asked *a, const char *name, const char *option, const char *fmt,
+	...) WEFT_PRINTF(4, 5);
+static void size(
+	struct asked *a, const char *name, const char *option, const char *fmt, ...)
 {
 	char value[512];
 	va_list ap;
@@ -135,11 +144,12 @@ static void count_tasks(struct asked *a)
 
 	a->nodes = r->min_nodes;
 	a->ntasks_per_node = r->ntasks_per_node;
-	a->ntasks = r->ntasks ? r->ntasks
-		: r->ntasks_per_node ? nodes * r->ntasks_per_node
-		: r->ntasks_per_gpu && r->gpus ? r->gpus * r->ntasks_per_gpu
-		: r->gpus_per_task > 0 && r->gpus ? (unsigned)(r->gpus / r->gpus_per_task)
-						  : nodes;
+	a->ntasks = r->ntasks                      ? r->ntasks
+		    : r->ntasks_per_node           ? nodes * r->ntasks_per_node
+		    : r->ntasks_per_gpu && r->gpus ? r->gpus * r->ntasks_per_gpu
+		    : r->gpus_per_task > 0 && r->gpus
+			    ? (unsigned)(r->gpus / r->gpus_per_task)
+			    : nodes;
 	a->launch = a->step->launch;
 	if (a->launch == WEFT_LAUNCH_DEFAULT)
 		a->launch = a->ntasks > 1 ? WEFT_LAUNCH_SRUN : WEFT_LAUNCH_SINGLE;
@@ -147,8 +157,8 @@ static void count_tasks(struct asked *a)
 	if (a->launch == WEFT_LAUNCH_TORCHRUN) {
 		/* One Slurm task a node, which starts a worker a GPU. */
 		a->workers = r->ntasks_per_node ? r->ntasks_per_node
-			: r->gpus_per_node	? r->gpus_per_node
-			: r->gpus		? ceil_div(r->gpus, nodes)
+			     : r->gpus_per_node ? r->gpus_per_node
+			     : r->gpus          ? ceil_div(r->gpus, nodes)
 						: 1;
 		a->ntasks = nodes;
 		a->ntasks_per_node = 1;
@@ -165,8 +175,8 @@ static void size_gpus(struct asked *a)
 	const struct weft_resources *r = &a->res;
 	const char *type = r->gpu_type ? r->gpu_type : "", *colon = *type ? ":" : "";
 	unsigned per_node = a->ntasks_per_node ? a->ntasks_per_node
-		: a->nodes			? ceil_div(a->ntasks, a->nodes)
-						: 0;
+			    : a->nodes         ? ceil_div(a->ntasks, a->nodes)
+					       : 0;
 
 	if (r->gpus_per_node)
 		size(a, "SLURM_GPUS_PER_NODE", "--gpus-per-node", "%s%s%u", type, colon,
@@ -174,8 +184,8 @@ static void size_gpus(struct asked *a)
 	else if (r->gpus)
 		size(a, "SLURM_GPUS", "--gpus", "%s%s%u", type, colon, r->gpus);
 	else if (r->gpus_per_task > 0 && per_node)
-		size(a, "SLURM_GPUS_PER_NODE", "--gpus-per-node", "%s%s%.0f", type, colon,
-			ceil(r->gpus_per_task * per_node));
+		size(a, "SLURM_GPUS_PER_NODE", "--gpus-per-node", "%s%s%.0f", type,
+			colon, ceil(r->gpus_per_task * per_node));
 	else if (r->gpus_per_task > 0)
 		size(a, "SLURM_GPUS", "--gpus", "%s%s%.0f", type, colon,
 			ceil(r->gpus_per_task * a->ntasks));
@@ -194,14 +204,15 @@ static int size_job(struct asked *a, struct weft_err *err)
 		const struct weft_text *step, *top;
 		const char *role;
 	} texts[] = {
-		{ "SLURM_ACCOUNT", &a->step->account, &a->wf->account, role->account },
-		{ "SLURM_QOS", &a->step->qos, &a->wf->qos, role->qos },
-		{ "SLURM_RESERVATION", &a->step->reservation, &a->wf->reservation, NULL },
+		{"SLURM_ACCOUNT", &a->step->account, &a->wf->account, role->account},
+		{"SLURM_QOS", &a->step->qos, &a->wf->qos, role->qos},
+		{"SLURM_RESERVATION", &a->step->reservation, &a->wf->reservation, NULL},
 	};
 	const char *partition = r->partition ? r->partition : role->partition;
 	const char *constraint = r->constraint ? r->constraint : role->constraint;
-	uint64_t per_cpu = r->mem || r->mem_per_cpu || r->mem_per_gpu ? r->mem_per_cpu
-								       : role->mem_per_cpu;
+	uint64_t per_cpu = r->mem || r->mem_per_cpu || r->mem_per_gpu
+				   ? r->mem_per_cpu
+				   : role->mem_per_cpu;
 	int64_t time = r->time ? r->time : role->time ? role->time : a->conf->time;
 
 	if (r->mem)
@@ -220,30 +231,37 @@ static int size_job(struct asked *a, struct weft_err *err)
 		size(a, "SLURM_EXCLUSIVE", NULL, "exclusive");
 	for (size_t i = 0; i < WEFT_COUNT(texts); i++) {
 		weft_autofree char *value = NULL;
-		const struct weft_text *t = texts[i].step->s ? texts[i].step : texts[i].top;
+		const struct weft_text *t =
+			texts[i].step->s ? texts[i].step : texts[i].top;
 
 		if (t->s && weft_scope_text(&a->scope, t, &value, err))
 			return -1;
 		if (value || texts[i].role)
-			size(a, texts[i].name, NULL, "%s", value ? value : texts[i].role);
+			size(a, texts[i].name, NULL, "%s",
+				value ? value : texts[i].role);
 	}
-	const char *const left[] = { r->nodelist ? "nodelist" : NULL,
+	const char *const left[] = {r->nodelist ? "nodelist" : NULL,
 		r->exclude ? "exclude" : NULL, r->licenses ? "licenses" : NULL,
-		r->tmp ? "tmp" : NULL };
+		r->tmp ? "tmp" : NULL};
 	for (size_t i = 0; i < WEFT_COUNT(left); i++)
 		if (left[i])
-			weft_argv_addf(&a->say, "step %s: resources.%s is not taken: give it as an "
-				"option", a->step->name, left[i]);
+			weft_argv_addf(&a->say,
+				"step %s: resources.%s is not taken: give it as an "
+				"option",
+				a->step->name, left[i]);
 	return 0;
 }
 
 static int make_ticket(struct asked *a, struct weft_err *err)
 {
-	static const enum weft_place_cpus cpus[] = { [WEFT_CPUS_NEAR_GPU] = WEFT_PLACE_NEAR_GPU,
-		[WEFT_CPUS_SPREAD] = WEFT_PLACE_SPREAD, [WEFT_CPUS_COMPACT] = WEFT_PLACE_COMPACT };
-	static const enum weft_place_memory memory[] = { [WEFT_MEMORY_LOCAL] = WEFT_PLACE_LOCAL,
+	static const enum weft_place_cpus cpus[] = {
+		[WEFT_CPUS_NEAR_GPU] = WEFT_PLACE_NEAR_GPU,
+		[WEFT_CPUS_SPREAD] = WEFT_PLACE_SPREAD,
+		[WEFT_CPUS_COMPACT] = WEFT_PLACE_COMPACT};
+	static const enum weft_place_memory memory[] = {
+		[WEFT_MEMORY_LOCAL] = WEFT_PLACE_LOCAL,
 		[WEFT_MEMORY_INTERLEAVE] = WEFT_PLACE_INTERLEAVE,
-		[WEFT_MEMORY_NONE] = WEFT_PLACE_ANY };
+		[WEFT_MEMORY_NONE] = WEFT_PLACE_ANY};
 	const struct weft_place_request *want = &a->step->place;
 	const struct weft_resources *r = &a->res;
 	struct weft_ticket *t = &a->ticket;
@@ -270,8 +288,10 @@ static int make_ticket(struct asked *a, struct weft_err *err)
 		t->place.gpus_all = gpus;
 	}
 	if (t->place.cpus_per_task > WEFT_MAX_CPUS)
-		return weft_err_set(err, WEFT_EPLACE, "step '%s': cpus_per_task %u is more than a "
-			"node can have", a->step->name, t->place.cpus_per_task);
+		return weft_err_set(err, WEFT_EPLACE,
+			"step '%s': cpus_per_task %u is more than a "
+			"node can have",
+			a->step->name, t->place.cpus_per_task);
 	return 0;
 }
 
@@ -291,7 +311,8 @@ int asked_sizes(struct asked *a, struct weft_err *err)
 	else if (r->min_nodes)
 		size(a, "SLURM_NNODES", "--nodes", "%u", r->min_nodes);
 	if (a->ntasks_per_node)
-		size(a, "SLURM_NTASKS_PER_NODE", "--ntasks-per-node", "%u", a->ntasks_per_node);
+		size(a, "SLURM_NTASKS_PER_NODE", "--ntasks-per-node", "%u",
+			a->ntasks_per_node);
 	if (r->cpus_per_task)
 		size(a, "SRUN_CPUS_PER_TASK", "--cpus-per-task", "%u",
 			r->cpus_per_task * a->workers);
@@ -300,5 +321,6 @@ int asked_sizes(struct asked *a, struct weft_err *err)
 	size_gpus(a);
 	if (size_job(a, err))
 		return -1;
-	return a->size.failed || a->option.failed || a->say.failed ? weft_err_nomem(err) : 0;
+	return a->size.failed || a->option.failed || a->say.failed ? weft_err_nomem(err)
+								   : 0;
 }

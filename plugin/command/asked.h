@@ -24,17 +24,18 @@ struct asked {
 	enum weft_launch launch; /* never DEFAULT */
 	struct weft_ticket ticket;
 	struct weft_env env, secret; /* what the file sets, not the submitter's */
-	struct weft_argv size;	     /* srun's environment: "SLURM_NTASKS=4" */
+	struct weft_argv size;       /* srun's environment: "SLURM_NTASKS=4" */
 	struct weft_argv option;     /* the same as srun's options: "--ntasks=4" */
-	struct weft_argv stage;	     /* inputs for the nodes: "NAME=node:/path" */
-	struct weft_argv say;	     /* lines for the user */
-	char **input;		     /* paths, one a step's input; NULL: there is none */
+	struct weft_argv stage;      /* inputs for the nodes: "NAME=node:/path" */
+	struct weft_argv say;        /* lines for the user */
+	char **input; /* paths, one a step's input; NULL: there is none */
 };
 
 /* file NULL: WEFT_RUN_DIR's workflow, else WEFT_FILE.  name: "train", or of a sweep
  * "train.7" (index) or "train.1a2b3c4d5e6f" (id); without one WEFT_MEMBER_INDEX or
  * SLURM_ARRAY_TASK_ID tells the member. */
-int asked_load(struct asked *a, const char *file, const char *name, struct weft_errs *errs);
+int asked_load(
+	struct asked *a, const char *file, const char *name, struct weft_errs *errs);
 /* The rest, in this order. */
 int asked_sizes(struct asked *a, struct weft_err *err);
 int asked_environment(struct asked *a, struct weft_err *err);

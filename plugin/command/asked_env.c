@@ -11,8 +11,8 @@
 
 #define VALUE_MAX ((size_t)128 << 10) /* the kernel's limit of one variable */
 
-static int set(struct weft_env *env, const char *prefix, const char *name, const char *value,
-	struct weft_err *err)
+static int set(struct weft_env *env, const char *prefix, const char *name,
+	const char *value, struct weft_err *err)
 {
 	weft_autofree char *full = weft_printf("%s%s", prefix, name);
 
@@ -29,8 +29,8 @@ static int set(struct weft_env *env, const char *prefix, const char *name, const
 
 /* ---- inputs and outputs ------------------------------------------------------ */
 
-static int input_of_path(struct asked *a, const struct weft_input_from *from, char **path,
-	struct weft_err *err)
+static int input_of_path(struct asked *a, const struct weft_input_from *from,
+	char **path, struct weft_err *err)
 {
 	weft_autofree char *text = NULL;
 	struct stat st;
@@ -46,7 +46,9 @@ static int input_of_path(struct asked *a, const struct weft_input_from *from, ch
 	free(*path);
 	*path = NULL;
 	errno = why;
-	return why == ENOENT || why == ENOTDIR ? 0 : weft_err_sys(err, WEFT_ESTAGE, "%s", text);
+	return why == ENOENT || why == ENOTDIR
+		       ? 0
+		       : weft_err_sys(err, WEFT_ESTAGE, "%s", text);
 }
 
 static int only_member(void *ctx, size_t index)
@@ -59,44 +61,49 @@ static int only_member(void *ctx, size_t index)
 }
 
 /* What one member of another step published in the run of WEFT_RUN_DIR. */
-static int input_of_step(struct asked *a, const struct weft_input_from *from, char **path,
-	struct weft_err *err)
+static int input_of_step(struct asked *a, const struct weft_input_from *from,
+	char **path, struct weft_err *err)
 {
 	const struct weft_step *of = &a->wf->step[from->step];
-	struct weft_edge edge = { .step = from->step, .all = from->all };
+	struct weft_edge edge = {.step = from->step, .all = from->all};
 	struct weft_record *record = NULL;
-	struct weft_member m = { 0 };
-	size_t one[2] = { 0, of->sweep.count };
+	struct weft_member m = {0};
+	size_t one[2] = {0, of->sweep.count};
 
 	if (!a->run)
 		return 0;
 	if (weft_spec_matches(a->wf, a->step, &edge)) {
 		one[1] = 0;
-		if (weft_spec_each_match(a->wf, a->step, a->member.index, &edge, only_member, one))
+		if (weft_spec_each_match(
+			    a->wf, a->step, a->member.index, &edge, only_member, one))
 			return weft_err_nomem(err);
 	}
 	if (one[1] != 1) {
-		weft_argv_addf(&a->say, "step %s: an input from %zu members of %s is made by "
-			"weft run only", a->step->name, one[1], of->name);
+		weft_argv_addf(&a->say,
+			"step %s: an input from %zu members of %s is made by "
+			"weft run only",
+			a->step->name, one[1], of->name);
 		return 0;
 	}
 	if (weft_sweep_member(a->wf, of, one[0], &m, err))
 		return -1;
-	weft_autofree char *dir = weft_run_step_dir(a->run, of,
-		of->sweep.kind == WEFT_SWEEP_NONE ? NULL : &m);
+	weft_autofree char *dir = weft_run_step_dir(
+		a->run, of, of->sweep.kind == WEFT_SWEEP_NONE ? NULL : &m);
 	weft_member_clear(&m);
 	if (!dir)
 		return weft_err_nomem(err);
 	int r = weft_record_read(dir, &record, err);
-	for (size_t i = 0; r == 0 && record->state == WEFT_STATE_DONE && i < record->n_outputs; i++)
+	for (size_t i = 0;
+		r == 0 && record->state == WEFT_STATE_DONE && i < record->n_outputs;
+		i++)
 		if (weft_streq(record->output[i].name, of->output[from->output].name))
 			*path = strdup(record->output[i].path);
 	weft_record_free(record);
 	return r < 0 ? -1 : 0;
 }
 
-static int find_input(struct asked *a, const struct weft_input *in, char **path,
-	struct weft_err *err)
+static int find_input(
+	struct asked *a, const struct weft_input *in, char **path, struct weft_err *err)
 {
 	bool of_step = false;
 
@@ -105,16 +112,19 @@ static int find_input(struct asked *a, const struct weft_input *in, char **path,
 		bool step = from->step != WEFT_NO_STEP;
 
 		of_step |= step;
-		if (step ? input_of_step(a, from, path, err) : input_of_path(a, from, path, err))
+		if (step ? input_of_step(a, from, path, err)
+			 : input_of_path(a, from, path, err))
 			return -1;
 	}
 	if (*path || in->optional)
 		return 0;
 	if (of_step) {
-		weft_argv_addf(&a->say, "step %s: input %s is not set: %s", a->step->name,
-			in->name, a->run ? "no such output in the run of WEFT_RUN_DIR"
-					 : "it comes from another step, and WEFT_RUN_DIR names no "
-					   "run directory");
+		weft_argv_addf(&a->say, "step %s: input %s is not set: %s",
+			a->step->name, in->name,
+			a->run ? "no such output in the run of WEFT_RUN_DIR"
+			       : "it comes from another step, and WEFT_RUN_DIR names "
+				 "no "
+				 "run directory");
 		return 0;
 	}
 	weft_err_set(err, WEFT_ESTAGE, "input '%s' isn't there", in->name);
@@ -136,18 +146,20 @@ static int inputs(struct asked *a, struct weft_err *err)
 		if (set(&a->env, "WEFT_INPUT_", in->name, a->input[i], err))
 			return -1;
 		if (in->to != WEFT_SCRATCH_SHARED)
-			weft_argv_addf(&a->stage, "%s=%s:%s", in->name, weft_scratch_name(in->to),
-				a->input[i]);
+			weft_argv_addf(&a->stage, "%s=%s:%s", in->name,
+				weft_scratch_name(in->to), a->input[i]);
 		else if (in->mode == WEFT_MODE_COPY)
-			weft_argv_addf(&a->say, "step %s: input %s is the original, not a private "
-				"copy: don't write to it", a->step->name, in->name);
+			weft_argv_addf(&a->say,
+				"step %s: input %s is the original, not a private "
+				"copy: don't write to it",
+				a->step->name, in->name);
 	}
 	return 0;
 }
 
 /* Relative to the directory that the command runs in; of a glob its folder. */
-static char *output_path(const struct asked *a, const struct weft_output *out,
-	struct weft_err *err)
+static char *output_path(
+	const struct asked *a, const struct weft_output *out, struct weft_err *err)
 {
 	weft_autofree char *text = NULL, *cwd = getcwd(NULL, 0);
 
@@ -172,15 +184,22 @@ static int runtime(void *ctx, const struct weft_name *name, struct weft_value *o
 
 	if (name->n != 2)
 		return 1;
-	for (size_t i = 0; weft_streq(name->part[0], "inputs") && i < a->step->n_inputs; i++)
+	for (size_t i = 0; weft_streq(name->part[0], "inputs") && i < a->step->n_inputs;
+		i++)
 		if (weft_streq(a->step->input[i].name, name->part[1]))
 			return !a->input || !a->input[i] ? 1
-				: weft_value_set_string(out, a->input[i]) ? weft_err_nomem(err) : 0;
-	for (size_t i = 0; weft_streq(name->part[0], "outputs") && i < a->step->n_outputs; i++)
+			       : weft_value_set_string(out, a->input[i])
+				       ? weft_err_nomem(err)
+				       : 0;
+	for (size_t i = 0;
+		weft_streq(name->part[0], "outputs") && i < a->step->n_outputs; i++)
 		if (weft_streq(a->step->output[i].name, name->part[1])) {
-			weft_autofree char *path = output_path(a, &a->step->output[i], err);
+			weft_autofree char *path =
+				output_path(a, &a->step->output[i], err);
 
-			return !path ? -1 : weft_value_set_string(out, path) ? weft_err_nomem(err) : 0;
+			return !path                              ? -1
+			       : weft_value_set_string(out, path) ? weft_err_nomem(err)
+								  : 0;
 		}
 	return 1;
 }
@@ -227,7 +246,7 @@ static int params(struct asked *a, struct weft_err *err)
 	const struct weft_value *p = &a->member.params;
 
 	for (size_t i = 0; i < p->n; i++) {
-		weft_autostr struct weft_str text = { 0 };
+		weft_autostr struct weft_str text = {0};
 
 		if (weft_value_print(&text, &p->item[i]) || text.failed)
 			return weft_err_nomem(err);
@@ -254,8 +273,8 @@ static int own(struct asked *a, struct weft_err *err)
 	return set(&a->env, "", "WEFT_MEMBER", a->member.id, err) ||
 			       set(&a->env, "", "WEFT_MEMBER_INDEX", index, err) ||
 			       set(&a->env, "", "WEFT_MEMBER_COUNT", count, err)
-		? -1
-		: 0;
+		       ? -1
+		       : 0;
 }
 
 int asked_environment(struct asked *a, struct weft_err *err)
@@ -270,13 +289,14 @@ int asked_environment(struct asked *a, struct weft_err *err)
 		if (set(&a->env, "", role->env[i].name, role->env[i].value, err))
 			return -1;
 	if (pairs(a, &a->wf->env, err) || pairs(a, &a->step->env, err) ||
-		secrets(a, &a->wf->secrets, err) || secrets(a, &a->step->secrets, err) ||
-		own(a, err) || params(a, err))
+		secrets(a, &a->wf->secrets, err) ||
+		secrets(a, &a->step->secrets, err) || own(a, err) || params(a, err))
 		return -1;
 	for (size_t i = 0; i < a->step->n_outputs; i++) {
 		weft_autofree char *path = output_path(a, &a->step->output[i], err);
 
-		if (!path || set(&a->env, "WEFT_OUTPUT_", a->step->output[i].name, path, err))
+		if (!path || set(&a->env, "WEFT_OUTPUT_", a->step->output[i].name, path,
+				     err))
 			return -1;
 	}
 	return a->stage.failed || a->say.failed ? weft_err_nomem(err) : 0;

@@ -9,7 +9,8 @@ static int cancel(int argc, char **argv);
 
 WEFT_VERB(cancel, .name = "cancel", .synopsis = "RUN...",
 	.summary = "Ends every job of a run, and says so when they are gone",
-	.help = "RUN is a run directory, or the name of a workflow for its latest run.\n",
+	.help = "RUN is a run directory, or the name of a workflow for its latest "
+		"run.\n",
 	.order = 14, .run = cancel);
 
 #define CANCEL_WAIT 120.0 /* seconds: KillWait and clean-up of the nodes */
@@ -30,12 +31,15 @@ static int wait_gone(const struct run_jobs *jobs, struct weft_err *err)
 		if (!left)
 			return 0;
 		if (weft_monotonic() > end) {
-			weft_err_set(err, WEFT_ESLURM, "%zu jobs are still there after %.0f s", left,
+			weft_err_set(err, WEFT_ESLURM,
+				"%zu jobs are still there after %.0f s", left,
 				CANCEL_WAIT);
-			return weft_err_hint(err, "squeue --me shows them; nodes that don't answer "
-						  "hold jobs in state CG");
+			return weft_err_hint(err,
+				"squeue --me shows them; nodes that don't answer "
+				"hold jobs in state CG");
 		}
-		struct timespec t = { (time_t)pause, (long)((pause - (long)pause) * 1e9) };
+		struct timespec t = {
+			(time_t)pause, (long)((pause - (long)pause) * 1e9)};
 		nanosleep(&t, NULL);
 		pause = pause < 5 ? pause * 1.5 : 5;
 	}
@@ -44,13 +48,14 @@ static int wait_gone(const struct run_jobs *jobs, struct weft_err *err)
 /* A run that has ended stays as it is, though somebody cancels it again. */
 static bool has_ended(const struct opened *o)
 {
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	struct weft_status *st = NULL;
 	struct live_jobs *live = NULL;
-	struct run_jobs jobs = { 0 };
+	struct run_jobs jobs = {0};
 	bool ended = false;
 
-	if (live_jobs_load(&live, &err) == 0 && run_jobs_read(o->run, &jobs, &err) == 0 &&
+	if (live_jobs_load(&live, &err) == 0 &&
+		run_jobs_read(o->run, &jobs, &err) == 0 &&
 		status_of(o, true, &st, &err) == 0) {
 		ended = st->finished;
 		for (size_t i = 0; i < jobs.n; i++)
@@ -65,15 +70,16 @@ static bool has_ended(const struct opened *o)
 
 static int cancel_one(const char *name)
 {
-	struct weft_err err = { 0 };
-	struct run_jobs jobs = { 0 };
+	struct weft_err err = {0};
+	struct run_jobs jobs = {0};
 	struct opened o;
 	int ret = opened_open(&o, name, NULL);
 
 	if (ret)
 		goto out;
 	if (o.run->local) {
-		weft_err_set(&err, WEFT_EUSAGE, "%s runs on one machine, without Slurm", o.run->id);
+		weft_err_set(&err, WEFT_EUSAGE, "%s runs on one machine, without Slurm",
+			o.run->id);
 		weft_err_hint(&err, "press Ctrl-C where it runs");
 		ret = cmd_fail(&err);
 		goto out;
@@ -98,7 +104,7 @@ out:
 
 static int cancel(int argc, char **argv)
 {
-	static const struct option options[] = { { NULL, 0, NULL, 0 } };
+	static const struct option options[] = {{NULL, 0, NULL, 0}};
 	int ret = 0;
 
 	cmd_getopt_start();

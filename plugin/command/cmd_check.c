@@ -91,7 +91,8 @@ static int check_files(
 	}
 	if (json) {
 		struct weft_str out = {0};
-		weft_report_json(json_pack("{s:o}", "files", files), JSON_INDENT(2), &out);
+		weft_report_json(
+			json_pack("{s:o}", "files", files), JSON_INDENT(2), &out);
 		int rc = cmd_print(&out);
 		status = rc ? rc : status;
 	}
@@ -101,8 +102,7 @@ static int check_files(
 static int check_run(int argc, char **argv)
 {
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
-		{"quiet", no_argument, NULL, 'q'},
-		CMD_WORKFLOW_OPTIONS, {0}};
+		{"quiet", no_argument, NULL, 'q'}, CMD_WORKFLOW_OPTIONS, {0}};
 	struct cmd_workflow_args w = {0};
 	bool json = false, quiet = false;
 	int c, status = 0;

@@ -169,10 +169,9 @@ static json_t *node_json(const struct weft_node *n)
 {
 	return json_pack("{s:s, s:s, s:o, s:i, s:i, s:I, s:I, s:o}", "name", n->name,
 		"state", weft_node_state_name(n->state), "reason",
-		weft_report_json_text(n->reason), "cpus",
-		(int)n->cpus, "cpus_used", (int)n->cpus_used, "mem_bytes",
-		(json_int_t)n->mem, "mem_used_bytes", (json_int_t)n->mem_used, "gpus",
-		gpus_json(n->gpus, n->n_gpu_types));
+		weft_report_json_text(n->reason), "cpus", (int)n->cpus, "cpus_used",
+		(int)n->cpus_used, "mem_bytes", (json_int_t)n->mem, "mem_used_bytes",
+		(json_int_t)n->mem_used, "gpus", gpus_json(n->gpus, n->n_gpu_types));
 }
 
 static int print_json(const struct weft_cluster *c, struct weft_str *out)
@@ -186,7 +185,8 @@ static int print_json(const struct weft_cluster *c, struct weft_str *out)
 	return weft_report_json(
 		json_pack("{s:s, s:s, s:f, s:i, s:o, s:o}", "cluster", c->name, "slurm",
 			c->slurm_version, "taken", c->taken, "max_array_size",
-			(int)c->max_array_size, "partitions", partitions, "nodes", nodes),
+			(int)c->max_array_size, "partitions", partitions, "nodes",
+			nodes),
 		JSON_INDENT(1), out);
 }
 

@@ -10,7 +10,7 @@
 static void cancel_run(void *ctx)
 {
 	const struct weft_engine *e = ctx;
-	weft_autoerr struct weft_err err = { 0 };
+	weft_autoerr struct weft_err err = {0};
 	const char *task = getenv("SLURM_ARRAY_TASK_ID");
 	const char *self = getenv(task ? "SLURM_ARRAY_JOB_ID" : "SLURM_JOB_ID");
 	struct run_jobs jobs;
@@ -29,8 +29,8 @@ static void cancel_run(void *ctx)
 		else if (!step || !weft_step_after_stop(step))
 			jobs.id[n++] = jobs.id[i];
 	}
-	/* Our own ends by itself; but its other tasks don't.  Last, for it is our end too:
-	 * all that we have to say is recorded. */
+	/* Our own ends by itself; but its other tasks don't.  Last, for it is our end
+	 * too: all that we have to say is recorded. */
 	if (own && task)
 		jobs.id[n++] = own;
 	if (n && weft_slurm_cancel(jobs.id, n, &err))
@@ -45,12 +45,12 @@ WEFT_VERB(engine, .name = "engine", .synopsis = "--group=N RUN",
 
 static int engine(int argc, char **argv)
 {
-	static const struct option options[] = { { "group", required_argument, NULL, 'g' },
-		{ NULL, 0, NULL, 0 } };
+	static const struct option options[] = {
+		{"group", required_argument, NULL, 'g'}, {NULL, 0, NULL, 0}};
 	const char *task = getenv("SLURM_ARRAY_TASK_ID");
-	struct weft_err err = { 0 };
-	struct opened o = { 0 };
-	struct weft_engine e = { .slurm = true };
+	struct weft_err err = {0};
+	struct opened o = {0};
+	struct weft_engine e = {.slurm = true};
 	int64_t group = -1, member = -1;
 	int c, status = 0;
 
@@ -66,7 +66,8 @@ static int engine(int argc, char **argv)
 	if ((status = opened_open(&o, argv[optind], NULL)))
 		goto out;
 	if ((size_t)group >= o.plan->n_groups) {
-		status = cmd_usage(&verb_engine, "the plan has no group %d", (int)group);
+		status =
+			cmd_usage(&verb_engine, "the plan has no group %d", (int)group);
 		goto out;
 	}
 	const struct weft_plan_group *g = &o.plan->group[group];
@@ -79,7 +80,8 @@ static int engine(int argc, char **argv)
 	if (g->tasks && task && weft_parse_int(task, 0, 1 << 30, &member))
 		e.member = (long)member;
 	/* Slurm's limits are whole minutes, rounded up. */
-	e.end = g->shape.time ? weft_now() + (double)((g->shape.time + 59) / 60 * 60) : 0;
+	e.end = g->shape.time ? weft_now() + (double)((g->shape.time + 59) / 60 * 60)
+			      : 0;
 	e.cancel_run = cancel_run;
 	e.ctx = &e;
 	status = weft_engine_run(&e, &err);

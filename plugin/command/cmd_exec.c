@@ -13,12 +13,17 @@ extern char **environ;
 
 static int run(int argc, char **argv);
 
-WEFT_VERB(exec, .name = "exec", .synopsis = "[OPTION...] STEP[.MEMBER] -- COMMAND [ARG...]",
-	.summary = "Runs a command with a step's tasks, placement, environment and inputs",
-	.help = "  --file FILE      the workflow file (default: WEFT_FILE, else WEFT_RUN_DIR's)\n"
-		"  --run-dir DIR    where inputs from other steps are (default: WEFT_RUN_DIR)\n"
+WEFT_VERB(exec, .name = "exec",
+	.synopsis = "[OPTION...] STEP[.MEMBER] -- COMMAND [ARG...]",
+	.summary =
+		"Runs a command with a step's tasks, placement, environment and inputs",
+	.help = "  --file FILE      the workflow file (default: WEFT_FILE, else "
+		"WEFT_RUN_DIR's)\n"
+		"  --run-dir DIR    where inputs from other steps are (default: "
+		"WEFT_RUN_DIR)\n"
 		"  --dry-run        print the command line that would start it\n"
-		"\nIn a Slurm job the tasks are started by srun, with the step's sizes; without\n"
+		"\nIn a Slurm job the tasks are started by srun, with the step's "
+		"sizes; without\n"
 		"Slurm on this machine.\n",
 	.order = 45, .run = run);
 
@@ -35,11 +40,12 @@ struct start {
 /* The numbers of the job would else be defaults of the step. */
 static void forget_job_sizes(struct weft_env *env)
 {
-	static const char *const names[] = { "SLURM_NTASKS", "SLURM_NPROCS",
+	static const char *const names[] = {"SLURM_NTASKS", "SLURM_NPROCS",
 		"SLURM_NTASKS_PER_NODE", "SLURM_CPUS_PER_TASK", "SRUN_CPUS_PER_TASK",
 		"SLURM_TRES_PER_TASK", "SLURM_GPUS", "SLURM_GPUS_PER_NODE",
 		"SLURM_GPUS_PER_TASK", "SLURM_GPUS_PER_SOCKET", "SLURM_CPUS_PER_GPU",
-		"SLURM_NTASKS_PER_GPU", "SLURM_DISTRIBUTION", "SLURM_CPU_BIND", "SLURM_GPU_BIND" };
+		"SLURM_NTASKS_PER_GPU", "SLURM_DISTRIBUTION", "SLURM_CPU_BIND",
+		"SLURM_GPU_BIND"};
 
 	for (size_t i = 0; i < WEFT_COUNT(names); i++)
 		weft_env_unset(env, names[i]);
@@ -68,10 +74,10 @@ static int from_run(struct start *s, const char *step, int *status)
 {
 	const char *dir = getenv("WEFT_RUN_DIR"), *here = getenv("WEFT_STEP");
 	const char *index = getenv("WEFT_MEMBER_INDEX");
-	struct weft_arena arena = { 0 };
+	struct weft_arena arena = {0};
 	struct weft_plan_step plan;
-	struct weft_err err = { 0 };
-	struct opened o = { 0 };
+	struct weft_err err = {0};
+	struct opened o = {0};
 	int64_t member = 0;
 
 	if (!dir || !weft_streq(here, step) || !getenv(WEFT_TICKET_ENV))
@@ -80,11 +86,13 @@ static int from_run(struct start *s, const char *step, int *status)
 	if (*status)
 		return -1;
 	const struct weft_step *st = weft_spec_step(o.wf, step);
-	if (!st || (index && !weft_parse_int(index, 0, (int64_t)st->sweep.count - 1, &member)))
-		weft_err_set(&err, WEFT_EUSAGE, "WEFT_STEP and WEFT_MEMBER_INDEX don't fit the run "
+	if (!st || (index && !weft_parse_int(
+				     index, 0, (int64_t)st->sweep.count - 1, &member)))
+		weft_err_set(&err, WEFT_EUSAGE,
+			"WEFT_STEP and WEFT_MEMBER_INDEX don't fit the run "
 			"of WEFT_RUN_DIR");
-	else if (weft_plan_step_member(o.plan, o.wf, o.conf, st->index, (size_t)member, &plan,
-			 &arena, &err) == 0) {
+	else if (weft_plan_step_member(o.plan, o.wf, o.conf, st->index, (size_t)member,
+			 &plan, &arena, &err) == 0) {
 		s->ntasks = plan.ntasks;
 		s->launch = plan.launch;
 		s->bind = !st->place.none && o.conf->bind;
@@ -102,10 +110,10 @@ static int from_run(struct start *s, const char *step, int *status)
 
 static int from_file(struct start *s, const char *file, const char *step, int *status)
 {
-	struct asked a = { 0 };
-	struct weft_errs errs = { 0 };
-	weft_autoerr struct weft_err err = { 0 };
-	weft_autostr struct weft_str ticket = { 0 };
+	struct asked a = {0};
+	struct weft_errs errs = {0};
+	weft_autoerr struct weft_err err = {0};
+	weft_autostr struct weft_str ticket = {0};
 	int r = -1;
 
 	if (asked_load(&a, file, step, &errs)) {
@@ -125,7 +133,7 @@ static int from_file(struct start *s, const char *file, const char *step, int *s
 	if (merge(&s->env, &a.env, &err) || merge(&s->env, &a.secret, &err))
 		goto out;
 	s->option = a.option;
-	a.option = (struct weft_argv){ 0 };
+	a.option = (struct weft_argv){0};
 	s->ntasks = a.ntasks;
 	s->launch = a.launch;
 	s->bind = a.ticket.bind;
@@ -139,8 +147,8 @@ out:
 }
 
 /* tasks: on this machine; 0: srun tells. */
-static void add_bind(struct weft_argv *argv, const struct start *s, const char *weft,
-	unsigned tasks)
+static void add_bind(
+	struct weft_argv *argv, const struct start *s, const char *weft, unsigned tasks)
 {
 	if (!s->bind)
 		return;
@@ -185,8 +193,8 @@ static void add_local(struct weft_argv *argv, const struct start *s, const char 
 static int start(struct start *s, char **command, bool dry_run)
 {
 	weft_autofree char *weft = weft_self_path(), *path = NULL;
-	weft_autoargv struct weft_argv argv = { 0 };
-	struct weft_err err = { 0 };
+	weft_autoargv struct weft_argv argv = {0};
+	struct weft_err err = {0};
 
 	if (!weft)
 		weft = strdup("weft");
@@ -201,7 +209,7 @@ static int start(struct start *s, char **command, bool dry_run)
 		return cmd_fail(&err);
 	}
 	if (dry_run) {
-		struct weft_str line = { 0 };
+		struct weft_str line = {0};
 
 		for (size_t i = 0; i < argv.n; i++) {
 			weft_str_add(&line, i ? " " : "");
@@ -219,12 +227,12 @@ static int start(struct start *s, char **command, bool dry_run)
 
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = { { "file", required_argument, NULL, 'f' },
-		{ "run-dir", required_argument, NULL, 'r' }, { "dry-run", no_argument, NULL, 'n' },
-		{ NULL, 0, NULL, 0 } };
+	static const struct option options[] = {{"file", required_argument, NULL, 'f'},
+		{"run-dir", required_argument, NULL, 'r'},
+		{"dry-run", no_argument, NULL, 'n'}, {NULL, 0, NULL, 0}};
 	const struct weft_verb *v = cmd_verb("exec");
 	const char *file = NULL;
-	struct start s = { 0 };
+	struct start s = {0};
 	bool dry_run = false;
 	int status = 0, c;
 

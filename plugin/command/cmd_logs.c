@@ -10,12 +10,14 @@
 
 static int logs(int argc, char **argv);
 
-WEFT_VERB(logs, .name = "logs", .synopsis = "[-f] [--stderr|--stdout] RUN STEP[.MEMBER]",
+WEFT_VERB(logs, .name = "logs",
+	.synopsis = "[-f] [--stderr|--stdout] RUN STEP[.MEMBER]",
 	.summary = "Prints what a step wrote to stdout and stderr",
 	.help = "  -f, --follow         go on printing until the step has ended\n"
 		"  --stdout, --stderr   one of the two only\n"
 		"  --path               print the names of the files instead\n\n"
-		"MEMBER is a member's id (see weft status --json) or its number from 0; a sweep\n"
+		"MEMBER is a member's id (see weft status --json) or its number from "
+		"0; a sweep\n"
 		"without one means all its members.\n",
 	.order = 13, .run = logs);
 
@@ -49,11 +51,11 @@ static bool has_ended(const char *dir)
 
 static int show_member(const struct show *s, const struct weft_step *step, size_t index)
 {
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	struct weft_member m;
-	const char *const name[] = { "stdout", "stderr" };
-	const bool want[] = { s->out, s->err };
-	off_t at[2] = { 0, 0 };
+	const char *const name[] = {"stdout", "stderr"};
+	const bool want[] = {s->out, s->err};
+	off_t at[2] = {0, 0};
 
 	if (weft_sweep_member(s->o->wf, step, index, &m, &err))
 		return cmd_fail(&err);
@@ -83,17 +85,17 @@ static int show_member(const struct show *s, const struct weft_step *step, size_
 			return 0;
 		last = has_ended(dir);
 		if (!last)
-			nanosleep(&(struct timespec){ 0, 300000000 }, NULL);
+			nanosleep(&(struct timespec){0, 300000000}, NULL);
 	}
 }
 
 static int logs(int argc, char **argv)
 {
-	static const struct option options[] = { { "follow", no_argument, NULL, 'f' },
-		{ "stdout", no_argument, NULL, 'o' }, { "stderr", no_argument, NULL, 'e' },
-		{ "path", no_argument, NULL, 'p' }, { NULL, 0, NULL, 0 } };
-	struct show s = { 0 };
-	struct weft_err err = { 0 };
+	static const struct option options[] = {{"follow", no_argument, NULL, 'f'},
+		{"stdout", no_argument, NULL, 'o'}, {"stderr", no_argument, NULL, 'e'},
+		{"path", no_argument, NULL, 'p'}, {NULL, 0, NULL, 0}};
+	struct show s = {0};
+	struct weft_err err = {0};
 	const struct weft_step *step;
 	const char *member;
 	struct opened o;

@@ -5,20 +5,22 @@
 
 static int member(int argc, char **argv);
 
-WEFT_VERB(member, .name = "member", .synopsis = "stage-in|stage-out|stage-clean OPTION...",
+WEFT_VERB(member, .name = "member",
+	.synopsis = "stage-in|stage-out|stage-clean OPTION...",
 	.summary = "Stages a member on its node (weft's own)", .run = member);
 
 static int member(int argc, char **argv)
 {
-	static const struct option options[] = { { "run", required_argument, NULL, 'r' },
-		{ "step", required_argument, NULL, 's' }, { "member", required_argument, NULL, 'm' },
-		{ "node-root", required_argument, NULL, 'n' },
-		{ "memory-root", required_argument, NULL, 'M' }, { NULL, 0, NULL, 0 } };
+	static const struct option options[] = {{"run", required_argument, NULL, 'r'},
+		{"step", required_argument, NULL, 's'},
+		{"member", required_argument, NULL, 'm'},
+		{"node-root", required_argument, NULL, 'n'},
+		{"memory-root", required_argument, NULL, 'M'}, {NULL, 0, NULL, 0}};
 	const char *run = NULL, *step_name = NULL, *node = NULL, *memory = NULL;
 	const char *proc = getenv("SLURM_PROCID");
-	struct weft_err err = { 0 };
-	struct opened o = { 0 };
-	struct weft_engine e = { 0 };
+	struct weft_err err = {0};
+	struct opened o = {0};
+	struct weft_engine e = {0};
 	int64_t index = 0, part = 0;
 	int c, status = 0;
 
@@ -35,7 +37,8 @@ static int member(int argc, char **argv)
 			break;
 		case 'm':
 			if (!weft_parse_int(optarg, 0, INT64_MAX, &index))
-				return cmd_usage(&verb_member, "--member takes a number");
+				return cmd_usage(
+					&verb_member, "--member takes a number");
 			break;
 		case 'n':
 			node = optarg;
@@ -66,10 +69,11 @@ static int member(int argc, char **argv)
 	if (!step || (size_t)index >= step->sweep.count)
 		status = cmd_usage(&verb_member, "no such member");
 	else if (weft_streq(what, "stage-in"))
-		status = weft_engine_stage_in(&e, step, (size_t)index, node, memory, &err);
+		status = weft_engine_stage_in(
+			&e, step, (size_t)index, node, memory, &err);
 	else if (weft_streq(what, "stage-out"))
-		status = weft_engine_stage_out(&e, step, (size_t)index, node, memory,
-			(unsigned)part, &err);
+		status = weft_engine_stage_out(
+			&e, step, (size_t)index, node, memory, (unsigned)part, &err);
 	else
 		status = cmd_usage(&verb_member, "no '%s'", what);
 	if (status < 0) {

@@ -16,13 +16,13 @@ struct run_args {
 enum { OPT_RUN_DIR = 256, OPT_CONF, OPT_LOCAL, OPT_JSON };
 
 static const struct option run_options[] = {
-	{ "local", no_argument, NULL, OPT_LOCAL },
+	{"local", no_argument, NULL, OPT_LOCAL},
 	CMD_WORKFLOW_OPTIONS,
-	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
-	{ "conf", required_argument, NULL, OPT_CONF },
-	{ "json", no_argument, NULL, OPT_JSON },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ NULL, 0, NULL, 0 },
+	{"run-dir", required_argument, NULL, OPT_RUN_DIR},
+	{"conf", required_argument, NULL, OPT_CONF},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"quiet", no_argument, NULL, 'q'},
+	{NULL, 0, NULL, 0},
 };
 
 static int parse(const struct weft_verb *v, int argc, char **argv, struct run_args *a)
@@ -74,14 +74,15 @@ static int start_local(const struct opened *o, pid_t *pid, struct weft_err *err)
 		return weft_err_sys(err, WEFT_ESYS, "fork");
 	if (*pid)
 		return 0;
-	struct weft_engine e = { 0 };
-	struct weft_err why = { 0 };
+	struct weft_engine e = {0};
+	struct weft_err why = {0};
 	int code;
 
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(WEFT_EINTR);
-	if (local_engine_note(o->run, &why) || engine_fill(&e, o, &why) || (code = weft_engine_run(&e, &why)) < 0)
+	if (local_engine_note(o->run, &why) || engine_fill(&e, o, &why) ||
+		(code = weft_engine_run(&e, &why)) < 0)
 		code = cmd_fail(&why);
 	engine_clear(&e);
 	_exit(code);
@@ -89,9 +90,9 @@ static int start_local(const struct opened *o, pid_t *pid, struct weft_err *err)
 
 static int run_it(const struct run_args *a, bool follow_it)
 {
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	struct weft_run *run = NULL;
-	struct opened o = { 0 };
+	struct opened o = {0};
 	struct job j;
 	int status = job_open(&j, &a->job);
 
@@ -101,7 +102,8 @@ static int run_it(const struct run_args *a, bool follow_it)
 		status = cmd_fail(&err);
 		goto out;
 	}
-	if (!a->job.local && (check_shared(&j, run, &err) || submit_run(&j, run, &err))) {
+	if (!a->job.local &&
+		(check_shared(&j, run, &err) || submit_run(&j, run, &err))) {
 		status = cmd_fail(&err);
 		if (status == WEFT_EFAILED)
 			status = WEFT_ESLURM;
@@ -131,10 +133,11 @@ out:
 static int run(int argc, char **argv);
 static int submit(int argc, char **argv);
 
-#define OPTIONS                                                               \
-	"  --set KEY=VALUE      change the workflow: vars.mesh=512, steps.NAME.KEY=VALUE\n" \
-	"  --overlay FILE       merge another YAML file over it (steps by name)\n"   \
-	"  --run-dir DIR        parent of the run directory (default: weft-runs)\n"  \
+#define OPTIONS                                                                        \
+	"  --set KEY=VALUE      change the workflow: vars.mesh=512, "                  \
+	"steps.NAME.KEY=VALUE\n"                                                       \
+	"  --overlay FILE       merge another YAML file over it (steps by name)\n"     \
+	"  --run-dir DIR        parent of the run directory (default: weft-runs)\n"    \
 	"  --conf FILE          another weft.conf\n"
 
 WEFT_VERB(run, .name = "run", .synopsis = "[--local] [OPTION...] FILE",
@@ -142,19 +145,21 @@ WEFT_VERB(run, .name = "run", .synopsis = "[--local] [OPTION...] FILE",
 	.help = "  --local              run it on this machine, without Slurm\n" OPTIONS
 		"  -q, --quiet          print nothing but errors\n"
 		"  --json               print the final status as JSON\n\n"
-		"Ctrl-C detaches; the run goes on in Slurm.  Exit status: 0 all is well,\n"
-		"1 a step failed, 2 usage, 3 workflow file, 4 cannot place, 5 staging,\n"
+		"Ctrl-C detaches; the run goes on in Slurm.  Exit status: 0 all is "
+		"well,\n"
+		"1 a step failed, 2 usage, 3 workflow file, 4 cannot place, 5 "
+		"staging,\n"
 		"6 Slurm unreachable or refused, 7 interrupted.\n",
 	.order = 10, .run = run);
 
 WEFT_VERB(submit, .name = "submit", .synopsis = "[OPTION...] FILE",
 	.summary = "Submits a workflow and prints its run directory",
-	.help = OPTIONS "  -q, --quiet          print the run directory only\n", .order = 11,
-	.run = submit);
+	.help = OPTIONS "  -q, --quiet          print the run directory only\n",
+	.order = 11, .run = submit);
 
 static int run(int argc, char **argv)
 {
-	struct run_args a = { 0 };
+	struct run_args a = {0};
 	int status = parse(&verb_run, argc, argv, &a);
 
 	return status == -2 ? 0 : status ? status : run_it(&a, true);
@@ -162,12 +167,13 @@ static int run(int argc, char **argv)
 
 static int submit(int argc, char **argv)
 {
-	struct run_args a = { 0 };
+	struct run_args a = {0};
 	int status = parse(&verb_submit, argc, argv, &a);
 
 	if (status)
 		return status == -2 ? 0 : status;
 	if (a.job.local)
-		return cmd_usage(&verb_submit, "--local runs here: use weft run --local");
+		return cmd_usage(
+			&verb_submit, "--local runs here: use weft run --local");
 	return run_it(&a, false);
 }

@@ -11,16 +11,18 @@ static int script(int argc, char **argv);
 
 /* Reached through the first line of the file, `#!/usr/bin/env weft`. */
 WEFT_VERB(script, .name = "script", .synopsis = "FILE",
-	.summary = "Runs a workflow file that was given to sbatch or called", .run = script);
+	.summary = "Runs a workflow file that was given to sbatch or called",
+	.run = script);
 
 /* "2026-11-21T04:05:06", local time, after a key; 0 where there is none. */
 static double time_after(const char *text, const char *key)
 {
 	const char *at = strstr(text, key);
-	struct tm t = { .tm_isdst = -1 };
+	struct tm t = {.tm_isdst = -1};
 
-	return at && strptime(at + strlen(key), "%Y-%m-%dT%H:%M:%S", &t) ? (double)mktime(&t)
-									 : 0;
+	return at && strptime(at + strlen(key), "%Y-%m-%dT%H:%M:%S", &t)
+		       ? (double)mktime(&t)
+		       : 0;
 }
 
 /* Slurm runs a copy from its spool folder: the file's own place is the job's
@@ -28,8 +30,8 @@ static double time_after(const char *text, const char *key)
 static char *original(const char *spooled, double *end_time)
 {
 	const char *job = getenv("SLURM_JOB_ID");
-	char *argv[] = { (char *)"scontrol", (char *)"-o", (char *)"show", (char *)"job",
-		(char *)job, NULL };
+	char *argv[] = {(char *)"scontrol", (char *)"-o", (char *)"show", (char *)"job",
+		(char *)job, NULL};
 	struct weft_spawn s = WEFT_SPAWN_INIT;
 	weft_autofree char *out = NULL, *said = NULL;
 	int status;
@@ -48,19 +50,22 @@ static char *original(const char *spooled, double *end_time)
 
 static int run_in_job(const char *spooled)
 {
-	struct weft_err err = { 0 };
-	struct job_args a = { .allocation = true };
-	struct weft_engine e = { .slurm = true };
+	struct weft_err err = {0};
+	struct job_args a = {.allocation = true};
+	struct weft_engine e = {.slurm = true};
 	weft_autofree char *file = original(spooled, &e.end);
 	struct weft_run *run = NULL;
-	struct opened o = { 0 };
-	struct job j = { 0 };
+	struct opened o = {0};
+	struct job j = {0};
 	int status;
 
 	if (!file || access(file, R_OK)) {
-		weft_err_set(&err, WEFT_ESPEC, "can't find the workflow file that this job was "
-			"submitted with%s%s", file ? ": " : "", file ? file : "");
-		weft_err_hint(&err, "it must be readable on the nodes, where it was submitted from");
+		weft_err_set(&err, WEFT_ESPEC,
+			"can't find the workflow file that this job was "
+			"submitted with%s%s",
+			file ? ": " : "", file ? file : "");
+		weft_err_hint(&err, "it must be readable on the nodes, where it was "
+				    "submitted from");
 		return cmd_fail(&err);
 	}
 	a.file = file;
@@ -76,20 +81,21 @@ static int run_in_job(const char *spooled)
 		goto out;
 	/* Where a status looks for this run's job. */
 	struct weft_journal *journal;
-	if (weft_journal_open(run, "submit", &journal, &err) || engine_fill(&e, &o, &err)) {
+	if (weft_journal_open(run, "submit", &journal, &err) ||
+		engine_fill(&e, &o, &err)) {
 		status = cmd_fail(&err);
 		goto out;
 	}
 	for (size_t i = 0; i < o.wf->n_steps; i++) {
-		struct weft_event ev = { .time = weft_now(),
+		struct weft_event ev = {.time = weft_now(),
 			.step = (char *)o.wf->step[i].name,
 			.job = (char *)e.job,
 			.text = (char *)"allocation",
-			.state = WEFT_STATE_SUBMITTED };
+			.state = WEFT_STATE_SUBMITTED};
 
 		weft_journal_add(journal, &ev, NULL);
 	}
-	struct weft_event all = { .time = weft_now(), .state = WEFT_STATE_SUBMITTED };
+	struct weft_event all = {.time = weft_now(), .state = WEFT_STATE_SUBMITTED};
 	weft_journal_add(journal, &all, NULL);
 	weft_journal_close(journal);
 	status = weft_engine_run(&e, &err);
@@ -98,7 +104,7 @@ static int run_in_job(const char *spooled)
 	struct weft_status *st;
 	if (weft_status_load(o.run, o.wf, NULL, NULL, &st, NULL) == 0) {
 		struct weft_style style = cmd_style(stdout);
-		struct weft_str out = { 0 };
+		struct weft_str out = {0};
 
 		weft_report_status(o.run, st, &style, &out);
 		cmd_print(&out);
@@ -119,6 +125,6 @@ static int script(int argc, char **argv)
 	if (getenv("SLURM_JOB_ID"))
 		return run_in_job(argv[1]);
 	/* Called as a program, `./heat.yaml`: as `weft run` would. */
-	char *args[] = { (char *)"run", argv[1], NULL };
+	char *args[] = {(char *)"run", argv[1], NULL};
 	return cmd_verb("run")->run(2, args);
 }

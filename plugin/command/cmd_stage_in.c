@@ -10,7 +10,8 @@
 static int run(int argc, char **argv);
 
 WEFT_VERB(stage_in, .name = "stage-in", .synopsis = "FOLDER=PATH...",
-	.summary = "Copies each path into its folder, unless it is there (weft's own)", .run = run);
+	.summary = "Copies each path into its folder, unless it is there (weft's own)",
+	.run = run);
 
 /* FOLDER is SCRATCH/weft/JOBID/in/NAME; the site's Prolog makes the job's part. */
 static int put(const char *word, struct weft_err *err)
@@ -40,7 +41,7 @@ static int put(const char *word, struct weft_err *err)
 static int run(int argc, char **argv)
 {
 	const struct weft_verb *v = cmd_verb("stage-in");
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 
 	if (argc < 2)
 		return cmd_usage(v, "a folder and a path");

@@ -6,22 +6,25 @@ static int status(int argc, char **argv);
 WEFT_VERB(status, .name = "status", .synopsis = "[--json] [--follow] RUN",
 	.summary = "Tells how a run stands: what failed, why, and where its log is",
 	.help = "  --json               as JSON\n"
-		"  --metric NAME        add a column: its last value in a step's metrics\n"
+		"  --metric NAME        add a column: its last value in a step's "
+		"metrics\n"
 		"  -f, --follow         until it has ended, as weft run does\n"
 		"  --offline            don't ask Slurm: records and journal only\n\n"
-		"RUN is a run directory, or the name of a workflow for its latest run below\n"
-		"weft-runs.  Exit status: 0 unless a step failed (see weft run --help).\n",
+		"RUN is a run directory, or the name of a workflow for its latest run "
+		"below\n"
+		"weft-runs.  Exit status: 0 unless a step failed (see weft run "
+		"--help).\n",
 	.order = 12, .run = status);
 
 static int status(int argc, char **argv)
 {
-	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
-		{ "follow", no_argument, NULL, 'f' }, { "offline", no_argument, NULL, 'o' },
-		{ "metric", required_argument, NULL, 'm' }, { NULL, 0, NULL, 0 } };
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+		{"follow", no_argument, NULL, 'f'}, {"offline", no_argument, NULL, 'o'},
+		{"metric", required_argument, NULL, 'm'}, {NULL, 0, NULL, 0}};
 	bool json = false, watch = false, offline = false;
 	const char *metric[8];
 	size_t n_metrics = 0;
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	struct weft_status *st = NULL;
 	struct opened o;
 	int c, ret = 0;
@@ -42,7 +45,8 @@ static int status(int argc, char **argv)
 			break;
 		case 'm':
 			if (n_metrics == WEFT_COUNT(metric))
-				return cmd_usage(&verb_status, "at most %zu --metric options",
+				return cmd_usage(&verb_status,
+					"at most %zu --metric options",
 					WEFT_COUNT(metric));
 			metric[n_metrics++] = optarg;
 			break;
@@ -57,7 +61,8 @@ static int status(int argc, char **argv)
 		goto out;
 	}
 	if (status_of(&o, !offline, &st, &err)) {
-		weft_log(WEFT_WARN, "Slurm doesn't answer (%s); this is what the records say",
+		weft_log(WEFT_WARN,
+			"Slurm doesn't answer (%s); this is what the records say",
 			err.text);
 		weft_err_clear(&err);
 		if (status_of(&o, false, &st, &err)) {
@@ -65,11 +70,12 @@ static int status(int argc, char **argv)
 			goto out;
 		}
 	}
-	if (n_metrics && weft_status_metrics(o.run, o.wf, metric, n_metrics, st, &err)) {
+	if (n_metrics &&
+		weft_status_metrics(o.run, o.wf, metric, n_metrics, st, &err)) {
 		ret = cmd_fail(&err);
 		goto out;
 	}
-	struct weft_str out = { 0 };
+	struct weft_str out = {0};
 	struct weft_style style = cmd_style(stdout);
 	if (json)
 		weft_report_status_json(o.run, st, &out);

@@ -1,4 +1,5 @@
-/* cmd_tasks.c - weft tasks: N copies of a program here, numbered as srun numbers them */
+/* cmd_tasks.c - weft tasks: N copies of a program here, numbered as srun numbers them
+ */
 #include "command.h"
 
 #include <errno.h>
@@ -12,7 +13,8 @@
 static int tasks(int argc, char **argv);
 
 WEFT_VERB(tasks, .name = "tasks", .synopsis = "--ntasks=N -- PROGRAM [ARG...]",
-	.summary = "Runs N tasks of a program on this machine (weft's own)", .run = tasks);
+	.summary = "Runs N tasks of a program on this machine (weft's own)",
+	.run = tasks);
 
 static pid_t start_task(char **argv, int64_t i, int64_t n, pid_t parent)
 {
@@ -38,13 +40,14 @@ static pid_t start_task(char **argv, int64_t i, int64_t n, pid_t parent)
 
 static int tasks(int argc, char **argv)
 {
-	static const struct option options[] = { { "ntasks", required_argument, NULL, 'n' },
-		{ NULL, 0, NULL, 0 } };
+	static const struct option options[] = {
+		{"ntasks", required_argument, NULL, 'n'}, {NULL, 0, NULL, 0}};
 	int64_t n = 0;
 	int c, status = 0, first = 0;
 
 	cmd_getopt_start();
-	while ((c = cmd_getopt(&verb_tasks, argc, argv, "+n:", options, &status)) != -1) {
+	while ((c = cmd_getopt(&verb_tasks, argc, argv, "+n:", options, &status)) !=
+		-1) {
 		if (c == -2)
 			return status;
 		if (!weft_parse_int(optarg, 1, 65536, &n))
@@ -62,7 +65,9 @@ static int tasks(int argc, char **argv)
 	for (int64_t left = n; left > 0; left--) {
 		int st;
 		pid_t got = wait(&st);
-		int code = got < 0 ? 0 : WIFEXITED(st) ? WEXITSTATUS(st) : 128 + WTERMSIG(st);
+		int code = got < 0         ? 0
+			   : WIFEXITED(st) ? WEXITSTATUS(st)
+					   : 128 + WTERMSIG(st);
 
 		for (int64_t i = 0; i < n; i++)
 			if (pid[i] == got)

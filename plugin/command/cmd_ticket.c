@@ -8,10 +8,12 @@
 static int run(int argc, char **argv);
 
 WEFT_VERB(ticket, .name = "ticket", .synopsis = "[OPTION...] FILE [STEP[.MEMBER]]",
-	.summary = "Prints a step's size, environment and ticket, as srun --weft-step takes them",
+	.summary = "Prints a step's size, environment and ticket, as srun --weft-step "
+		   "takes them",
 	.help = "  --for WHAT   srun (default), sbatch or salloc\n"
 		"  --sizes      only the sizes\n"
-		"  --records    for the plug-in: secrets too, records ended by byte 0x1e\n"
+		"  --records    for the plug-in: secrets too, records ended by byte "
+		"0x1e\n"
 		"\nWithout STEP the file is checked and nothing printed.\n",
 	.order = 0, .run = run);
 
@@ -37,7 +39,7 @@ static void put_all(struct printer *p, const char *kind, const struct weft_argv 
 
 static int print(const struct asked *a, struct printer *p, bool only_sizes)
 {
-	weft_autostr struct weft_str ticket = { 0 };
+	weft_autostr struct weft_str ticket = {0};
 
 	put_all(p, "size", &a->size);
 	if (!only_sizes) {
@@ -55,11 +57,12 @@ static int print(const struct asked *a, struct printer *p, bool only_sizes)
 	return p->text.failed ? -1 : 0;
 }
 
-static int ticket(const char *file, const char *step, bool only_sizes, struct printer *p)
+static int ticket(
+	const char *file, const char *step, bool only_sizes, struct printer *p)
 {
-	struct asked a = { 0 };
-	struct weft_errs errs = { 0 };
-	weft_autoerr struct weft_err err = { 0 };
+	struct asked a = {0};
+	struct weft_errs errs = {0};
+	weft_autoerr struct weft_err err = {0};
 	int r;
 
 	if (asked_load(&a, file, step, &errs))
@@ -73,8 +76,8 @@ static int ticket(const char *file, const char *step, bool only_sizes, struct pr
 	else
 		r = 0;
 	if (r == 0 && p->bad) {
-		weft_err_set(&err, WEFT_ESPEC, "a value of step '%s' (%s) holds byte 0x1e", step,
-			p->bad);
+		weft_err_set(&err, WEFT_ESPEC,
+			"a value of step '%s' (%s) holds byte 0x1e", step, p->bad);
 		r = cmd_fail(&err);
 	}
 	asked_clear(&a);
@@ -83,18 +86,18 @@ static int ticket(const char *file, const char *step, bool only_sizes, struct pr
 
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = { { "for", required_argument, NULL, 'f' },
-		{ "sizes", no_argument, NULL, 's' }, { "records", no_argument, NULL, 'r' },
-		{ NULL, 0, NULL, 0 } };
+	static const struct option options[] = {{"for", required_argument, NULL, 'f'},
+		{"sizes", no_argument, NULL, 's'}, {"records", no_argument, NULL, 'r'},
+		{NULL, 0, NULL, 0}};
 	const struct weft_verb *v = cmd_verb("ticket");
-	struct printer p = { 0 };
+	struct printer p = {0};
 	bool only_sizes = false;
 	int status, c;
 
 	cmd_getopt_start();
 	while ((c = cmd_getopt(v, argc, argv, "", options, &status)) >= 0) {
-		if (c == 'f' && !weft_streq(optarg, "srun") && !weft_streq(optarg, "sbatch") &&
-			!weft_streq(optarg, "salloc"))
+		if (c == 'f' && !weft_streq(optarg, "srun") &&
+			!weft_streq(optarg, "sbatch") && !weft_streq(optarg, "salloc"))
 			return cmd_usage(v, "--for: srun, sbatch or salloc");
 		only_sizes |= c == 's';
 		p.records |= c == 'r';

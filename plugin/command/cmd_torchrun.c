@@ -10,7 +10,8 @@
 
 static int torchrun(int argc, char **argv);
 
-WEFT_VERB(torchrun, .name = "torchrun", .synopsis = "--workers=N --meet=FILE -- PROGRAM [ARG...]",
+WEFT_VERB(torchrun, .name = "torchrun",
+	.synopsis = "--workers=N --meet=FILE -- PROGRAM [ARG...]",
 	.summary = "Starts a node's part of torchrun (weft's own)", .run = torchrun);
 
 #define MEET_SECONDS 120.0
@@ -18,9 +19,10 @@ WEFT_VERB(torchrun, .name = "torchrun", .synopsis = "--workers=N --meet=FILE -- 
 /* A port that is free now: the system's choice, given back at once. */
 static int free_port(void)
 {
-	struct sockaddr_in6 a = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_ANY_INIT };
+	struct sockaddr_in6 a = {
+		.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_ANY_INIT};
 	socklen_t n = sizeof(a);
-	struct sockaddr_in a4 = { .sin_family = AF_INET };
+	struct sockaddr_in a4 = {.sin_family = AF_INET};
 	weft_autoclose int s = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (s >= 0 && bind(s, (struct sockaddr *)&a, n) == 0 &&
@@ -35,7 +37,8 @@ static int free_port(void)
 }
 
 /* The first node finds a port and says so in a file that all of them see. */
-static int meet(const char *file, bool first, char **host, int *port, struct weft_err *err)
+static int meet(
+	const char *file, bool first, char **host, int *port, struct weft_err *err)
 {
 	double end = weft_monotonic() + MEET_SECONDS;
 	weft_autofree char *text = NULL;
@@ -46,7 +49,8 @@ static int meet(const char *file, bool first, char **host, int *port, struct wef
 		gethostname(name, sizeof(name) - 1);
 		*port = free_port();
 		if (*port < 0)
-			return weft_err_sys(err, WEFT_ESYS, "no free port for torchrun");
+			return weft_err_sys(
+				err, WEFT_ESYS, "no free port for torchrun");
 		snprintf(line, sizeof(line), "%s %d\n", name, *port);
 		if (weft_write_file(file, line, strlen(line), 0600, err))
 			return -1;
@@ -55,9 +59,10 @@ static int meet(const char *file, bool first, char **host, int *port, struct wef
 	}
 	while (weft_read_file(file, 4096, &text, NULL, NULL)) {
 		if (weft_monotonic() > end)
-			return weft_err_set(err, WEFT_ESYS, "the first node wrote no %s within %.0f s",
-				file, MEET_SECONDS);
-		nanosleep(&(struct timespec){ 0, 50000000 }, NULL);
+			return weft_err_set(err, WEFT_ESYS,
+				"the first node wrote no %s within %.0f s", file,
+				MEET_SECONDS);
+		nanosleep(&(struct timespec){0, 50000000}, NULL);
 	}
 	char *space = strchr(text, ' ');
 	if (!space || (*port = atoi(space + 1)) <= 0)
@@ -68,17 +73,20 @@ static int meet(const char *file, bool first, char **host, int *port, struct wef
 
 static int torchrun(int argc, char **argv)
 {
-	static const struct option options[] = { { "workers", required_argument, NULL, 'w' },
-		{ "meet", required_argument, NULL, 'm' }, { NULL, 0, NULL, 0 } };
-	const char *file = NULL, *id = getenv("SLURM_NODEID"), *count = getenv("SLURM_STEP_NUM_NODES");
-	struct weft_err err = { 0 };
+	static const struct option options[] = {
+		{"workers", required_argument, NULL, 'w'},
+		{"meet", required_argument, NULL, 'm'}, {NULL, 0, NULL, 0}};
+	const char *file = NULL, *id = getenv("SLURM_NODEID"),
+		   *count = getenv("SLURM_STEP_NUM_NODES");
+	struct weft_err err = {0};
 	weft_autofree char *host = NULL;
-	weft_autoargv struct weft_argv a = { 0 };
+	weft_autoargv struct weft_argv a = {0};
 	int64_t workers = 1, node = 0, nodes = 1;
 	int c, status = 0, port = 0;
 
 	cmd_getopt_start();
-	while ((c = cmd_getopt(&verb_torchrun, argc, argv, "+", options, &status)) != -1) {
+	while ((c = cmd_getopt(&verb_torchrun, argc, argv, "+", options, &status)) !=
+		-1) {
 		if (c == -2)
 			return status;
 		if (c == 'm')
@@ -106,6 +114,7 @@ static int torchrun(int argc, char **argv)
 		return WEFT_EUSAGE;
 	execvp(a.v[0], a.v);
 	weft_err_sys(&err, WEFT_EPLACE, "torchrun");
-	weft_err_hint(&err, "install PyTorch on the nodes, or activate its environment in `setup`");
+	weft_err_hint(&err,
+		"install PyTorch on the nodes, or activate its environment in `setup`");
 	return cmd_fail(&err);
 }

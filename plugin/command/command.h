@@ -17,14 +17,14 @@ struct weft_verb {
 	const char *synopsis; /* "[-o FILE] FILE..."; printed by --help */
 	const char *summary;  /* one line */
 	const char *help;     /* the options, as --help prints them; may be NULL */
-	int order;	      /* place in `weft --help`; 0: not listed (internal) */
+	int order;            /* place in `weft --help`; 0: not listed (internal) */
 	int (*run)(int argc, char **argv);
 };
 
 /* In a section of its own, so that a new verb is a new file and nothing else. */
-#define WEFT_VERB(id, ...)                                                    \
-	static const struct weft_verb verb_##id = { __VA_ARGS__ };            \
-	static const struct weft_verb *const verb_ptr_##id                    \
+#define WEFT_VERB(id, ...)                                                             \
+	static const struct weft_verb verb_##id = {__VA_ARGS__};                       \
+	static const struct weft_verb *const verb_ptr_##id                             \
 		__attribute__((used, section("weft_verbs"))) = &verb_##id
 
 const struct weft_verb *cmd_verb(const char *name);
@@ -74,9 +74,11 @@ struct cmd_workflow_args {
 	size_t n_set, n_overlay;
 };
 enum { CMD_OPT_SET = 512, CMD_OPT_OVERLAY };
-#define CMD_WORKFLOW_OPTIONS                                                  \
-	{ "set", required_argument, NULL, CMD_OPT_SET },                      \
-	{ "overlay", required_argument, NULL, CMD_OPT_OVERLAY }
+#define CMD_WORKFLOW_OPTIONS                                                           \
+	{"set", required_argument, NULL, CMD_OPT_SET},                                 \
+	{                                                                              \
+		"overlay", required_argument, NULL, CMD_OPT_OVERLAY                    \
+	}
 /* Keeps optarg, of one of these two; 0, or the exit status. */
 int cmd_workflow_option(const struct weft_verb *v, struct cmd_workflow_args *w, int c);
 /* Borrows from w. */

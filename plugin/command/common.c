@@ -14,8 +14,8 @@ void cmd_getopt_start(void)
 
 static void print_help(const struct weft_verb *v)
 {
-	printf("usage: weft %s%s%s\n\n%s.\n", v->name, *v->synopsis ? " " : "", v->synopsis,
-		v->summary);
+	printf("usage: weft %s%s%s\n\n%s.\n", v->name, *v->synopsis ? " " : "",
+		v->synopsis, v->summary);
 	if (v->help)
 		printf("\n%s", v->help);
 }
@@ -33,8 +33,8 @@ int cmd_usage(const struct weft_verb *v, const char *fmt, ...)
 	return WEFT_EUSAGE;
 }
 
-static int bad_option(const struct weft_verb *v, char **argv, const struct option *longopts,
-	int c)
+static int bad_option(
+	const struct weft_verb *v, char **argv, const struct option *longopts, int c)
 {
 	const char *names[64], *word = argv[optind - 1];
 	size_t n = 0;
@@ -92,10 +92,10 @@ int cmd_workflow_option(const struct weft_verb *v, struct cmd_workflow_args *w, 
 
 struct weft_spec_options cmd_spec_options(const struct cmd_workflow_args *w)
 {
-	return (struct weft_spec_options){ .set = w->set,
+	return (struct weft_spec_options){.set = w->set,
 		.n_set = w->n_set,
 		.overlay = w->overlay,
-		.n_overlay = w->n_overlay };
+		.n_overlay = w->n_overlay};
 }
 
 static int exit_status(enum weft_code code)
@@ -107,7 +107,7 @@ static int exit_status(enum weft_code code)
 int cmd_fail(struct weft_err *err)
 {
 	struct weft_style style = cmd_style(stderr);
-	weft_autostr struct weft_str out = { 0 };
+	weft_autostr struct weft_str out = {0};
 	int status = exit_status(err->code);
 
 	weft_report_error(err, &style, &out);
@@ -118,7 +118,7 @@ int cmd_fail(struct weft_err *err)
 
 int cmd_fail_errs(struct weft_errs *errs, bool json)
 {
-	struct weft_str out = { 0 };
+	struct weft_str out = {0};
 	int status = errs->n ? exit_status(errs->v[0].code) : WEFT_ESPEC;
 
 	if (json) {
@@ -137,7 +137,7 @@ int cmd_fail_errs(struct weft_errs *errs, bool json)
 
 struct weft_style cmd_style(FILE *f)
 {
-	struct weft_style s = { 0 };
+	struct weft_style s = {0};
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 	struct winsize w;
 

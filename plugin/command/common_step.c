@@ -9,7 +9,8 @@ const struct weft_step *cmd_step(const struct weft_workflow *wf, const char *of,
 {
 	/* No dot is in a step's name: what follows one is the member. */
 	const char *dot = strchr(word, '.');
-	weft_autofree char *name = dot ? strndup(word, (size_t)(dot - word)) : strdup(word);
+	weft_autofree char *name =
+		dot ? strndup(word, (size_t)(dot - word)) : strdup(word);
 
 	*member = dot ? dot + 1 : NULL;
 	if (!name) {
@@ -52,6 +53,7 @@ int cmd_member(const struct weft_workflow *wf, const struct weft_step *step,
 			return 0;
 		}
 	}
-	return weft_err_set(err, WEFT_EUSAGE, "step '%s' has %zu member%s, none is '%s'",
-		step->name, count, count == 1 ? "" : "s", which);
+	return weft_err_set(err, WEFT_EUSAGE,
+		"step '%s' has %zu member%s, none is '%s'", step->name, count,
+		count == 1 ? "" : "s", which);
 }

@@ -36,8 +36,8 @@ void doctor_check_conf(struct doctor *d)
 		doctor_say(d, DOCTOR_OK, "weft.conf", NULL, "%s", d->conf->file);
 	else
 		doctor_say(d, DOCTOR_WARN, "weft.conf",
-			"say enabled = yes, or leave it out",
-			"%s switches weft off", d->conf->file);
+			"say enabled = yes, or leave it out", "%s switches weft off",
+			d->conf->file);
 }
 
 void doctor_check_slurm(struct doctor *d)

@@ -40,7 +40,7 @@ static int local_node(struct weft_engine *e, struct weft_err *err)
 /* Does this site's srun know the plug-in's options? */
 bool engine_has_plugin(void)
 {
-	char *argv[] = { (char *)"srun", (char *)"--help", NULL };
+	char *argv[] = {(char *)"srun", (char *)"--help", NULL};
 	struct weft_spawn s = WEFT_SPAWN_INIT;
 	weft_autofree char *out = NULL, *said = NULL;
 	int status;
@@ -55,7 +55,7 @@ bool engine_has_plugin(void)
  * be listed and yet lack its library. */
 static char *probe_mpi(void)
 {
-	static const char *const good[] = { "pmi2", "cray_shasta", "pmix" };
+	static const char *const good[] = {"pmi2", "cray_shasta", "pmix"};
 	weft_autofree char *types = NULL;
 
 	if (weft_slurm_mpi_types(&types, NULL))
@@ -96,9 +96,11 @@ int engine_fill(struct weft_engine *e, const struct opened *o, struct weft_err *
 		e->job = strdup("");
 		return local_node(e, err);
 	}
-	const char *array = getenv("SLURM_ARRAY_JOB_ID"), *task = getenv("SLURM_ARRAY_TASK_ID");
+	const char *array = getenv("SLURM_ARRAY_JOB_ID"),
+		   *task = getenv("SLURM_ARRAY_TASK_ID");
 	const char *id = getenv("SLURM_JOB_ID");
-	e->job = array && task ? weft_printf("%s_%s", array, task) : strdup(id ? id : "");
+	e->job = array && task ? weft_printf("%s_%s", array, task)
+			       : strdup(id ? id : "");
 	e->plugin = engine_has_plugin();
 	if (o->conf->mpi || needs_mpi(o->plan))
 		e->mpi = engine_mpi(o->conf);

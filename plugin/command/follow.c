@@ -9,17 +9,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ASK_EVERY 5.0 /* seconds between two questions to Slurm */
+#define ASK_EVERY 5.0  /* seconds between two questions to Slurm */
 #define LOOK_EVERY 0.5 /* between two looks at the journal */
 #define BAR 24
 
 struct follower {
 	const struct opened *o;
 	struct weft_style style;
-	bool live;	/* redraws a block of lines on a terminal */
+	bool live; /* redraws a block of lines on a terminal */
 	bool quiet;
-	size_t drawn;	/* lines of the block that stand on the terminal */
-	char **last;	/* of each step: the line as it was printed last */
+	size_t drawn; /* lines of the block that stand on the terminal */
+	char **last;  /* of each step: the line as it was printed last */
 	double start;
 };
 
@@ -52,9 +52,9 @@ static const char *color(const struct follower *f, enum weft_state s)
 
 static void add_counts(struct weft_str *b, const struct weft_status_step *s)
 {
-	static const enum weft_state shown[] = { WEFT_STATE_RUNNING, WEFT_STATE_STAGING,
-		WEFT_STATE_FAILED, WEFT_STATE_LOST, WEFT_STATE_CANCELLED, WEFT_STATE_NOT_RUN,
-		WEFT_STATE_SKIPPED };
+	static const enum weft_state shown[] = {WEFT_STATE_RUNNING, WEFT_STATE_STAGING,
+		WEFT_STATE_FAILED, WEFT_STATE_LOST, WEFT_STATE_CANCELLED,
+		WEFT_STATE_NOT_RUN, WEFT_STATE_SKIPPED};
 
 	weft_str_printf(b, "%zu/%zu done", s->count[WEFT_STATE_DONE], s->members);
 	for (size_t i = 0; i < WEFT_COUNT(shown); i++)
@@ -63,8 +63,8 @@ static void add_counts(struct weft_str *b, const struct weft_status_step *s)
 				weft_state_name(shown[i]));
 }
 
-static void add_bar(struct weft_str *b, const struct follower *f,
-	const struct weft_status_step *s)
+static void add_bar(
+	struct weft_str *b, const struct follower *f, const struct weft_status_step *s)
 {
 	size_t ended = 0, full;
 
@@ -79,9 +79,10 @@ static void add_bar(struct weft_str *b, const struct follower *f,
 }
 
 /* The one line of a step, without colours: what plain output prints. */
-static char *step_line(const struct follower *f, const struct weft_status_step *s, size_t width)
+static char *step_line(
+	const struct follower *f, const struct weft_status_step *s, size_t width)
 {
-	weft_autostr struct weft_str b = { 0 };
+	weft_autostr struct weft_str b = {0};
 
 	weft_str_printf(&b, "%-*s  ", (int)width, s->name);
 	if (f->live)
@@ -99,7 +100,8 @@ static char *step_line(const struct follower *f, const struct weft_status_step *
 		}
 		if (s->state == WEFT_STATE_DONE && m->started > 0)
 			weft_str_printf(&b, " in %.1f s", m->ended - m->started);
-		if (m->reason && weft_state_ended(s->state) && s->state != WEFT_STATE_DONE) {
+		if (m->reason && weft_state_ended(s->state) &&
+			s->state != WEFT_STATE_DONE) {
 			weft_str_add(&b, ": ");
 			weft_report_text(&b, m->reason);
 		}
@@ -150,7 +152,7 @@ static void how_to_come_back(const struct opened *o)
 
 static int finish(struct follower *f, struct weft_status *st, bool json)
 {
-	struct weft_str out = { 0 };
+	struct weft_str out = {0};
 	int code = st->code;
 
 	if (json) {
@@ -177,9 +179,10 @@ static bool ended(pid_t engine, int *code)
 
 int follow(const struct opened *o, pid_t engine, bool quiet, bool json)
 {
-	struct follower f = { .o = o, .style = cmd_style(stdout), .quiet = quiet || json };
-	struct sigaction act = { .sa_handler = on_interrupt }, was;
-	struct weft_err err = { 0 };
+	struct follower f = {
+		.o = o, .style = cmd_style(stdout), .quiet = quiet || json};
+	struct sigaction act = {.sa_handler = on_interrupt}, was;
+	struct weft_err err = {0};
 	struct weft_reader *reader = NULL;
 	struct weft_status *st = NULL;
 	double asked = 0, loaded = 0, cost = 0;
@@ -230,8 +233,8 @@ int follow(const struct opened *o, pid_t engine, bool quiet, bool json)
 			/* A full disk, say: there are steps whose end could not be
 			 * written.  No record, no success. */
 			if (last && (!st || !st->finished)) {
-				weft_log(WEFT_ERROR,
-					"the run ended without a completion record of each step");
+				weft_log(WEFT_ERROR, "the run ended without a "
+						     "completion record of each step");
 				code = engine_code ? engine_code : WEFT_EFAILED;
 			}
 		}
@@ -240,7 +243,7 @@ int follow(const struct opened *o, pid_t engine, bool quiet, bool json)
 			code = WEFT_EINTR;
 		}
 		if (code < 0) {
-			struct timespec t = { 0, (long)(LOOK_EVERY * 1e9) };
+			struct timespec t = {0, (long)(LOOK_EVERY * 1e9)};
 
 			nanosleep(&t, NULL);
 		}

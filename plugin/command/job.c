@@ -15,19 +15,20 @@ static int read_cluster(struct job *j, const struct job_args *a, struct weft_err
 		return 0;
 	/* Only a plan can do without Slurm itself. */
 	if (a->plan_only && !a->cluster && !err->hint)
-		weft_err_hint(err, "plan for a saved snapshot with --cluster FILE, or for "
-				   "this machine with --local");
+		weft_err_hint(err,
+			"plan for a saved snapshot with --cluster FILE, or for "
+			"this machine with --local");
 	return -1;
 }
 
 int job_open(struct job *j, const struct job_args *a)
 {
-	struct weft_errs errs = { 0 };
-	struct weft_err err = { 0 };
+	struct weft_errs errs = {0};
+	struct weft_err err = {0};
 	struct weft_spec_options opt = cmd_spec_options(&a->w);
-	struct weft_select_options how = { .local = a->local };
+	struct weft_select_options how = {.local = a->local};
 
-	*j = (struct job){ 0 };
+	*j = (struct job){0};
 	if (weft_spec_load(a->file, &opt, &j->wf, &errs))
 		return cmd_fail_errs(&errs, a->json);
 	/* What the run directory keeps is what was read: from the path that was. */
@@ -37,7 +38,8 @@ int job_open(struct job *j, const struct job_args *a)
 	if (weft_conf_load(a->conf, false, &j->conf, &err))
 		return cmd_fail(&err);
 	if (!j->conf->enabled && !a->plan_only) {
-		weft_err_set(&err, WEFT_ESLURM, "weft is switched off on this site (enabled = no in %s)",
+		weft_err_set(&err, WEFT_ESLURM,
+			"weft is switched off on this site (enabled = no in %s)",
 			j->conf->file);
 		return cmd_fail(&err);
 	}
@@ -56,17 +58,17 @@ void job_close(struct job *j)
 	weft_conf_free(j->conf);
 	weft_spec_free(j->wf);
 	free(j->source);
-	*j = (struct job){ 0 };
+	*j = (struct job){0};
 }
 
 int opened_open(struct opened *o, const char *dir, const char *conf)
 {
-	struct weft_errs errs = { 0 };
-	struct weft_err err = { 0 };
+	struct weft_errs errs = {0};
+	struct weft_err err = {0};
 	weft_autofree char *text = NULL;
 	size_t n;
 
-	*o = (struct opened){ 0 };
+	*o = (struct opened){0};
 	if (weft_conf_load(conf, false, &o->conf, &err) ||
 		weft_run_open(dir, run_parent(NULL, o->conf), &o->run, &err))
 		return cmd_fail(&err);
@@ -76,7 +78,8 @@ int opened_open(struct opened *o, const char *dir, const char *conf)
 		weft_plan_parse_json(text, n, &o->plan, &err))
 		return cmd_fail(&err);
 	if (o->plan->n_steps != o->wf->n_steps) {
-		weft_err_set(&err, WEFT_ESPEC, "%s: the plan isn't of this workflow", o->run->dir);
+		weft_err_set(&err, WEFT_ESPEC, "%s: the plan isn't of this workflow",
+			o->run->dir);
 		return cmd_fail(&err);
 	}
 	return 0;
@@ -88,7 +91,7 @@ void opened_close(struct opened *o)
 	weft_spec_free(o->wf);
 	weft_conf_free(o->conf);
 	weft_run_free(o->run);
-	*o = (struct opened){ 0 };
+	*o = (struct opened){0};
 }
 
 const char *run_parent(const char *given, const struct weft_conf *conf)
@@ -105,12 +108,12 @@ const char *run_parent(const char *given, const struct weft_conf *conf)
 int make_run(const struct job *j, const struct job_args *a, const char *parent,
 	struct weft_run **run, struct weft_err *err)
 {
-	weft_autostr struct weft_str plan = { 0 };
+	weft_autostr struct weft_str plan = {0};
 
 	*run = NULL;
 	if (weft_plan_print_json(j->plan, &plan) || plan.failed)
 		return weft_err_nomem(err);
-	struct weft_run_new def = { .parent = parent,
+	struct weft_run_new def = {.parent = parent,
 		.name = j->wf->name,
 		.file = j->wf->file,
 		.dir = j->wf->dir,
@@ -123,6 +126,6 @@ int make_run(const struct job *j, const struct job_args *a, const char *parent,
 		.local = a->local,
 		.n_steps = j->wf->n_steps,
 		.labels = &j->wf->labels,
-		.plan_json = plan.s };
+		.plan_json = plan.s};
 	return weft_run_create(&def, run, err);
 }

@@ -18,11 +18,11 @@ struct job {
 struct job_args {
 	const char *file, *conf, *cluster;
 	struct cmd_workflow_args w;
-	bool plan_only;	 /* for `weft plan`: also where weft is switched off */
-	bool local;	 /* plan for this machine */
+	bool plan_only;  /* for `weft plan`: also where weft is switched off */
+	bool local;      /* plan for this machine */
 	bool allocation; /* plan for the Slurm job that we are in */
-	bool json;	 /* errors as JSON */
-	bool no_plan;	 /* read and check only */
+	bool json;       /* errors as JSON */
+	bool no_plan;    /* read and check only */
 };
 /* Reads, checks and plans; prints what is wrong. 0, or the exit status. */
 int job_open(struct job *j, const struct job_args *a);
@@ -71,7 +71,8 @@ struct run_jobs {
 	char **step; /* a step of each */
 	size_t n;
 };
-int run_jobs_read(const struct weft_run *run, struct run_jobs *jobs, struct weft_err *err);
+int run_jobs_read(
+	const struct weft_run *run, struct run_jobs *jobs, struct weft_err *err);
 void run_jobs_free(struct run_jobs *jobs);
 struct live_jobs;
 int live_jobs_load(struct live_jobs **l, struct weft_err *err);

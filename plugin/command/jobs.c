@@ -6,14 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-int run_jobs_read(const struct weft_run *run, struct run_jobs *jobs, struct weft_err *err)
+int run_jobs_read(
+	const struct weft_run *run, struct run_jobs *jobs, struct weft_err *err)
 {
 	struct weft_reader *r = NULL;
 	struct weft_event *e = NULL;
 	size_t n = 0, cap = 0, cap_step = 0;
 	int ret = -1;
 
-	*jobs = (struct run_jobs){ 0 };
+	*jobs = (struct run_jobs){0};
 	if (weft_reader_open(run, &r, err) || weft_reader_poll(r, &e, &n, err))
 		goto out;
 	for (size_t i = 0; i < n; i++) {
@@ -49,7 +50,7 @@ void run_jobs_free(struct run_jobs *jobs)
 		free(jobs->step[i]);
 	free(jobs->step);
 	free(jobs->id);
-	*jobs = (struct run_jobs){ 0 };
+	*jobs = (struct run_jobs){0};
 }
 
 struct live_jobs {
@@ -93,7 +94,8 @@ static bool in_tasks(const char *tasks, uint32_t task)
 			last = strtoul(end + 1, &end, 10);
 		if (*end == ':')
 			step = strtoul(end + 1, &end, 10);
-		if (task >= first && task <= last && (!step || (task - first) % step == 0))
+		if (task >= first && task <= last &&
+			(!step || (task - first) % step == 0))
 			return true;
 		p = *end == ',' ? end + 1 : end;
 	}
@@ -115,8 +117,9 @@ static bool live_jobs_has(void *live, const char *job)
 			continue;
 		/* Slurm shortens a long list of pending tasks to "...": then all of
 		 * them count as alive. */
-		if (!has_task || j->task == task || (j->tasks && (in_tasks(j->tasks, (uint32_t)task) ||
-								strstr(j->tasks, "..."))))
+		if (!has_task || j->task == task ||
+			(j->tasks && (in_tasks(j->tasks, (uint32_t)task) ||
+					     strstr(j->tasks, "..."))))
 			return true;
 	}
 	return false;
@@ -145,11 +148,13 @@ int status_of(const struct opened *o, bool ask_slurm, struct weft_status **st,
 	*st = NULL;
 	if (ask_slurm && o->run->local)
 		return weft_status_load(o->run, o->wf,
-			local_engine_gone(o->run) ? nothing_alive : NULL, NULL, st, err);
+			local_engine_gone(o->run) ? nothing_alive : NULL, NULL, st,
+			err);
 	/* First Slurm, then the records: what ended in between has written one. */
 	if (ask_slurm && live_jobs_load(&live, err))
 		return -1;
-	int r = weft_status_load(o->run, o->wf, live ? live_jobs_has : NULL, live, st, err);
+	int r = weft_status_load(
+		o->run, o->wf, live ? live_jobs_has : NULL, live, st, err);
 	live_jobs_free(live);
 	return r;
 }

@@ -15,7 +15,9 @@ static char *describe(const char *pid)
 	char host[256] = "";
 
 	gethostname(host, sizeof(host) - 1);
-	if (!path || weft_read_file("/proc/sys/kernel/random/boot_id", WHO_MAX, &boot, NULL, NULL) ||
+	if (!path ||
+		weft_read_file("/proc/sys/kernel/random/boot_id", WHO_MAX, &boot, NULL,
+			NULL) ||
 		weft_read_file(path, WHO_MAX, &stat, NULL, NULL))
 		return NULL;
 	boot[strcspn(boot, "\n")] = '\0';
@@ -25,7 +27,8 @@ static char *describe(const char *pid)
 		return NULL;
 	for (int field = 2; at && field < 22; field++)
 		at = strchr(at + 1, ' ');
-	return at ? weft_printf("%s %s %s %.*s\n", host, boot, pid, (int)strcspn(at + 1, " "), at + 1)
+	return at ? weft_printf("%s %s %s %.*s\n", host, boot, pid,
+			    (int)strcspn(at + 1, " "), at + 1)
 		  : NULL;
 }
 

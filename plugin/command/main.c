@@ -32,7 +32,8 @@ static int by_order(const void *a, const void *b)
 
 static int help(FILE *to)
 {
-	weft_autofree const struct weft_verb **list = calloc(n_verbs() + 1, sizeof(*list));
+	weft_autofree const struct weft_verb **list =
+		calloc(n_verbs() + 1, sizeof(*list));
 	size_t n = 0;
 
 	if (!list)
@@ -41,14 +42,14 @@ static int help(FILE *to)
 		if (__start_weft_verbs[i]->order)
 			list[n++] = __start_weft_verbs[i];
 	qsort(list, n, sizeof(*list), by_order);
-	fprintf(to,
-		"usage: weft VERB [OPTION...] [ARG...]\n\n"
-		"weft weaves simulations and AI training into one workflow on a Slurm cluster.\n\n");
+	fprintf(to, "usage: weft VERB [OPTION...] [ARG...]\n\n"
+		    "weft weaves simulations and AI training into one workflow on a "
+		    "Slurm cluster.\n\n");
 	for (size_t i = 0; i < n; i++)
 		fprintf(to, "  %-9s %s\n", list[i]->name, list[i]->summary);
-	fprintf(to,
-		"\n`weft VERB --help` tells a verb's options; man weft, man weft-workflow.\n"
-		"A workflow file may be a batch script: sbatch heat.yaml\n");
+	fprintf(to, "\n`weft VERB --help` tells a verb's options; man weft, man "
+		    "weft-workflow.\n"
+		    "A workflow file may be a batch script: sbatch heat.yaml\n");
 	return 0;
 }
 
@@ -68,12 +69,12 @@ static int unknown(const char *word)
 
 static int help_run(int argc, char **argv);
 
-WEFT_VERB(help, .name = "help", .synopsis = "[VERB]", .summary = "Tells what a verb does",
-	.order = 100, .run = help_run);
+WEFT_VERB(help, .name = "help", .synopsis = "[VERB]",
+	.summary = "Tells what a verb does", .order = 100, .run = help_run);
 
 static int help_run(int argc, char **argv)
 {
-	static const struct option options[] = { { NULL, 0, NULL, 0 } };
+	static const struct option options[] = {{NULL, 0, NULL, 0}};
 	const struct weft_verb *v;
 	int status;
 
@@ -85,7 +86,7 @@ static int help_run(int argc, char **argv)
 	v = cmd_verb(argv[1]);
 	if (!v)
 		return unknown(argv[1]);
-	char *args[] = { argv[1], (char *)"--help", NULL };
+	char *args[] = {argv[1], (char *)"--help", NULL};
 	return v->run(2, args);
 }
 

@@ -37,15 +37,16 @@ void add_user_options(const struct weft_workflow *wf, const struct weft_step *st
 	add_pairs(&step->slurm, a);
 }
 
-static void add_dependency(const struct weft_plan_group *g, const uint32_t *job,
-	struct weft_argv *a)
+static void add_dependency(
+	const struct weft_plan_group *g, const uint32_t *job, struct weft_argv *a)
 {
-	weft_autostr struct weft_str dep = { 0 };
+	weft_autostr struct weft_str dep = {0};
 	bool corresponding = false;
 
 	for (size_t i = 0; i < g->n_needs; i++) {
 		weft_str_printf(&dep, "%s%s:%u", i ? "," : "",
-			g->need[i].corresponding ? "aftercorr" : "afterany", job[g->need[i].group]);
+			g->need[i].corresponding ? "aftercorr" : "afterany",
+			job[g->need[i].group]);
 		corresponding |= g->need[i].corresponding;
 	}
 	if (!dep.len)
@@ -78,8 +79,10 @@ static int add_output(const struct weft_run *run, const struct weft_plan_group *
 	weft_str_add_shell_word(script, dir);
 	weft_str_printf(script, "/%s-${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}", g->name);
 	if (g->tasks > TASKS)
-		weft_str_printf(script, ".$((SLURM_ARRAY_TASK_ID / %d))\n"
-			"mkdir -p \"$d\" && d=$d/", TASKS);
+		weft_str_printf(script,
+			".$((SLURM_ARRAY_TASK_ID / %d))\n"
+			"mkdir -p \"$d\" && d=$d/",
+			TASKS);
 	if (g->tasks)
 		weft_str_add(script, g->tasks > TASKS ? "$SLURM_ARRAY_TASK_ID"
 						      : "_$SLURM_ARRAY_TASK_ID");
@@ -92,8 +95,8 @@ static int submit_group(const struct job *j, const struct weft_run *run, size_t 
 {
 	const struct weft_plan_group *g = &j->plan->group[index];
 	const struct weft_step *first = &j->wf->step[g->step[0]];
-	weft_autoargv struct weft_argv a = { 0 };
-	weft_autostr struct weft_str script = { 0 };
+	weft_autoargv struct weft_argv a = {0};
+	weft_autostr struct weft_str script = {0};
 
 	if (weft_plan_sbatch_args(g, &a))
 		return weft_err_nomem(err);
@@ -112,7 +115,8 @@ static int submit_group(const struct job *j, const struct weft_run *run, size_t 
 	/* What this run was planned by holds for its engines too. */
 	if (j->conf->file && !weft_streq(j->conf->file, WEFT_CONF_DEFAULT)) {
 		weft_autofree char *cwd = getcwd(NULL, 0);
-		weft_autofree char *conf = weft_path_absolute(cwd ? cwd : "/", j->conf->file);
+		weft_autofree char *conf =
+			weft_path_absolute(cwd ? cwd : "/", j->conf->file);
 
 		weft_str_add(&script, "export WEFT_CONF=");
 		weft_str_add_shell_word(&script, conf ? conf : j->conf->file);
@@ -139,10 +143,10 @@ static int note(struct weft_journal *journal, const struct weft_plan_group *g,
 
 	snprintf(id, sizeof(id), "%u", job);
 	for (size_t i = 0; i < g->n_steps; i++) {
-		struct weft_event e = { .time = weft_now(),
+		struct weft_event e = {.time = weft_now(),
 			.step = (char *)plan->step[g->step[i]].name,
 			.job = id,
-			.state = WEFT_STATE_SUBMITTED };
+			.state = WEFT_STATE_SUBMITTED};
 
 		if (weft_journal_add(journal, &e, err))
 			return -1;
@@ -152,7 +156,7 @@ static int note(struct weft_journal *journal, const struct weft_plan_group *g,
 
 /* Who ends weft while it submits wants none of it: sbatch (in a group of its own, so
  * that a Ctrl-C isn't for it) finishes, then what was submitted is cancelled. */
-static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
 
 static bool told_to_end(void)
 {
@@ -161,7 +165,8 @@ static bool told_to_end(void)
 
 	sigpending(&pending);
 	for (size_t i = 0; i < WEFT_COUNT(ends); i++)
-		if (sigismember(&pending, ends[i]) && sigaction(ends[i], NULL, &now) == 0 &&
+		if (sigismember(&pending, ends[i]) &&
+			sigaction(ends[i], NULL, &now) == 0 &&
 			now.sa_handler != SIG_IGN) /* nohup */
 			return true;
 	return false;
@@ -172,7 +177,8 @@ static int go_on(const struct weft_run *run, struct weft_err *err)
 	weft_autofree char *why = NULL;
 
 	if (told_to_end())
-		return weft_err_set(err, WEFT_EINTR, "interrupted: nothing stays submitted");
+		return weft_err_set(
+			err, WEFT_EINTR, "interrupted: nothing stays submitted");
 	if (weft_run_stopped(run, &why) == 0)
 		return weft_err_set(err, WEFT_EINTR, "%s", why ? why : "stopped");
 	return 0;
@@ -182,7 +188,7 @@ static int submit_groups(const struct job *j, const struct weft_run *run, uint32
 	size_t *n, struct weft_journal *journal, struct weft_err *err)
 {
 	weft_autofree char *weft = cmd_path_on_nodes(j->conf);
-	struct weft_event all = { .time = 0, .state = WEFT_STATE_SUBMITTED };
+	struct weft_event all = {.time = 0, .state = WEFT_STATE_SUBMITTED};
 
 	if (!weft)
 		return weft_err_nomem(err);
@@ -203,14 +209,15 @@ int submit_run(const struct job *j, const struct weft_run *run, struct weft_err 
 {
 	weft_autofree uint32_t *job = calloc(j->plan->n_groups + 1, sizeof(*job));
 	weft_autofree char *logs = weft_path_join(run->dir, "jobs");
-	weft_autoerr struct weft_err why = { 0 };
+	weft_autoerr struct weft_err why = {0};
 	struct weft_journal *journal = NULL;
 	sigset_t block, old;
 	size_t n = 0;
 
 	if (!job || !logs)
 		return weft_err_nomem(err);
-	if (weft_mkdirs(logs, 0777, err) || weft_journal_open(run, "submit", &journal, err))
+	if (weft_mkdirs(logs, 0777, err) ||
+		weft_journal_open(run, "submit", &journal, err))
 		return -1;
 	sigemptyset(&block);
 	for (size_t i = 0; i < WEFT_COUNT(ends); i++)
@@ -220,13 +227,17 @@ int submit_run(const struct job *j, const struct weft_run *run, struct weft_err 
 	weft_journal_close(journal);
 	if (r) {
 		/* Half a workflow in the queue is worse than none. */
-		weft_run_stop(run, err->code == WEFT_EINTR ? "it was interrupted while it was submitted"
-							   : "the run could not be submitted", NULL);
+		weft_run_stop(run,
+			err->code == WEFT_EINTR
+				? "it was interrupted while it was submitted"
+				: "the run could not be submitted",
+			NULL);
 		if (n && weft_slurm_cancel(job, n, &why))
-			weft_log(WEFT_WARN, "cancelling what was submitted: %s", why.text);
+			weft_log(WEFT_WARN, "cancelling what was submitted: %s",
+				why.text);
 		/* Said by the exit status; a signal that waits would hide why. */
 		while (told_to_end())
-			sigtimedwait(&block, NULL, &(struct timespec){ 0, 0 });
+			sigtimedwait(&block, NULL, &(struct timespec){0, 0});
 	}
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return r;
@@ -236,10 +247,10 @@ int submit_run(const struct job *j, const struct weft_run *run, struct weft_err 
  * the file systems' own headers (Lustre, GPFS, BeeGFS). */
 static bool is_network(const char *dir)
 {
-	static const unsigned long magic[] = { 0x6969 /* NFS */, 0x0bd00bd0 /* Lustre */,
+	static const unsigned long magic[] = {0x6969 /* NFS */, 0x0bd00bd0 /* Lustre */,
 		0x47504653 /* GPFS */, 0x19830326 /* BeeGFS */, 0x00c36400 /* Ceph */,
 		0xaad7aaea /* PanFS */, 0xff534d42 /* CIFS */, 0x013661 /* GFS2 */,
-		0x7461636f /* OCFS2 */, 0x73757245 /* Coda */, 0x5346414f /* AFS */ };
+		0x7461636f /* OCFS2 */, 0x73757245 /* Coda */, 0x5346414f /* AFS */};
 	struct statfs s;
 
 	if (statfs(dir, &s))
@@ -253,12 +264,13 @@ static bool is_network(const char *dir)
 #define PROBE_SECONDS 15
 
 /* 0: seen; 1: no node was free to ask; -1: not to be seen. */
-static int probe(const char *partition, const struct weft_run *run, struct weft_err *err)
+static int probe(
+	const char *partition, const struct weft_run *run, struct weft_err *err)
 {
-	weft_autoargv struct weft_argv a = { 0 };
+	weft_autoargv struct weft_argv a = {0};
 	weft_autofree char *out = NULL, *said = NULL;
 	struct weft_spawn s = WEFT_SPAWN_INIT;
-	struct weft_env env = { 0 };
+	struct weft_env env = {0};
 	extern char **environ;
 	int status = 0, r = -1;
 
@@ -275,7 +287,8 @@ static int probe(const char *partition, const struct weft_run *run, struct weft_
 	weft_argv_add(&a, "--job-name=weft-probe");
 	weft_argv_add(&a, "/bin/sh");
 	weft_argv_add(&a, "-c");
-	weft_argv_add(&a, "if [ -r \"$0/run.json\" ]; then echo seen; else echo \"unseen $(hostname)\"; fi");
+	weft_argv_add(&a, "if [ -r \"$0/run.json\" ]; then echo seen; else echo "
+			  "\"unseen $(hostname)\"; fi");
 	weft_argv_add(&a, run->dir);
 	if (a.failed || weft_env_copy(&env, environ)) {
 		weft_err_nomem(err);
@@ -293,10 +306,12 @@ static int probe(const char *partition, const struct weft_run *run, struct weft_
 		r = 0;
 	} else if (weft_starts_with(out, "unseen ")) {
 		out[strcspn(out, "\n")] = '\0';
-		weft_err_set(err, WEFT_ESLURM, "the run directory %s isn't to be seen on node %s",
-			run->dir, out + 7);
-		weft_err_hint(err, "run from a folder on a file system that the nodes share, or "
-				   "name one with --run-dir");
+		weft_err_set(err, WEFT_ESLURM,
+			"the run directory %s isn't to be seen on node %s", run->dir,
+			out + 7);
+		weft_err_hint(err,
+			"run from a folder on a file system that the nodes share, or "
+			"name one with --run-dir");
 	} else {
 		r = 1;
 	}
@@ -314,7 +329,8 @@ int check_shared(const struct job *j, const struct weft_run *run, struct weft_er
 		bool asked = false;
 
 		for (size_t k = 0; k < i; k++)
-			asked |= weft_streq(j->plan->group[k].shape.partition, partition);
+			asked |= weft_streq(
+				j->plan->group[k].shape.partition, partition);
 		if (asked)
 			continue;
 		int r = probe(partition, run, err);
@@ -322,8 +338,10 @@ int check_shared(const struct job *j, const struct weft_run *run, struct weft_er
 			return -1;
 		if (r > 0) {
 			weft_err_clear(err);
-			weft_log(WEFT_WARN, "no node of partition %s was free within %d s to see "
-				"whether %s is shared; going on", partition, PROBE_SECONDS, run->dir);
+			weft_log(WEFT_WARN,
+				"no node of partition %s was free within %d s to see "
+				"whether %s is shared; going on",
+				partition, PROBE_SECONDS, run->dir);
 		}
 	}
 	return 0;

@@ -21,10 +21,11 @@ int allocator_init(spank_t sp, int ac, char **av)
 static void check_file(const char *file, const char *step)
 {
 	weft_autofree char *command = site_command(false);
-	struct order order = { 0 };
+	struct order order = {0};
 
 	if (!command)
-		user_side_fail(WEFT_EUSAGE, "no weft command: set 'command' in weft.conf");
+		user_side_fail(
+			WEFT_EUSAGE, "no weft command: set 'command' in weft.conf");
 	int r = order_fetch(command, site_conf_path(), "sbatch", file, step, &order);
 	order_free(&order);
 	if (r)
@@ -47,11 +48,14 @@ int allocator_init_post_opt(spank_t sp)
 		check_file(file, o->has_step ? o->step : NULL);
 		setenv("WEFT_FILE", file, 1);
 	} else if (o->has_step) {
-		user_side_fail(WEFT_EUSAGE, "--weft-step=%s needs --weft=FILE", o->step);
+		user_side_fail(
+			WEFT_EUSAGE, "--weft-step=%s needs --weft=FILE", o->step);
 	}
 	if (o->dry_run) {
-		printf("weft: would submit with WEFT_FILE=%s\nweft: nothing was submitted "
-		       "(--weft-dry-run)\n", file ? file : "");
+		printf("weft: would submit with WEFT_FILE=%s\nweft: nothing was "
+		       "submitted "
+		       "(--weft-dry-run)\n",
+			file ? file : "");
 		fflush(stdout);
 		exit(0);
 	}

@@ -11,7 +11,7 @@
 
 struct cmdline {
 	const char *file, *step; /* borrowed from argv; NULL: not typed */
-	char **option;		 /* words that are srun's options, borrowed */
+	char **option;           /* words that are srun's options, borrowed */
 	size_t n_options;
 };
 

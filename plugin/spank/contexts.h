@@ -35,8 +35,8 @@ bool user_side_init(spank_t sp, int ac, char **av);
 void user_side_check(void);
 /* Says why and ends this srun, sbatch or salloc: before the allocation, so that
  * nothing runs whether the plug-in is optional or required. */
-void user_side_fail(int status, const char *fmt, ...)
-	__attribute__((noreturn)) WEFT_PRINTF(2, 3);
+void user_side_fail(int status, const char *fmt, ...) __attribute__((noreturn))
+WEFT_PRINTF(2, 3);
 /* Was --weft typed here, rather than handed down by an outer job? */
 bool user_side_typed_file(void);
 /* The workflow file, absolute: typed here, else WEFT_FILE, else handed down;

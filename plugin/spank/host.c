@@ -55,7 +55,8 @@ const char *host_step_cores(spank_t sp)
 {
 	char *list = NULL;
 
-	return spank_get_item(sp, S_STEP_ALLOC_CORES, &list) == ESPANK_SUCCESS ? list : NULL;
+	return spank_get_item(sp, S_STEP_ALLOC_CORES, &list) == ESPANK_SUCCESS ? list
+									       : NULL;
 }
 
 int host_job_id(spank_t sp, uint32_t *id)
@@ -94,15 +95,15 @@ int host_register(spank_t sp, struct spank_option *opt)
 }
 
 /* The text is formatted here: slurm_error's own %-extensions never see it. */
-#define LOGGER(name, to)                                                      \
-	void name(const char *fmt, ...)                                       \
-	{                                                                     \
-		char text[1024];                                              \
-		va_list ap;                                                   \
-		va_start(ap, fmt);                                            \
-		vsnprintf(text, sizeof(text), fmt, ap);                       \
-		va_end(ap);                                                   \
-		to("weft: %s", text);                                         \
+#define LOGGER(name, to)                                                               \
+	void name(const char *fmt, ...)                                                \
+	{                                                                              \
+		char text[1024];                                                       \
+		va_list ap;                                                            \
+		va_start(ap, fmt);                                                     \
+		vsnprintf(text, sizeof(text), fmt, ap);                                \
+		va_end(ap);                                                            \
+		to("weft: %s", text);                                                  \
 	}
 LOGGER(host_error, slurm_error)
 LOGGER(host_say, slurm_info)

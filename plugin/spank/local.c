@@ -23,7 +23,7 @@ static struct {
 	struct cmdline line;
 	struct order order;
 	char *file, *step; /* what the order is of */
-	bool ready;	   /* init_post_opt has been through (het: once a component) */
+	bool ready;        /* init_post_opt has been through (het: once a component) */
 } local;
 
 void local_exit(void)
@@ -43,15 +43,19 @@ static void fetch(const char *typed_file, const char *step)
 	weft_autofree char *command = NULL;
 
 	if (!file)
-		user_side_fail(WEFT_EUSAGE, "--weft-step=%s needs --weft=FILE (or a job "
-			"submitted with it)", step);
+		user_side_fail(WEFT_EUSAGE,
+			"--weft-step=%s needs --weft=FILE (or a job "
+			"submitted with it)",
+			step);
 	if (local.file && weft_streq(local.file, file) && weft_streq(local.step, step))
 		return;
 	command = site_command(false);
 	if (!command)
-		user_side_fail(WEFT_EUSAGE, "no weft command: set 'command' in weft.conf");
+		user_side_fail(
+			WEFT_EUSAGE, "no weft command: set 'command' in weft.conf");
 	order_free(&local.order);
-	int r = order_fetch(command, site_conf_path(), "srun", file, step, &local.order);
+	int r = order_fetch(
+		command, site_conf_path(), "srun", file, step, &local.order);
 	if (r)
 		exit(r);
 	free(local.file);
@@ -84,10 +88,11 @@ static void print_dry_run(void)
 
 	for (size_t at = 0; order_next(&local.order, &at, &r);) {
 		if (order_is(&r, "secret"))
-			printf("  %-7s %.*s=(not shown)\n", "secret", (int)strcspn(r.value, "="),
-				r.value);
+			printf("  %-7s %.*s=(not shown)\n", "secret",
+				(int)strcspn(r.value, "="), r.value);
 		else if (*r.kind && *r.kind != '\n')
-			printf("  %-7.*s %s\n", (int)(r.value - r.kind - 1), r.kind, r.value);
+			printf("  %-7.*s %s\n", (int)(r.value - r.kind - 1), r.kind,
+				r.value);
 	}
 }
 
@@ -119,7 +124,8 @@ int local_init_post_opt(spank_t sp)
 	local.ready = true;
 	user_side_check();
 	if (typed_file && !o->has_step)
-		user_side_fail(WEFT_EUSAGE, "--weft=%s needs --weft-step=NAME", o->file);
+		user_side_fail(
+			WEFT_EUSAGE, "--weft=%s needs --weft-step=NAME", o->file);
 	if (o->has_step) {
 		bool early = local.step != NULL;
 
@@ -150,7 +156,8 @@ int local_user_init(spank_t sp)
 		return 0;
 	command = site_command(false);
 	if (!command || host_job_id(sp, &job) || host_job_nodes(sp, &nodes)) {
-		host_error("Slurm doesn't say which job this is: inputs stay where they are");
+		host_error("Slurm doesn't say which job this is: inputs stay where "
+			   "they are");
 		return 0;
 	}
 	/* No way back from here but an allocation left behind, and the inputs can be

@@ -27,15 +27,17 @@ void node_default_ticket(struct weft_ticket *t)
  */
 static int dump(spank_t sp, struct weft_machine **m, struct weft_err *err)
 {
-	static char *const envp[] = { (char *)"PATH=/usr/bin:/bin", (char *)"LC_ALL=C", NULL };
+	static char *const envp[] = {
+		(char *)"PATH=/usr/bin:/bin", (char *)"LC_ALL=C", NULL};
 	struct weft_spawn s = WEFT_SPAWN_INIT;
 	weft_autofree char *command = site_command(true), *text = NULL;
 	int status;
 
 	if (!command)
-		return weft_err_set(err, WEFT_EPLACE, "no topology cache on this node, and no "
+		return weft_err_set(err, WEFT_EPLACE,
+			"no topology cache on this node, and no "
 			"weft command to make one (site: weft topo cache at boot)");
-	char *argv[] = { command, (char *)"topo", (char *)"dump", NULL };
+	char *argv[] = {command, (char *)"topo", (char *)"dump", NULL};
 	s.argv = argv;
 	s.envp = envp;
 	s.cwd = "/";
@@ -43,15 +45,19 @@ static int dump(spank_t sp, struct weft_machine **m, struct weft_err *err)
 	s.die_with_parent = true;
 	s.drop = true;
 	if (host_user(sp, &s.uid, &s.gid))
-		return weft_err_set(err, WEFT_EPLACE, "Slurm doesn't say whose step this is");
+		return weft_err_set(
+			err, WEFT_EPLACE, "Slurm doesn't say whose step this is");
 	if (s.uid == 0)
 		return weft_err_set(err, WEFT_EPLACE,
-			"no topology cache on this node (site: weft topo cache at boot)");
+			"no topology cache on this node (site: weft topo cache at "
+			"boot)");
 	if (weft_capture(&s, DUMP_SECONDS, DUMP_BYTES, &text, NULL, &status, err))
 		return weft_err_prefix(err, "no topology cache on this node, and");
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return weft_err_set(err, WEFT_EPLACE, "no topology cache on this node, and "
-			"'%s topo dump' failed", command);
+		return weft_err_set(err, WEFT_EPLACE,
+			"no topology cache on this node, and "
+			"'%s topo dump' failed",
+			command);
 	return weft_machine_parse(text, strlen(text), m, err);
 }
 
@@ -80,14 +86,17 @@ static void find_allowed(struct node *n, const char *cores)
 	}
 	n->all_cpus = found != want;
 	if (n->all_cpus)
-		host_debug("cores %s of the step aren't all in the topology: not limited to "
-			"them", cores);
+		host_debug("cores %s of the step aren't all in the topology: not "
+			   "limited to "
+			   "them",
+			cores);
 }
 
-static int place(struct node *n, const unsigned *gpus, size_t n_gpus, struct weft_err *err)
+static int place(
+	struct node *n, const unsigned *gpus, size_t n_gpus, struct weft_err *err)
 {
-	return weft_place(n->machine, n->all_cpus ? NULL : &n->allowed, gpus, n_gpus, &n->step,
-		1, &n->placement, err);
+	return weft_place(n->machine, n->all_cpus ? NULL : &n->allowed, gpus, n_gpus,
+		&n->step, 1, &n->placement, err);
 }
 
 static bool wants_gpus(const struct node *n)
@@ -95,7 +104,8 @@ static bool wants_gpus(const struct node *n)
 	return n->step.gpus_all || n->step.gpus_per_task > 0;
 }
 
-int node_prepare(struct node *n, spank_t sp, const struct weft_ticket *t, struct weft_err *err)
+int node_prepare(
+	struct node *n, spank_t sp, const struct weft_ticket *t, struct weft_err *err)
 {
 	uint32_t tasks = 0;
 
@@ -103,11 +113,13 @@ int node_prepare(struct node *n, spank_t sp, const struct weft_ticket *t, struct
 	n->step = t->place;
 	memcpy(n->name, t->step, sizeof(n->name));
 	if (host_local_tasks(sp, &tasks) || tasks == 0 || tasks > TASKS_MAX)
-		return weft_err_set(err, WEFT_EPLACE, "%u tasks on a node", (unsigned)tasks);
+		return weft_err_set(
+			err, WEFT_EPLACE, "%u tasks on a node", (unsigned)tasks);
 	n->step.ntasks = tasks;
 	int r = weft_machine_load_cache(site_conf()->cache, &n->machine, err);
 	if (r < 0)
-		host_debug("%s: %s", site_conf()->cache, err && err->text ? err->text : "?");
+		host_debug("%s: %s", site_conf()->cache,
+			err && err->text ? err->text : "?");
 	if (r)
 		weft_err_clear(err);
 	if (r && dump(sp, &n->machine, err))
@@ -147,8 +159,9 @@ static void find_gpus(const struct node *n, spank_t sp, struct usable *u)
 	const char *visible = NULL, *ids = NULL;
 
 	u->n = 0;
-	u->has_visible = n->machine->n_gpus && host_getenv(sp, visible_name(n->machine), u->visible,
-		sizeof(u->visible)) == HOST_HAVE;
+	u->has_visible = n->machine->n_gpus &&
+			 host_getenv(sp, visible_name(n->machine), u->visible,
+				 sizeof(u->visible)) == HOST_HAVE;
 	if (!u->has_visible)
 		return; /* a step without GPUs */
 	visible = u->visible;
@@ -184,18 +197,19 @@ static void warn_no_gpus(const struct node *n)
 	char host[65] = "?", line[256];
 
 	gethostname(host, sizeof(host) - 1);
-	int len = snprintf(line, sizeof(line), "weft: warning: %s: step %s asks for GPUs, and %s\n",
-		host, n->name,
-		n->machine->n_gpus ? "Slurm gives it none here"
-				   : "the node's topology has none: they aren't dealt out");
+	int len = snprintf(line, sizeof(line),
+		"weft: warning: %s: step %s asks for GPUs, and %s\n", host, n->name,
+		n->machine->n_gpus
+			? "Slurm gives it none here"
+			: "the node's topology has none: they aren't dealt out");
 	(void)!write(2, line, (size_t)len);
 }
 
 int node_bind_task(struct node *n, spank_t sp, unsigned task, char *why, size_t size)
 {
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	struct weft_binding b;
-	struct usable u = { .n = 0 };
+	struct usable u = {.n = 0};
 	bool late = !n->placement;
 
 	if (late) {
@@ -206,11 +220,13 @@ int node_bind_task(struct node *n, spank_t sp, unsigned task, char *why, size_t 
 			return tell(&err, why, size);
 	}
 	if (task >= n->placement->n_tasks) {
-		snprintf(why, size, "task %u of %zu on this node", task, n->placement->n_tasks);
+		snprintf(why, size, "task %u of %zu on this node", task,
+			n->placement->n_tasks);
 		return -1;
 	}
-	if (weft_bind_prepare(n->machine, &n->placement->task[task], &n->step, late ? u.gpu : NULL,
-		    u.n, u.has_visible ? u.visible : NULL, n->machine->borrowed, &b, &err))
+	if (weft_bind_prepare(n->machine, &n->placement->task[task], &n->step,
+		    late ? u.gpu : NULL, u.n, u.has_visible ? u.visible : NULL,
+		    n->machine->borrowed, &b, &err))
 		return tell(&err, why, size);
 	const char *failed = weft_bind_apply(&b);
 	if (failed) {
@@ -220,7 +236,8 @@ int node_bind_task(struct node *n, spank_t sp, unsigned task, char *why, size_t 
 	}
 	for (size_t i = 0; i < b.n_vars; i++)
 		if (host_setenv(sp, b.var[i].name, b.var[i].value, !b.var[i].keep)) {
-			snprintf(why, size, "Slurm doesn't take %s into the environment",
+			snprintf(why, size,
+				"Slurm doesn't take %s into the environment",
 				b.var[i].name);
 			return -1;
 		}

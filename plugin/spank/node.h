@@ -26,8 +26,8 @@ struct node {
 
 /* Near GPU, local memory, an even share of CPUs and GPUs. */
 void node_default_ticket(struct weft_ticket *t);
-int node_prepare(struct node *n, spank_t sp, const struct weft_ticket *t,
-	struct weft_err *err);
+int node_prepare(
+	struct node *n, spank_t sp, const struct weft_ticket *t, struct weft_err *err);
 /* Binds the calling process and sets its variables. 0, or -1 with why. */
 int node_bind_task(struct node *n, spank_t sp, unsigned task, char *why, size_t size);
 void node_clear(struct node *n);

@@ -10,19 +10,19 @@ static int note(int val, const char *arg, int remote);
 
 /* Slurm keeps pointers to these. */
 static struct spank_option table[] = {
-	{ (char *)"weft", (char *)"FILE",
+	{(char *)"weft", (char *)"FILE",
 		(char *)"weft " WEFT_VERSION ": workflow file that the steps are in", 1,
-		OPT_FILE, note },
-	{ (char *)"weft-step", (char *)"NAME",
+		OPT_FILE, note},
+	{(char *)"weft-step", (char *)"NAME",
 		(char *)"run the command as this step of the workflow file: its size, "
 			"placement, environment and inputs",
-		1, OPT_STEP, note },
-	{ (char *)"weft-bind", (char *)"auto|none",
-		(char *)"bind tasks next to their GPUs, NICs and memory, or leave them", 1,
-		OPT_BIND, note },
-	{ (char *)"weft-dry-run", NULL,
-		(char *)"print what would be set for the step and run nothing", 0, OPT_DRY_RUN,
-		note },
+		1, OPT_STEP, note},
+	{(char *)"weft-bind", (char *)"auto|none",
+		(char *)"bind tasks next to their GPUs, NICs and memory, or leave them",
+		1, OPT_BIND, note},
+	{(char *)"weft-dry-run", NULL,
+		(char *)"print what would be set for the step and run nothing", 0,
+		OPT_DRY_RUN, note},
 };
 
 static void bad(const char *fmt, ...) WEFT_PRINTF(1, 2);

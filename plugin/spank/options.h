@@ -15,11 +15,11 @@
 enum option_bind { OPTION_BIND_DEFAULT, OPTION_BIND_AUTO, OPTION_BIND_NONE };
 
 struct options {
-	bool any;	/* one of --weft-step, --weft-bind was given */
+	bool any; /* one of --weft-step, --weft-bind was given */
 	bool has_file, has_step;
 	enum option_bind bind;
 	bool dry_run;
-	char bad[256];	/* what is wrong with them; "" nothing */
+	char bad[256]; /* what is wrong with them; "" nothing */
 	/* Not filled in slurmstepd: nothing there follows a name of the user's. */
 	char file[PATH_MAX];
 	char step[128];

@@ -9,25 +9,27 @@
 
 extern char **environ;
 
-int order_fetch(const char *command, const char *conf, const char *what, const char *file,
-	const char *step, struct order *order)
+int order_fetch(const char *command, const char *conf, const char *what,
+	const char *file, const char *step, struct order *order)
 {
-	const char *argv[] = { command, "ticket", "--records", "--for", what, "--", file, step,
-		NULL };
+	const char *argv[] = {
+		command, "ticket", "--records", "--for", what, "--", file, step, NULL};
 	struct weft_spawn s = WEFT_SPAWN_INIT;
-	weft_autoerr struct weft_err err = { 0 };
-	struct weft_env env = { 0 };
+	weft_autoerr struct weft_err err = {0};
+	struct weft_env env = {0};
 	int status = 0, r = WEFT_EUSAGE;
 
 	order->n = 0;
 	order->text = NULL;
-	if (weft_env_copy(&env, environ) || (conf && weft_env_set(&env, "WEFT_CONF", conf))) {
+	if (weft_env_copy(&env, environ) ||
+		(conf && weft_env_set(&env, "WEFT_CONF", conf))) {
 		weft_err_nomem(&err);
 		goto out;
 	}
 	s.argv = (char *const *)argv;
 	s.envp = env.vars.v;
-	if (weft_capture(&s, ORDER_SECONDS, ORDER_BYTES, &order->text, NULL, &status, &err))
+	if (weft_capture(
+		    &s, ORDER_SECONDS, ORDER_BYTES, &order->text, NULL, &status, &err))
 		goto out;
 	order->n = strlen(order->text);
 	for (size_t i = 0; i < order->n; i++)
@@ -75,7 +77,8 @@ bool order_is(const struct order_record *r, const char *kind)
 {
 	size_t n = strlen(kind);
 
-	return strncmp(r->kind, kind, n) == 0 && (r->kind[n] == ' ' || r->kind[n] == '\0');
+	return strncmp(r->kind, kind, n) == 0 &&
+	       (r->kind[n] == ' ' || r->kind[n] == '\0');
 }
 
 const char *order_get(const struct order *order, const char *kind)

@@ -25,12 +25,12 @@ struct order {
 
 /* Asks `weft ticket --for WHAT FILE [STEP]`; its messages go to stderr. 0, or the
  * exit status to end with (after saying why). */
-int order_fetch(const char *command, const char *conf, const char *what, const char *file,
-	const char *step, struct order *order);
+int order_fetch(const char *command, const char *conf, const char *what,
+	const char *file, const char *step, struct order *order);
 void order_free(struct order *order);
 
 struct order_record {
-	const char *kind; /* "env NAME=VALUE" */
+	const char *kind;  /* "env NAME=VALUE" */
 	const char *value; /* what is after the kind */
 };
 /* Walks the records: *at starts as 0. False at the end. */

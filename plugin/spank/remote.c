@@ -87,7 +87,7 @@ int remote_init(spank_t sp, int ac, char **av)
 static int read_ticket(spank_t sp, const struct options *o, struct weft_ticket *t)
 {
 	weft_autofree char *text = malloc(WEFT_TICKET_MAX + 1);
-	weft_autoerr struct weft_err err = { 0 };
+	weft_autoerr struct weft_err err = {0};
 
 	if (!text) {
 		latch("out of memory");
@@ -104,7 +104,8 @@ static int read_ticket(spank_t sp, const struct options *o, struct weft_ticket *
 			node_default_ticket(t);
 			return 0;
 		}
-		latch(WEFT_TICKET_ENV " is missing from the step's environment (srun --export: "
+		latch(WEFT_TICKET_ENV
+			" is missing from the step's environment (srun --export: "
 			"add it, or use ALL)");
 		return -1;
 	case HOST_TOO_LONG:
@@ -120,11 +121,12 @@ static int read_ticket(spank_t sp, const struct options *o, struct weft_ticket *
 int remote_user_init(spank_t sp)
 {
 	const struct options *o = options_given();
-	weft_autoerr struct weft_err err = { 0 };
+	weft_autoerr struct weft_err err = {0};
 	enum host_step kind;
 	struct weft_ticket t;
 
-	if (!remote.on || !o->any || host_step_kind(sp, &kind) || kind != HOST_STEP_TASKS)
+	if (!remote.on || !o->any || host_step_kind(sp, &kind) ||
+		kind != HOST_STEP_TASKS)
 		return 0;
 	if (*o->bad)
 		latch("%s", o->bad);
@@ -149,8 +151,8 @@ static void end_task(spank_t sp, const char *why, bool once_a_node)
 
 	if (!once_a_node || host_task_id(sp, &id) || id == 0) {
 		gethostname(host, sizeof(host) - 1);
-		int n = snprintf(line, sizeof(line), "weft: error: %s: %s; nothing was run\n",
-			host, why);
+		int n = snprintf(line, sizeof(line),
+			"weft: error: %s: %s; nothing was run\n", host, why);
 		if (n >= (int)sizeof(line)) {
 			n = (int)sizeof(line) - 1;
 			line[n - 1] = '\n';

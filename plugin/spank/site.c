@@ -19,7 +19,7 @@ void site_forget(void)
 
 enum site_state site_read(int ac, char **av, bool trusted, char *why, size_t size)
 {
-	weft_autoerr struct weft_err err = { 0 };
+	weft_autoerr struct weft_err err = {0};
 
 	site_forget();
 	for (int i = 0; i < ac; i++) {
@@ -30,10 +30,13 @@ enum site_state site_read(int ac, char **av, bool trusted, char *why, size_t siz
 			continue;
 		}
 		if (weft_starts_with(arg, "conf="))
-			snprintf(why, size, "plugstack.conf: %.200s: not an absolute path", arg);
+			snprintf(why, size,
+				"plugstack.conf: %.200s: not an absolute path", arg);
 		else
 			snprintf(why, size,
-				"plugstack.conf: unknown argument '%.200s' (there is: conf=PATH)", arg);
+				"plugstack.conf: unknown argument '%.200s' (there is: "
+				"conf=PATH)",
+				arg);
 		return state;
 	}
 	if (weft_conf_load(conf_path, trusted, &conf, &err)) {
@@ -78,7 +81,7 @@ static char *beside(void)
 
 char *site_command(bool trusted)
 {
-	static const char *const usual[] = { "/usr/local/bin/weft", "/usr/bin/weft" };
+	static const char *const usual[] = {"/usr/local/bin/weft", "/usr/bin/weft"};
 	const struct weft_conf *c = site_conf();
 
 	if (c && c->command)

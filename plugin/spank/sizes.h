@@ -16,6 +16,7 @@ void sizes_apply(const struct order *order, const struct cmdline *line);
 /* srun has read them: an srun in the step must not take them for its own. */
 void sizes_withdraw(void);
 /* One line to the user where job and file differ. */
-void sizes_differ(const struct order *order, const struct cmdline *line, const char *step);
+void sizes_differ(
+	const struct order *order, const struct cmdline *line, const char *step);
 
 #endif

@@ -32,8 +32,8 @@ static bool read_item(const char *value, struct item *it)
 static void point_to(const struct item *it, const char *root)
 {
 	weft_autofree char *var = weft_printf("WEFT_INPUT_%s", it->name);
-	weft_autofree char *path = weft_printf("%s/in/%s%s", root, it->name,
-		strrchr(it->src, '/'));
+	weft_autofree char *path =
+		weft_printf("%s/in/%s%s", root, it->name, strrchr(it->src, '/'));
 
 	for (char *p = var; p && *p; p++)
 		*p = (char)toupper((unsigned char)*p);
@@ -44,8 +44,8 @@ static void point_to(const struct item *it, const char *root)
 /* A step of its own must not take this srun's sizes and options for its own. */
 static int scrub(struct weft_env *env)
 {
-	static const char *const prefix[] = { "SLURM_", "SBATCH_", "SRUN_", "_SLURM_SPANK_OPTION_",
-		"PMI" };
+	static const char *const prefix[] = {
+		"SLURM_", "SBATCH_", "SRUN_", "_SLURM_SPANK_OPTION_", "PMI"};
 	const char *conf = getenv("SLURM_CONF");
 
 	if (weft_env_copy(env, environ))
@@ -55,13 +55,14 @@ static int scrub(struct weft_env *env)
 	return conf ? weft_env_set(env, "SLURM_CONF", conf) : 0;
 }
 
-static int run(const struct weft_argv *words, const char *command, uint32_t job, uint32_t nodes)
+static int run(const struct weft_argv *words, const char *command, uint32_t job,
+	uint32_t nodes)
 {
-	weft_autoerr struct weft_err err = { 0 };
-	weft_autoargv struct weft_argv argv = { 0 };
+	weft_autoerr struct weft_err err = {0};
+	weft_autoargv struct weft_argv argv = {0};
 	struct weft_spawn s = WEFT_SPAWN_INIT;
 	weft_autofree char *out = NULL;
-	struct weft_env env = { 0 };
+	struct weft_env env = {0};
 	int status = 0, r = -1;
 
 	weft_argv_add(&argv, "srun");
@@ -97,24 +98,24 @@ out:
 	return r;
 }
 
-void stage_inputs(const struct order *order, const char *command, uint32_t job,
-	uint32_t nodes)
+void stage_inputs(
+	const struct order *order, const char *command, uint32_t job, uint32_t nodes)
 {
 	const struct weft_conf *conf = site_conf();
-	weft_autoargv struct weft_argv words = { 0 };
+	weft_autoargv struct weft_argv words = {0};
 	struct order_record r;
 
 	for (int pass = 0; pass < 2; pass++) {
 		for (size_t at = 0; order_next(order, &at, &r);) {
-			struct item it = { 0 };
+			struct item it = {0};
 
 			if (order_is(&r, "stage") && read_item(r.value, &it)) {
 				weft_autofree char *root = weft_printf("%s/weft/%u",
 					it.memory ? conf->memory : conf->scratch, job);
 
 				if (pass == 0)
-					weft_argv_addf(&words, "%s/in/%s=%s", root ? root : "", it.name,
-						it.src);
+					weft_argv_addf(&words, "%s/in/%s=%s",
+						root ? root : "", it.name, it.src);
 				else if (root)
 					point_to(&it, root);
 			}

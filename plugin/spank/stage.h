@@ -13,7 +13,7 @@
 /* For each `stage NAME=node:/path` of the order: copies it into the job's scratch
  * folder on every node of the job and points WEFT_INPUT_NAME there; where
  * that fails it says so, and WEFT_INPUT_NAME stays the original. */
-void stage_inputs(const struct order *order, const char *command, uint32_t job,
-	uint32_t nodes);
+void stage_inputs(
+	const struct order *order, const char *command, uint32_t job, uint32_t nodes);
 
 #endif

@@ -57,7 +57,8 @@ void user_side_check(void)
 	const struct options *o = options_given();
 
 	if (site_state() == SITE_BROKEN)
-		user_side_fail(WEFT_EUSAGE, "%s (tell the site's administrators)", broken);
+		user_side_fail(
+			WEFT_EUSAGE, "%s (tell the site's administrators)", broken);
 	if (*o->bad)
 		user_side_fail(WEFT_EUSAGE, "%s", o->bad);
 }

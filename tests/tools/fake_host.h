@@ -185,14 +185,14 @@ spank_err_t spank_setenv(spank_t sp, const char *name, const char *value, int ov
 	return ESPANK_SUCCESS;
 }
 
-#define LOGGER(name)                                                          \
-	void name(const char *fmt, ...)                                       \
-	{                                                                     \
-		va_list ap;                                                   \
-		va_start(ap, fmt);                                            \
-		vfprintf(stderr, fmt, ap);                                    \
-		fputc('\n', stderr);                                          \
-		va_end(ap);                                                   \
+#define LOGGER(name)                                                                   \
+	void name(const char *fmt, ...)                                                \
+	{                                                                              \
+		va_list ap;                                                            \
+		va_start(ap, fmt);                                                     \
+		vfprintf(stderr, fmt, ap);                                             \
+		fputc('\n', stderr);                                                   \
+		va_end(ap);                                                            \
 	}
 LOGGER(slurm_error)
 LOGGER(slurm_info)
@@ -211,51 +211,56 @@ static void note(const char *what, const char *path)
 }
 
 /* The executable's symbols come before libc's for a library that it loads. */
-#define NOTED_OPEN(name)                                                      \
-	int name(const char *path, int flags, ...);                           \
-	int name(const char *path, int flags, ...)                            \
-	{                                                                     \
-		va_list ap;                                                   \
-		va_start(ap, flags);                                          \
-		int mode = va_arg(ap, int);                                   \
-		va_end(ap);                                                   \
-		note(flags & (O_CREAT | O_WRONLY | O_RDWR) &&                 \
-				strcmp(path, "/dev/null")                     \
-			? "write" : "read", path);                            \
-		return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode); \
+#define NOTED_OPEN(name)                                                               \
+	int name(const char *path, int flags, ...);                                    \
+	int name(const char *path, int flags, ...)                                     \
+	{                                                                              \
+		va_list ap;                                                            \
+		va_start(ap, flags);                                                   \
+		int mode = va_arg(ap, int);                                            \
+		va_end(ap);                                                            \
+		note(flags &(O_CREAT | O_WRONLY | O_RDWR) && strcmp(path, "/dev/null") \
+				? "write"                                              \
+				: "read",                                              \
+			path);                                                         \
+		return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);          \
 	}
-#define NOTED_OPENAT(name)                                                    \
-	int name(int dir, const char *path, int flags, ...);                  \
-	int name(int dir, const char *path, int flags, ...)                   \
-	{                                                                     \
-		va_list ap;                                                   \
-		va_start(ap, flags);                                          \
-		int mode = va_arg(ap, int);                                   \
-		va_end(ap);                                                   \
-		note(flags & (O_CREAT | O_WRONLY | O_RDWR) ? "write"          \
-			: flags & O_NOFOLLOW ? "nofollow" : "read", path);    \
-		return (int)syscall(SYS_openat, dir, path, flags, mode);      \
+#define NOTED_OPENAT(name)                                                             \
+	int name(int dir, const char *path, int flags, ...);                           \
+	int name(int dir, const char *path, int flags, ...)                            \
+	{                                                                              \
+		va_list ap;                                                            \
+		va_start(ap, flags);                                                   \
+		int mode = va_arg(ap, int);                                            \
+		va_end(ap);                                                            \
+		note(flags &(O_CREAT | O_WRONLY | O_RDWR) ? "write"                    \
+			: flags &O_NOFOLLOW               ? "nofollow"                 \
+							  : "read",                                  \
+			path);                                                         \
+		return (int)syscall(SYS_openat, dir, path, flags, mode);               \
 	}
 NOTED_OPEN(open)
 NOTED_OPEN(open64)
 NOTED_OPENAT(openat)
 NOTED_OPENAT(openat64)
-#define NOTED_CHANGE(name, number, params, ...)                               \
-	int name params;                                                      \
-	int name params                                                       \
-	{                                                                     \
-		note("change", a);                                            \
-		if (!guarded)                                                 \
-			return (int)syscall(number, __VA_ARGS__);             \
-		errno = EPERM;                                                \
-		return -1;                                                    \
+#define NOTED_CHANGE(name, number, params, ...)                                        \
+	int name params;                                                               \
+	int name params                                                                \
+	{                                                                              \
+		note("change", a);                                                     \
+		if (!guarded)                                                          \
+			return (int)syscall(number, __VA_ARGS__);                      \
+		errno = EPERM;                                                         \
+		return -1;                                                             \
 	}
 NOTED_CHANGE(mkdir, SYS_mkdirat, (const char *a, mode_t m), AT_FDCWD, a, m)
 NOTED_CHANGE(unlink, SYS_unlinkat, (const char *a), AT_FDCWD, a, 0)
-NOTED_CHANGE(rename, SYS_renameat2, (const char *a, const char *b), AT_FDCWD, a, AT_FDCWD, b, 0)
+NOTED_CHANGE(rename, SYS_renameat2, (const char *a, const char *b), AT_FDCWD, a,
+	AT_FDCWD, b, 0)
 NOTED_CHANGE(symlink, SYS_symlinkat, (const char *a, const char *b), a, AT_FDCWD, b)
 NOTED_CHANGE(chmod, SYS_fchmodat, (const char *a, mode_t m), AT_FDCWD, a, m)
-NOTED_CHANGE(chown, SYS_fchownat, (const char *a, uid_t u, gid_t g), AT_FDCWD, a, u, g, 0)
+NOTED_CHANGE(
+	chown, SYS_fchownat, (const char *a, uid_t u, gid_t g), AT_FDCWD, a, u, g, 0)
 
 /* ---- the process around a hook ------------------------------------------- */
 
@@ -302,16 +307,19 @@ static void compare(const char *hook, const struct around *was)
 	look(&is);
 	check(is.mask == was->mask, "%s changed the umask", hook);
 	check(strcmp(is.cwd, was->cwd) == 0, "%s changed the working directory", hook);
-	check(memcmp(is.env, was->env, sizeof(is.env)) == 0, "%s changed the environment", hook);
+	check(memcmp(is.env, was->env, sizeof(is.env)) == 0,
+		"%s changed the environment", hook);
 	check(memcmp(is.handler, was->handler, sizeof(is.handler)) == 0,
 		"%s changed a signal's handler", hook);
 	check(memcmp(&is.blocked, &was->blocked, sizeof(is.blocked)) == 0,
 		"%s changed the signal mask", hook);
-	check(memcmp(is.fds, was->fds, sizeof(is.fds)) == 0, "%s left a descriptor", hook);
-	check(is.uid == was->uid && is.euid == was->euid && is.gid == was->gid &&
-		is.egid == was->egid, "%s changed user or group", hook);
-	check(memcmp(&is.cpus, &was->cpus, sizeof(is.cpus)) == 0, "%s changed the affinity",
+	check(memcmp(is.fds, was->fds, sizeof(is.fds)) == 0, "%s left a descriptor",
 		hook);
+	check(is.uid == was->uid && is.euid == was->euid && is.gid == was->gid &&
+			is.egid == was->egid,
+		"%s changed user or group", hook);
+	check(memcmp(&is.cpus, &was->cpus, sizeof(is.cpus)) == 0,
+		"%s changed the affinity", hook);
 }
 
 #endif

@@ -18,9 +18,9 @@
 
 /* ---- hooks ---------------------------------------------------------------- */
 
-static const char *const hook_name[] = { "slurm_spank_init", "slurm_spank_init_post_opt",
+static const char *const hook_name[] = {"slurm_spank_init", "slurm_spank_init_post_opt",
 	"slurm_spank_local_user_init", "slurm_spank_user_init", "slurm_spank_task_init",
-	"slurm_spank_exit" };
+	"slurm_spank_exit"};
 enum { INIT, POST_OPT, LOCAL_USER, USER, TASK, EXIT, N_HOOKS };
 static int (*hook[N_HOOKS])(spank_t, int, char **);
 static int conf_argc;
@@ -60,7 +60,8 @@ static int run_task(int id)
 		host.task = id;
 		(void)!hook[TASK](NULL, conf_argc, conf_argv);
 		sched_getaffinity(0, sizeof(cpus), &cpus);
-		dprintf(v[1], "count=%d first=%d\n", CPU_COUNT(&cpus), CPU_ISSET(0, &cpus));
+		dprintf(v[1], "count=%d first=%d\n", CPU_COUNT(&cpus),
+			CPU_ISSET(0, &cpus));
 		for (int i = 0; i < host.n_env; i++)
 			dprintf(v[1], "%s=%s\n", host.env[i][0], host.env[i][1]);
 		_exit(0);
@@ -68,7 +69,8 @@ static int run_task(int id)
 	close(e[1]);
 	close(v[1]);
 	ssize_t n = read(v[0], vars, sizeof(vars) - 1);
-	for (ssize_t k; n > 0 && (k = read(v[0], vars + n, sizeof(vars) - 1 - (size_t)n)) > 0;)
+	for (ssize_t k;
+		n > 0 && (k = read(v[0], vars + n, sizeof(vars) - 1 - (size_t)n)) > 0;)
 		n += k;
 	vars[n > 0 ? n : 0] = '\0';
 	n = read(e[0], said, sizeof(said) - 1);
@@ -120,8 +122,8 @@ static void start(const char *ticket, const char *bind)
 
 static char *good_ticket(void)
 {
-	struct weft_ticket t = { .step = "train", .bind = true, .ntasks = 2 };
-	struct weft_str s = { 0 };
+	struct weft_ticket t = {.step = "train", .bind = true, .ntasks = 2};
+	struct weft_str s = {0};
 
 	t.place.memory = WEFT_PLACE_LOCAL;
 	if (weft_ticket_encode(&t, &s))
@@ -141,11 +143,12 @@ static void good(void)
 	check(r == 0, "a whole ticket: exit status %d: %s", r, said);
 	r = run_task(1);
 	check(r == 0, "a whole ticket, task 1: exit status %d: %s", r, said);
-	check(strstr(vars, "WEFT_") || strstr(vars, "OMP_"), "no variable was set: %s", vars);
+	check(strstr(vars, "WEFT_") || strstr(vars, "OMP_"), "no variable was set: %s",
+		vars);
 	printf("%s", vars);
 	call(EXIT);
 	/* Every byte may be the forger's; the tasks' count is his too. */
-	uint32_t counts[] = { 0, 1, 3, 129, 4096, 70000, UINT32_MAX };
+	uint32_t counts[] = {0, 1, 3, 129, 4096, 70000, UINT32_MAX};
 	for (size_t i = 0; i < WEFT_COUNT(counts); i++) {
 		fresh(S_CTX_REMOTE, t);
 		host.tasks = counts[i];
@@ -153,13 +156,14 @@ static void good(void)
 		give("weft-bind", "auto");
 		call(USER);
 		r = run_task(0);
-		check(r == 0 || r == 64, "%u tasks: exit status %d: %s", counts[i], r, said);
+		check(r == 0 || r == 64, "%u tasks: exit status %d: %s", counts[i], r,
+			said);
 		r = run_task(1 << 20);
 		check(r == 64, "task out of range: exit status %d: %s", r, said);
 		call(EXIT);
 	}
-	const char *cores[] = { NULL, "", "0", "0-4095", "9999999", "0-", "-1", ",", "1,0,0",
-		"4095-0", "x" };
+	const char *cores[] = {NULL, "", "0", "0-4095", "9999999", "0-", "-1", ",",
+		"1,0,0", "4095-0", "x"};
 	for (size_t i = 0; i < WEFT_COUNT(cores); i++) {
 		fresh(S_CTX_REMOTE, t);
 		host.cores = cores[i];
@@ -167,7 +171,8 @@ static void good(void)
 		give("weft-bind", "auto");
 		call(USER);
 		r = run_task(0);
-		check(r == 0 || r == 64, "cores '%s': exit status %d: %s", cores[i], r, said);
+		check(r == 0 || r == 64, "cores '%s': exit status %d: %s", cores[i], r,
+			said);
 		call(EXIT);
 	}
 	free(t);
@@ -215,7 +220,8 @@ static void bad(void)
 			copy[i] = (char)(1 + rand_r(&seed) % 255);
 			start(copy, "auto");
 			int r = run_task(0);
-			check(r == 0 || r == 64, "altered '%s': exit status %d", copy, r);
+			check(r == 0 || r == 64, "altered '%s': exit status %d", copy,
+				r);
 			call(EXIT);
 		}
 		copy[i] = t[i];
@@ -225,20 +231,25 @@ static void bad(void)
 /* Tickets that the checks let through: any numbers at all. */
 static void forged(void)
 {
-	const unsigned numbers[] = { 0, 1, 2, 3, 7, 64, 4095, 4096 };
+	const unsigned numbers[] = {0, 1, 2, 3, 7, 64, 4095, 4096};
 	unsigned seed = 2;
 
 	for (int i = 0; i < 500; i++) {
 #define PICK numbers[(size_t)rand_r(&seed) % WEFT_COUNT(numbers)]
-		struct weft_ticket t = { .step = "%n%s%s$(id)", .bind = true, .ntasks = PICK,
-			.nodes = PICK };
-		weft_autostr struct weft_str s = { 0 };
+		struct weft_ticket t = {.step = "%n%s%s$(id)",
+			.bind = true,
+			.ntasks = PICK,
+			.nodes = PICK};
+		weft_autostr struct weft_str s = {0};
 
-		t.place = (struct weft_place_step){ .cpus_per_task = PICK,
-			.gpus_per_task = PICK % 257 / 8.0, .gpus_all = rand_r(&seed) % 2,
+		t.place = (struct weft_place_step){.cpus_per_task = PICK,
+			.gpus_per_task = PICK % 257 / 8.0,
+			.gpus_all = rand_r(&seed) % 2,
 			.cpus = (enum weft_place_cpus)(rand_r(&seed) % 3),
 			.memory = (enum weft_place_memory)(rand_r(&seed) % 3),
-			.balance_even = rand_r(&seed) % 2, .smt = PICK % 65, .spare_cores = PICK };
+			.balance_even = rand_r(&seed) % 2,
+			.smt = PICK % 65,
+			.spare_cores = PICK};
 		if (weft_ticket_encode(&t, &s)) {
 			check(false, "no ticket to forge");
 			continue;
@@ -297,7 +308,8 @@ static void unused(void)
 	check(run_task(0) == 0, "--weft-bind=none: %s", said);
 	call(EXIT);
 	start(t, "sideways");
-	check(run_task(0) == 64 && strstr(said, "auto or none"), "--weft-bind=sideways: %s", said);
+	check(run_task(0) == 64 && strstr(said, "auto or none"),
+		"--weft-bind=sideways: %s", said);
 	call(EXIT);
 }
 
@@ -317,9 +329,10 @@ static void unused_broken(void)
 static void faults(void)
 {
 	weft_autofree char *t = good_ticket();
-	const spank_err_t codes[] = { ESPANK_ERROR, ESPANK_BAD_ARG, ESPANK_NOT_TASK,
-		ESPANK_ENV_EXISTS, ESPANK_ENV_NOEXIST, ESPANK_NOSPACE, ESPANK_NOT_REMOTE,
-		ESPANK_NOEXIST, ESPANK_NOT_EXECD, ESPANK_NOT_AVAIL, ESPANK_NOT_LOCAL, -1, 12345 };
+	const spank_err_t codes[] = {ESPANK_ERROR, ESPANK_BAD_ARG, ESPANK_NOT_TASK,
+		ESPANK_ENV_EXISTS, ESPANK_ENV_NOEXIST, ESPANK_NOSPACE,
+		ESPANK_NOT_REMOTE, ESPANK_NOEXIST, ESPANK_NOT_EXECD, ESPANK_NOT_AVAIL,
+		ESPANK_NOT_LOCAL, -1, 12345};
 
 	for (size_t c = 0; c < WEFT_COUNT(codes); c++)
 		for (int at = 0; at < 24; at++) {
@@ -332,8 +345,8 @@ static void faults(void)
 			call(POST_OPT);
 			call(USER);
 			int r = run_task(0);
-			check(r == 0 || r == 64, "fault %d at call %d: exit status %d", codes[c],
-				at, r);
+			check(r == 0 || r == 64, "fault %d at call %d: exit status %d",
+				codes[c], at, r);
 			call(EXIT);
 		}
 }
@@ -370,11 +383,11 @@ static void permute(int *order, int n, const char *ticket, bool options)
 static void orders(void)
 {
 	weft_autofree char *t = good_ticket();
-	const spank_context_t contexts[] = { S_CTX_REMOTE, S_CTX_LOCAL, S_CTX_ALLOCATOR,
-		S_CTX_SLURMD, S_CTX_JOB_SCRIPT, S_CTX_ERROR };
+	const spank_context_t contexts[] = {S_CTX_REMOTE, S_CTX_LOCAL, S_CTX_ALLOCATOR,
+		S_CTX_SLURMD, S_CTX_JOB_SCRIPT, S_CTX_ERROR};
 
 	for (size_t i = 0; i < WEFT_COUNT(contexts); i++) {
-		int order[] = { INIT, POST_OPT, LOCAL_USER, USER, TASK, EXIT };
+		int order[] = {INIT, POST_OPT, LOCAL_USER, USER, TASK, EXIT};
 
 		host.context = contexts[i];
 		permute(order, 0, t, host.context == S_CTX_REMOTE);
@@ -385,9 +398,10 @@ static void orders(void)
 static void hostile(void)
 {
 	weft_autofree char *t = good_ticket();
-	const char *names[] = { "WEFT_FILE", "WEFT_CONF", "WEFT_RUN_DIR", "WEFT_CACHE", "HOME",
-		"PATH", "TMPDIR", "LD_PRELOAD", "XDG_CACHE_HOME", "HWLOC_XMLFILE", "SLURM_CONF",
-		"SLURM_STEP_GPUS", "CUDA_VISIBLE_DEVICES" };
+	const char *names[] = {"WEFT_FILE", "WEFT_CONF", "WEFT_RUN_DIR", "WEFT_CACHE",
+		"HOME", "PATH", "TMPDIR", "LD_PRELOAD", "XDG_CACHE_HOME",
+		"HWLOC_XMLFILE", "SLURM_CONF", "SLURM_STEP_GPUS",
+		"CUDA_VISIBLE_DEVICES"};
 
 	for (int forged = 0; forged < 2; forged++) {
 		fresh(S_CTX_REMOTE, forged ? "step=/hostile/../../etc/shadow" : t);
@@ -402,8 +416,8 @@ static void hostile(void)
 		int r = run_task(0);
 		check(r == (forged ? 64 : 0), "hostile: exit status %d: %s", r, said);
 		check(!strstr(opened, "hostile"), "opened: %s", opened);
-		check(!strstr(opened, "write") && !strstr(opened, "change"), "changed: %s",
-			opened);
+		check(!strstr(opened, "write") && !strstr(opened, "change"),
+			"changed: %s", opened);
 		check(strstr(opened, "nofollow"), "nothing was noted: %s", opened);
 		call(EXIT);
 	}
@@ -423,25 +437,35 @@ static void task(void)
 static const struct {
 	const char *name;
 	void (*run)(void);
-} scenarios[] = { { "good", good }, { "bad", bad }, { "forged", forged },
-	 { "unused", unused },
-	{ "unused_broken", unused_broken }, { "faults", faults },
-	{ "orders", orders }, { "hostile", hostile }, { "task", task } };
+} scenarios[] = {{"good", good}, {"bad", bad}, {"forged", forged}, {"unused", unused},
+	{"unused_broken", unused_broken}, {"faults", faults}, {"orders", orders},
+	{"hostile", hostile}, {"task", task}};
 
 /* A machine of 2 packages, 4 cores and 2 GPUs, as another's model. */
 static int write_cache(const char *dir)
 {
 	struct weft_pu pu[4];
-	struct weft_numa numa[2] = { { .os_index = 0 }, { .os_index = 1 } };
+	struct weft_numa numa[2] = {{.os_index = 0}, {.os_index = 1}};
 	struct weft_device gpu[2];
-	struct weft_machine m = { .host = "borrowed", .pu = pu, .n_pus = 4, .n_cores = 4,
-		.n_l3 = 2, .n_packages = 2, .numa = numa, .n_numa = 2, .gpu = gpu, .n_gpus = 2 };
-	weft_autoerr struct weft_err err = { 0 };
+	struct weft_machine m = {.host = "borrowed",
+		.pu = pu,
+		.n_pus = 4,
+		.n_cores = 4,
+		.n_l3 = 2,
+		.n_packages = 2,
+		.numa = numa,
+		.n_numa = 2,
+		.gpu = gpu,
+		.n_gpus = 2};
+	weft_autoerr struct weft_err err = {0};
 
 	memset(gpu, 0, sizeof(gpu));
 	for (unsigned i = 0; i < 4; i++) {
-		pu[i] = (struct weft_pu){ .cpu = i, .core = i, .l3 = i / 2, .numa = i / 2,
-			.package = i / 2 };
+		pu[i] = (struct weft_pu){.cpu = i,
+			.core = i,
+			.l3 = i / 2,
+			.numa = i / 2,
+			.package = i / 2};
 		weft_cpuset_add(&numa[i / 2].cpus, i);
 		numa[i / 2].bytes = 1u << 30;
 		weft_cpuset_add(&gpu[i / 2].cpus, i);
@@ -497,7 +521,8 @@ int main(int argc, char **argv)
 		fflush(NULL);
 		pid_t pid = fork();
 		if (pid == 0) {
-			/* As slurmstepd in user_init: the user's effective id, root's real one. */
+			/* As slurmstepd in user_init: the user's effective id, root's
+			 * real one. */
 			if (getuid() == 0 && (setegid(65534) || seteuid(65534)))
 				_exit(2);
 			scenarios[i].run();
@@ -509,8 +534,10 @@ int main(int argc, char **argv)
 		}
 		int status;
 		waitpid(pid, &status, 0);
-		if (!WIFEXITED(status) || (WEXITSTATUS(status) != 42 && WEXITSTATUS(status) != 3))
-			printf("FAIL  a hook ended the host: wait status %x\n", (unsigned)status);
+		if (!WIFEXITED(status) ||
+			(WEXITSTATUS(status) != 42 && WEXITSTATUS(status) != 3))
+			printf("FAIL  a hook ended the host: wait status %x\n",
+				(unsigned)status);
 		return WIFEXITED(status) && WEXITSTATUS(status) == 42 ? 0 : 1;
 	}
 	return 2;

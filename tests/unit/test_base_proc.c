@@ -185,7 +185,8 @@ START_TEST(signals_are_as_a_program_expects)
 	 * as make does, leaves them ignored, and sigaction() refuses to change them.
 	 */
 	says(&s,
-		"grep -E '^Sig(Blk|Ign)' /proc/self/status | sed s/0000000180000000/0000000000000000/",
+		"grep -E '^Sig(Blk|Ign)' /proc/self/status | sed "
+		"s/0000000180000000/0000000000000000/",
 		"SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
 	sigset_t now;
 	sigprocmask(SIG_SETMASK, NULL, &now);

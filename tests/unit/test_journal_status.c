@@ -91,21 +91,26 @@ START_TEST(verdicts)
 		char *why;
 
 		given = t[i].state;
-		enum weft_verdict got = weft_verdict(wf, &wf->step[1], t[i].member, of_a, NULL, NULL, &why);
-		ck_assert_msg(got == t[i].want, "row %zu: %s, not %s (%s)", i, verdict_name[got],
-			verdict_name[t[i].want], why ? why : "");
-		ck_assert_msg(t[i].why ? why && strstr(why, t[i].why) : !why, "row %zu: %s", i,
-			why ? why : "(no reason)");
+		enum weft_verdict got = weft_verdict(
+			wf, &wf->step[1], t[i].member, of_a, NULL, NULL, &why);
+		ck_assert_msg(got == t[i].want, "row %zu: %s, not %s (%s)", i,
+			verdict_name[got], verdict_name[t[i].want], why ? why : "");
+		ck_assert_msg(t[i].why ? why && strstr(why, t[i].why) : !why,
+			"row %zu: %s", i, why ? why : "(no reason)");
 		free(why);
-		ck_assert_int_eq(weft_verdict(wf, &wf->step[1], t[i].member, of_a, NULL, NULL, NULL), got);
+		ck_assert_int_eq(weft_verdict(wf, &wf->step[1], t[i].member, of_a, NULL,
+					 NULL, NULL),
+			got);
 		/* Counted once, it says the same, and the same again. */
-		struct weft_tally tally[2] = { 0 };
+		struct weft_tally tally[2] = {0};
 		for (int k = 0; k < 2; k++) {
 			char *again;
 
-			ck_assert_int_eq(weft_verdict(wf, &wf->step[1], t[i].member, of_a, NULL,
-				tally, &again), got);
-			ck_assert_msg(again ? t[i].why && strstr(again, t[i].why) : !t[i].why,
+			ck_assert_int_eq(weft_verdict(wf, &wf->step[1], t[i].member,
+						 of_a, NULL, tally, &again),
+				got);
+			ck_assert_msg(
+				again ? t[i].why && strstr(again, t[i].why) : !t[i].why,
 				"row %zu: %s", i, again ? again : "(no reason)");
 			free(again);
 		}
@@ -300,7 +305,8 @@ START_TEST(half_submitted)
 	is(state_of_run(none_alive), WEFT_STATE_SUBMITTED, N, N, N, false, WEFT_OK);
 	ok(weft_run_stop(run, "the run could not be submitted", &ok_err));
 	struct weft_status *st = state_of_run(none_alive);
-	ck_assert_str_eq(st->step[2].member[0].reason, "the run could not be submitted");
+	ck_assert_str_eq(
+		st->step[2].member[0].reason, "the run could not be submitted");
 	is(st, X, X, X, X, true, WEFT_EINTR);
 	weft_run_free(run);
 	weft_spec_free(wf);
@@ -342,5 +348,6 @@ START_TEST(cancelled)
 }
 END_TEST
 
-SUITE("journal_status", verdicts, shares_are_exact, from_nothing_to_done, failure_spreads,
-	lost_stopped_damaged, half_submitted, submitter_killed, cancelled)
+SUITE("journal_status", verdicts, shares_are_exact, from_nothing_to_done,
+	failure_spreads, lost_stopped_damaged, half_submitted, submitter_killed,
+	cancelled)

@@ -22,28 +22,28 @@ START_TEST(test_step)
 	static const struct {
 		const char *line, *file, *step;
 	} cases[] = {
-		{ "srun true", NULL, NULL },
-		{ "srun --weft-step=a true", NULL, "a" },
-		{ "srun --weft-step a --weft f.yaml true", "f.yaml", "a" },
-		{ "srun -n 2 --weft=f --weft-step=a true", "f", "a" },
-		{ "srun -n2 -l --weft-step=a true", NULL, "a" },
-		{ "srun -ln 2 --weft-step=a true", NULL, "a" },
-		{ "srun --label --pty --weft-step=a true", NULL, "a" },
-		{ "srun --time 5 --weft-step=a true", NULL, "a" },
-		{ "srun --exclusive --weft-step=a true", NULL, "a" },
+		{"srun true", NULL, NULL},
+		{"srun --weft-step=a true", NULL, "a"},
+		{"srun --weft-step a --weft f.yaml true", "f.yaml", "a"},
+		{"srun -n 2 --weft=f --weft-step=a true", "f", "a"},
+		{"srun -n2 -l --weft-step=a true", NULL, "a"},
+		{"srun -ln 2 --weft-step=a true", NULL, "a"},
+		{"srun --label --pty --weft-step=a true", NULL, "a"},
+		{"srun --time 5 --weft-step=a true", NULL, "a"},
+		{"srun --exclusive --weft-step=a true", NULL, "a"},
 		/* What the command is given is the command's. */
-		{ "srun true --weft-step=a", NULL, NULL },
-		{ "srun -l true --weft-step=a", NULL, NULL },
-		{ "srun -n 2 true --weft-step=a", NULL, NULL },
-		{ "srun --label true --weft-step=a", NULL, NULL },
-		{ "srun --weft-dry-run true --weft-step=a", NULL, NULL },
-		{ "srun -- true --weft-step=a", NULL, NULL },
+		{"srun true --weft-step=a", NULL, NULL},
+		{"srun -l true --weft-step=a", NULL, NULL},
+		{"srun -n 2 true --weft-step=a", NULL, NULL},
+		{"srun --label true --weft-step=a", NULL, NULL},
+		{"srun --weft-dry-run true --weft-step=a", NULL, NULL},
+		{"srun -- true --weft-step=a", NULL, NULL},
 		/* Taken as srun's getopt takes it. */
-		{ "srun --weft-step=a --weft-step=b true", NULL, "b" },
-		{ "srun --weft-step", NULL, NULL },
-		{ "srun --weft-step=", NULL, "" },
-		{ "srun --weft-steps=a true", NULL, NULL },
-		{ "srun", NULL, NULL },
+		{"srun --weft-step=a --weft-step=b true", NULL, "b"},
+		{"srun --weft-step", NULL, NULL},
+		{"srun --weft-step=", NULL, ""},
+		{"srun --weft-steps=a true", NULL, NULL},
+		{"srun", NULL, NULL},
 	};
 
 	for (size_t i = 0; i < WEFT_COUNT(cases); i++) {
@@ -51,12 +51,14 @@ START_TEST(test_step)
 		char copy[256], *argv[64];
 
 		scan(cases[i].line, &c, copy, argv);
-		ck_assert_msg(weft_streq(c.step, cases[i].step), "%s: step %s", cases[i].line, c.step);
-		ck_assert_msg(weft_streq(c.file, cases[i].file), "%s: file %s", cases[i].line, c.file);
+		ck_assert_msg(weft_streq(c.step, cases[i].step), "%s: step %s",
+			cases[i].line, c.step);
+		ck_assert_msg(weft_streq(c.file, cases[i].file), "%s: file %s",
+			cases[i].line, c.file);
 		cmdline_clear(&c);
 	}
 	struct cmdline none;
-	char *empty[] = { NULL };
+	char *empty[] = {NULL};
 	ck_assert_int_eq(cmdline_scan(empty, &none), 0);
 	ck_assert_ptr_null(none.step);
 	cmdline_clear(&none);
@@ -68,7 +70,8 @@ START_TEST(test_typed)
 	struct cmdline c;
 	char copy[256], *argv[64];
 
-	scan("srun -n2 --mem-per-cpu=1G --par gpu -t 5 --weft-step=a true -c 4", &c, copy, argv);
+	scan("srun -n2 --mem-per-cpu=1G --par gpu -t 5 --weft-step=a true -c 4", &c,
+		copy, argv);
 	ck_assert(cmdline_typed(&c, "--ntasks -n"));
 	ck_assert(cmdline_typed(&c, "--mem --mem-per-cpu --mem-per-gpu"));
 	ck_assert(!cmdline_typed(&c, "--mem"));

@@ -2,12 +2,11 @@
 #include "spec.h"
 
 static char *params_of(const struct weft_workflow *wf, const struct weft_step *s,
-	size_t i,
-	char id[WEFT_MEMBER_ID])
+	size_t i, char id[WEFT_MEMBER_ID])
 {
 	struct weft_member m;
-	struct weft_err err = { 0 };
-	struct weft_str text = { 0 };
+	struct weft_err err = {0};
+	struct weft_str text = {0};
 	ck_assert_int_eq(weft_sweep_member(wf, s, i, &m, &err), 0);
 	ck_assert_uint_eq(m.index, i);
 	ck_assert_uint_eq(m.count, s->sweep.count);
@@ -20,8 +19,8 @@ static char *params_of(const struct weft_workflow *wf, const struct weft_step *s
 	return weft_str_take(&text);
 }
 
-static void check_params(const struct weft_workflow *wf, size_t step, size_t i,
-	const char *want)
+static void check_params(
+	const struct weft_workflow *wf, size_t step, size_t i, const char *want)
 {
 	char *got = params_of(wf, &wf->step[step], i, NULL);
 	char plain[256];
@@ -36,16 +35,16 @@ static void check_params(const struct weft_workflow *wf, size_t step, size_t i,
 
 START_TEST(a_grid)
 {
-	struct weft_workflow *wf = load("name: t\nparams:\n  k: [0.10, b]\n"
-					"  s: {range: [1, 3]}\nsteps:\n" STEP("a")
-						"    sweep: [k, s]\n");
+	struct weft_workflow *wf =
+		load("name: t\nparams:\n  k: [0.10, b]\n"
+		     "  s: {range: [1, 3]}\nsteps:\n" STEP("a") "    sweep: [k, s]\n");
 	ck_assert_uint_eq(wf->step[0].sweep.count, 6);
 	check_params(wf, 0, 0, "{\"k\":0.10,\"s\":1}");
 	check_params(wf, 0, 2, "{\"k\":0.10,\"s\":3}");
 	check_params(wf, 0, 3, "{\"k\":\"b\",\"s\":1}");
 	check_params(wf, 0, 5, "{\"k\":\"b\",\"s\":3}");
 	struct weft_member m;
-	struct weft_err err = { 0 };
+	struct weft_err err = {0};
 	ck_assert_int_eq(weft_sweep_member(wf, &wf->step[0], 6, &m, &err), -1);
 	weft_member_clear(&m);
 	weft_err_clear(&err);
@@ -55,11 +54,11 @@ END_TEST
 
 START_TEST(a_zip_and_maps)
 {
-	struct weft_workflow *wf = load(
-		HEAD STEP("a") "    sweep: {a: [1, 1, 2], b: [x, y, x]}\n    "
-			"sweep_mode: zip\n"
-		     STEP("b") "    sweep: {case: [{n: 1, l: [a, 2]}, {n: 2}], z: "
-			"[1]}\n");
+	struct weft_workflow *wf = load(HEAD STEP(
+		"a") "    sweep: {a: [1, 1, 2], b: [x, y, x]}\n    "
+		     "sweep_mode: zip\n" STEP(
+			     "b") "    sweep: {case: [{n: 1, l: [a, 2]}, {n: 2}], z: "
+				  "[1]}\n");
 	ck_assert_uint_eq(wf->step[0].sweep.count, 3);
 	check_params(wf, 0, 1, "{\"a\":1,\"b\":\"y\"}");
 	check_params(wf, 1, 0, "{\"case\":{\"n\":1,\"l\":[\"a\",2]},\"z\":1}");
@@ -69,13 +68,21 @@ END_TEST
 
 START_TEST(ranges)
 {
-	struct weft_workflow *wf = load(HEAD STEP("a")
-		"    sweep: {x: {range: [0, 1, 0.1]}}\n"
-		STEP("b") "    sweep: {x: {range: [5, 1, -2]}}\n"
-		STEP("c") "    sweep: {x: {range: [0, 1, 0.3]}}\n"
-		STEP("d") "    sweep: {x: {range: [1, 10000000]}}\n"
-		STEP("e") "    sweep: {x: {range: [-0.5, 0.5, 0.25]}}\n"
-		STEP("f") "    sweep: {x: {range: [1e-3, 3e-3, 1e-3]}}\n");
+	struct weft_workflow *wf =
+		load(HEAD STEP("a") "    sweep: {x: {range: [0, 1, 0.1]}}\n" STEP("b") "    sweep: {x: {range: [5, 1, -2]}}\n" STEP("c") "    sweep: {x: {range: [0, 1, 0.3]}}\n" STEP(
+			"d") "    sweep: {x: {range: [1, 10000000]}}\n" STEP("e") "    "
+										  "swee"
+										  "p: "
+										  "{x: "
+										  "{ran"
+										  "ge: "
+										  "[-0."
+										  "5, "
+										  "0.5,"
+										  " 0."
+										  "25]}"
+										  "}"
+										  "\n" STEP("f") "    sweep: {x: {range: [1e-3, 3e-3, 1e-3]}}\n");
 	ck_assert_uint_eq(wf->step[0].sweep.count, 11);
 	check_params(wf, 0, 3, "{\"x\":0.3}");
 	check_params(wf, 0, 10, "{\"x\":1}");
@@ -92,10 +99,10 @@ END_TEST
 START_TEST(ids_stay)
 {
 	char a[WEFT_MEMBER_ID], b[WEFT_MEMBER_ID], c[WEFT_MEMBER_ID];
-	struct weft_workflow *wf = load(HEAD STEP("a")
-		"    sweep: {k: [1, 2], s: [x]}\n");
-	struct weft_workflow *more = load(
-		HEAD STEP("b") "    sweep: {s: [w, x], k: [0, 1.0, '1', 2]}\n");
+	struct weft_workflow *wf =
+		load(HEAD STEP("a") "    sweep: {k: [1, 2], s: [x]}\n");
+	struct weft_workflow *more =
+		load(HEAD STEP("b") "    sweep: {s: [w, x], k: [0, 1.0, '1', 2]}\n");
 	free(params_of(wf, &wf->step[0], 0, a));
 	free(params_of(more, &more->step[0], 5, b)); /* s: x, k: 1.0 */
 	free(params_of(more, &more->step[0], 6, c)); /* s: x, k: the text 1 */
@@ -108,10 +115,10 @@ END_TEST
 
 START_TEST(ids_differ)
 {
-	struct weft_workflow *wf = load(HEAD STEP("a")
-			"    sweep: {k: [9007199254740993, 9007199254740992, -1, 1, "
-			"'', true, "
-			"'true', [1], [[1]], {a: 1}]}\n");
+	struct weft_workflow *wf = load(HEAD STEP(
+		"a") "    sweep: {k: [9007199254740993, 9007199254740992, -1, 1, "
+		     "'', true, "
+		     "'true', [1], [[1]], {a: 1}]}\n");
 	char id[10][WEFT_MEMBER_ID];
 	for (size_t i = 0; i < 10; i++) {
 		free(params_of(wf, &wf->step[0], i, id[i]));
@@ -140,13 +147,13 @@ static void check_needs(const struct weft_workflow *wf, const char *step, size_t
 	const char *want)
 {
 	const struct weft_step *s = weft_spec_step(wf, step);
-	struct found f = { .n = 0 };
+	struct found f = {.n = 0};
 	char got[256] = "";
 	size_t n = 0;
 	ck_assert_int_eq(weft_spec_each_match(wf, s, member, &s->edge[0], note, &f), 0);
 	for (size_t i = 0; i < f.n; i++)
-		n += (size_t)snprintf(got + n, sizeof(got) - n, "%s%zu", i ? " " : "",
-			f.v[i]);
+		n += (size_t)snprintf(
+			got + n, sizeof(got) - n, "%s%zu", i ? " " : "", f.v[i]);
 	ck_assert_str_eq(got, want);
 }
 
@@ -164,20 +171,10 @@ static bool matches(const struct weft_workflow *wf, const char *step)
 
 START_TEST(members_match_by_shared_axes)
 {
-	struct weft_workflow *wf = load(
-		"name: t\nparams: {k: [a, b], s: [1, 2, 3], z: [1, 2]}\nsteps:\n"
-		STEP("sim") "    sweep: [k, s]\n"
-		STEP("same") "    sweep: [k, s]\n    depends: sim\n"
-		STEP("turned") "    sweep: [s, k]\n    depends: sim\n"
-		STEP("byk") "    sweep: [k]\n    depends: sim\n"
-		STEP("more") "    sweep: [z, s]\n    depends: sim\n"
-		STEP("all") "    sweep: [k]\n    depends: sim.*\n"
-		STEP("other") "    sweep: [z]\n    depends: sim\n"
-		STEP("one") "    depends: sim\n"
-		STEP("each") "    sweep: {each: sim}\n    depends: sim\n"
-		STEP("part") "    sweep: {s: [3, 1]}\n    depends: sim\n"
-		STEP("own") "    sweep: {q: [1, 2]}\n"
-		STEP("own2") "    sweep: {q: [1, 2]}\n    depends: own\n");
+	struct weft_workflow *wf = load("name: t\nparams: {k: [a, b], s: [1, 2, 3], z: "
+					"[1, 2]}\nsteps:\n" STEP("sim") "    sweep: "
+									"[k, s]\n" STEP("same") "    sweep: [k, s]\n    depends: sim\n" STEP("turned") "    sweep: [s, k]\n    depends: sim\n" STEP("byk") "    sweep: [k]\n    depends: sim\n" STEP("more") "    sweep: [z, s]\n    depends: sim\n" STEP("all") "    sweep: [k]\n    depends: sim.*\n" STEP("other") "    sweep: [z]\n    depends: sim\n" STEP(
+										"one") "    depends: sim\n" STEP("each") "    sweep: {each: sim}\n    depends: sim\n" STEP("part") "    sweep: {s: [3, 1]}\n    depends: sim\n" STEP("own") "    sweep: {q: [1, 2]}\n" STEP("own2") "    sweep: {q: [1, 2]}\n    depends: own\n");
 	ck_assert(matches(wf, "same") && one_to_one(wf, "same"));
 	check_needs(wf, "same", 4, "4");
 	ck_assert(matches(wf, "turned") && !one_to_one(wf, "turned"));
@@ -203,15 +200,18 @@ END_TEST
 START_TEST(zips_match)
 {
 	struct weft_workflow *wf = load(
-		"name: t\nparams: {k: [a, b, a], s: [1, 2, 3]}\nsteps:\n"
-		STEP("sim") "    sweep: [k, s]\n    sweep_mode: zip\n"
-		STEP("same") "    sweep: [k, s]\n    sweep_mode: zip\n    depends: "
-		"sim\n"
-		STEP("bys") "    sweep: [s]\n    depends: sim\n"
-		STEP("byk") "    sweep: {k: [b, a]}\n    depends: sim\n"
-		STEP("grid") "    sweep: {k: [a, b], s: [1, 2, 3]}\n    depends: sim\n"
-		STEP("back") "    sweep: [k, s]\n    sweep_mode: zip\n    depends: "
-		"grid\n");
+		"name: t\nparams: {k: [a, b, a], s: [1, 2, 3]}\nsteps:\n" STEP("sim") "    sweep: [k, s]\n    sweep_mode: zip\n" STEP(
+			"same") "    sweep: [k, s]\n    sweep_mode: zip\n    depends: "
+				"sim\n" STEP("bys") "    sweep: [s]\n    depends: "
+						    "sim\n" STEP("byk") "    sweep: "
+									"{k: [b, a]}\n "
+									"   depends: "
+									"sim\n" STEP("g"
+										     "r"
+										     "i"
+										     "d") "    sweep: {k: [a, b], s: [1, 2, 3]}\n    depends: sim\n" STEP(
+										"back") "    sweep: [k, s]\n    sweep_mode: zip\n    depends: "
+											"grid\n");
 	ck_assert(one_to_one(wf, "same"));
 	check_needs(wf, "same", 2, "2");
 	check_needs(wf, "bys", 1, "1");
@@ -219,7 +219,7 @@ START_TEST(zips_match)
 	check_needs(wf, "byk", 1, "0 2");
 	ck_assert(!one_to_one(wf, "grid"));
 	check_needs(wf, "grid", 2, "2"); /* a, 3 */
-	check_needs(wf, "grid", 3, "");	 /* b, 1 */
+	check_needs(wf, "grid", 3, "");  /* b, 1 */
 	check_needs(wf, "back", 1, "4"); /* b, 2 */
 	weft_spec_free(wf);
 }
@@ -227,10 +227,12 @@ END_TEST
 
 START_TEST(replicas_and_each)
 {
-	struct weft_workflow *wf = load(HEAD STEP("c")
-		"    sweep: {each: b}\n    depends: b\n"
-			STEP("b") "    sweep: {each: a}\n    depends: a\n"
-			STEP("a") "    sweep: {replicas: 4}\n");
+	struct weft_workflow *wf =
+		load(HEAD
+				STEP("c") "    sweep: {each: b}\n    depends: b\n" STEP(
+					"b") "    sweep: {each: a}\n    depends: "
+					     "a\n" STEP("a") "    sweep: {replicas: "
+							     "4}\n");
 	ck_assert_int_eq(wf->step[0].sweep.kind, WEFT_SWEEP_EACH);
 	ck_assert_uint_eq(wf->step[0].sweep.count, 4);
 	ck_assert_uint_eq(wf->step[0].sweep.each, 1);
@@ -244,22 +246,21 @@ END_TEST
 /* Every pair of members is matched if, and only if, the values are equal. */
 START_TEST(matching_is_equality)
 {
-	struct weft_workflow *wf = load(
-		"name: t\nparams: {a: [1, 2, 3], b: {range: [0, 1, 0.5]}, c: [x, "
-		"y]}\nsteps:\n"
-		STEP("p") "    sweep: [a, b, c]\n"
-		STEP("q") "    sweep: [c, b]\n    depends: p\n");
+	struct weft_workflow *wf =
+		load("name: t\nparams: {a: [1, 2, 3], b: {range: [0, 1, 0.5]}, c: [x, "
+		     "y]}\nsteps:\n" STEP("p") "    sweep: [a, b, c]\n" STEP(
+			     "q") "    sweep: [c, b]\n    depends: p\n");
 	const struct weft_step *p = &wf->step[0], *q = &wf->step[1];
 	for (size_t i = 0; i < q->sweep.count; i++) {
-		struct found f = { .n = 0 };
+		struct found f = {.n = 0};
 		struct weft_member x, y;
-		ck_assert_int_eq(weft_spec_each_match(wf, q, i, &q->edge[0], note, &f),
-			0);
+		ck_assert_int_eq(
+			weft_spec_each_match(wf, q, i, &q->edge[0], note, &f), 0);
 		ck_assert_int_eq(weft_sweep_member(wf, q, i, &x, NULL), 0);
 		for (size_t k = 0, at = 0; k < p->sweep.count; k++) {
 			ck_assert_int_eq(weft_sweep_member(wf, p, k, &y, NULL), 0);
 			bool equal = weft_streq(x.params.item[0].str,
-				y.params.item[2].str) &&
+					     y.params.item[2].str) &&
 				     x.params.item[1].num == y.params.item[1].num;
 			bool listed = at < f.n && f.v[at] == k;
 			at += listed;
@@ -274,4 +275,4 @@ END_TEST
 
 SUITE("spec_sweep", a_grid, a_zip_and_maps, ranges, ids_stay, ids_differ,
 	members_match_by_shared_axes, zips_match, replicas_and_each,
-		matching_is_equality)
+	matching_is_equality)
