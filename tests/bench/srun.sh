@@ -1,3 +1,4 @@
+# shellcheck shell=bash source=tests/bench/lib.sh
 # srun.sh - what the plug-in costs an srun: enabled but unused, and with --weft-step.
 #
 # One private cluster; a pair is one `srun true` with the plug-in's line in plugstack.conf

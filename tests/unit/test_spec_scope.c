@@ -171,12 +171,13 @@ START_TEST(conditions)
 {
 	struct weft_workflow *wf = load(
 		"name: t\nvars: {x: 1, word: true}\nsteps:\n" STEP("a")
-			STEP("yes") "    when: vars.x < 2\n" STEP("no") "    when: ${{ "
-									"vars.x > 2 "
-									"}}\n" STEP("bo"
-										    "o"
-										    "l") "    when: vars.word\n" STEP(
-										"numbe"
+			STEP("yes") "    when: vars.x < 2\n" STEP(
+				"no") "    when: ${{ "
+				      "vars.x > 2 "
+				      "}}\n" STEP(
+					      "bo"
+					      "o"
+					      "l") "    when: vars.word\n" STEP("numbe"
 										"r") " "
 										     " "
 										     " "
@@ -193,8 +194,9 @@ START_TEST(conditions)
 										     "s"
 										     "."
 										     "x"
-										     "\n" STEP("later") "    depends: a\n    when: steps.a.metrics.missing > "
-													"1\n");
+										     "\n" STEP(
+											     "later") "    depends: a\n    when: steps.a.metrics.missing > "
+												      "1\n");
 	struct weft_scope sc = {.wf = wf, .runtime = runtime, .ctx = (void *)"1"};
 	struct weft_err err = {0};
 	bool yes;

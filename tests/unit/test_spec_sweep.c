@@ -69,20 +69,28 @@ END_TEST
 START_TEST(ranges)
 {
 	struct weft_workflow *wf =
-		load(HEAD STEP("a") "    sweep: {x: {range: [0, 1, 0.1]}}\n" STEP("b") "    sweep: {x: {range: [5, 1, -2]}}\n" STEP("c") "    sweep: {x: {range: [0, 1, 0.3]}}\n" STEP(
-			"d") "    sweep: {x: {range: [1, 10000000]}}\n" STEP("e") "    "
-										  "swee"
-										  "p: "
-										  "{x: "
-										  "{ran"
-										  "ge: "
-										  "[-0."
-										  "5, "
-										  "0.5,"
-										  " 0."
-										  "25]}"
-										  "}"
-										  "\n" STEP("f") "    sweep: {x: {range: [1e-3, 3e-3, 1e-3]}}\n");
+		load(HEAD STEP("a") "    sweep: {x: {range: [0, 1, 0.1]}}\n" STEP("b") "    sweep: {x: {range: [5, 1, -2]}}\n" STEP(
+			"c") "    sweep: {x: {range: [0, 1, "
+			     "0.3]}}\n" STEP(
+				     "d") "    sweep: {x: "
+					  "{range: [1, "
+					  "10000000]}}\n" STEP(
+						  "e") "    "
+						       "swee"
+						       "p: "
+						       "{x: "
+						       "{ran"
+						       "ge: "
+						       "[-0."
+						       "5, "
+						       "0.5,"
+						       " 0."
+						       "25]}"
+						       "}"
+						       "\n" STEP(
+							       "f") "    sweep: {x: "
+								    "{range: [1e-3, "
+								    "3e-3, 1e-3]}}\n");
 	ck_assert_uint_eq(wf->step[0].sweep.count, 11);
 	check_params(wf, 0, 3, "{\"x\":0.3}");
 	check_params(wf, 0, 10, "{\"x\":1}");
@@ -202,15 +210,24 @@ START_TEST(zips_match)
 	struct weft_workflow *wf = load(
 		"name: t\nparams: {k: [a, b, a], s: [1, 2, 3]}\nsteps:\n" STEP("sim") "    sweep: [k, s]\n    sweep_mode: zip\n" STEP(
 			"same") "    sweep: [k, s]\n    sweep_mode: zip\n    depends: "
-				"sim\n" STEP("bys") "    sweep: [s]\n    depends: "
-						    "sim\n" STEP("byk") "    sweep: "
-									"{k: [b, a]}\n "
-									"   depends: "
-									"sim\n" STEP("g"
-										     "r"
-										     "i"
-										     "d") "    sweep: {k: [a, b], s: [1, 2, 3]}\n    depends: sim\n" STEP(
-										"back") "    sweep: [k, s]\n    sweep_mode: zip\n    depends: "
+				"sim\n" STEP(
+					"bys") "    sweep: [s]\n    depends: "
+					       "sim\n" STEP(
+						       "byk") "    sweep: "
+							      "{k: [b, a]}\n "
+							      "   depends: "
+							      "sim\n" STEP(
+								      "g"
+								      "r"
+								      "i"
+								      "d") "    sweep: "
+									   "{k: [a, "
+									   "b], s: [1, "
+									   "2, 3]}\n   "
+									   " depends: "
+									   "sim\n" STEP(
+										   "bac"
+										   "k") "    sweep: [k, s]\n    sweep_mode: zip\n    depends: "
 											"grid\n");
 	ck_assert(one_to_one(wf, "same"));
 	check_needs(wf, "same", 2, "2");
@@ -228,11 +245,10 @@ END_TEST
 START_TEST(replicas_and_each)
 {
 	struct weft_workflow *wf =
-		load(HEAD
-				STEP("c") "    sweep: {each: b}\n    depends: b\n" STEP(
-					"b") "    sweep: {each: a}\n    depends: "
-					     "a\n" STEP("a") "    sweep: {replicas: "
-							     "4}\n");
+		load(HEAD STEP("c") "    sweep: {each: b}\n    depends: b\n" STEP(
+			"b") "    sweep: {each: a}\n    depends: "
+			     "a\n" STEP("a") "    sweep: {replicas: "
+					     "4}\n");
 	ck_assert_int_eq(wf->step[0].sweep.kind, WEFT_SWEEP_EACH);
 	ck_assert_uint_eq(wf->step[0].sweep.count, 4);
 	ck_assert_uint_eq(wf->step[0].sweep.each, 1);
