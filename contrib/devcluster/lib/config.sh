@@ -158,9 +158,18 @@ node_lines()
 			((CPU_NODES > 0)) || echo ' Default=YES')"
 }
 
+# CAP_SYS_NICE, capability 23
+may_bind_others()
+{
+	local caps
+
+	caps=$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status)
+	((0x$caps >> 23 & 1))
+}
+
 write_slurm_conf()
 {
-	local host=ctl addr sockets=1 cores=$CPUS_PER_NODE name
+	local host=ctl addr sockets=1 cores=$CPUS_PER_NODE name task=affinity
 
 	addr=$(host_address ctl)
 	if [[ $NAMESPACES != yes ]]; then
@@ -169,13 +178,15 @@ write_slurm_conf()
 	if ((CPUS_PER_NODE % 2 == 0)); then
 		sockets=2 cores=$((CPUS_PER_NODE / 2))
 	fi
+	# A container's root may not bind the processes of others.
+	may_bind_others || task=none
 	name=${DIR##*/}
 	name=${name//[^A-Za-z0-9]/}
 	sed -e "s|@NAME@|${name,,}|g" -e "s|@DIR@|$DIR|g" \
 		-e "s|@HOST@|$host|g" -e "s|@ADDR@|$addr|g" \
 		-e "s|@PORT@|$BASE_PORT|g" -e "s|@CPUS@|$CPUS_PER_NODE|g" \
 		-e "s|@SOCKETS@|$sockets|g" -e "s|@CORES@|$cores|g" \
-		-e "s|@TIMEOUT@|$SLURMD_TIMEOUT|g" \
+		-e "s|@TASK@|task/$task|g" -e "s|@TIMEOUT@|$SLURMD_TIMEOUT|g" \
 		"$LIB/slurm.conf.in" >"$DIR/etc/slurm.conf"
 	node_lines >>"$DIR/etc/slurm.conf"
 }

@@ -147,7 +147,8 @@ slurmd_start()
 {
 	daemon_runs "slurmd.$1" && return
 	mkdir -p "$DIR/spool/$1"
-	if [[ -x $DIR/etc/boot ]] &&
+	# Never on the machine itself: it is not ours to set up.
+	if [[ $NAMESPACES == yes && -x $DIR/etc/boot ]] &&
 		! on "$1" "$DIR/etc/boot" "$1" >>"$DIR/log/boot.$1.log" 2>&1; then
 		warn "etc/boot failed on $1; the end of its log:"
 		tail -n 10 "$DIR/log/boot.$1.log" >&2
@@ -259,12 +260,15 @@ stop_all()
 # slurmstepd, which wipes that out, by its log, and tasks by the job's variables.
 is_owned()
 {
-	local env=$1/environ
+	local env=$1/environ reader=() uid gid
 
+	# A container's root may not look into others' processes: they may themselves.
+	read -r uid gid < <(stat -c '%u %g' "$1" 2>/dev/null) || return 1
+	((uid == 0)) || reader=(setpriv --reuid "$uid" --regid "$gid" --clear-groups)
 	if [[ $(readlink "$1/exe") == */slurmstepd* ]]; then
 		find "$1/fd" -lname "$DIR/log/*" 2>/dev/null | grep -q .
-	elif grep -qzxF "SLURM_CONF=$DIR/etc/slurm.conf" "$env" 2>/dev/null; then
-		grep -qz -e '^SLURM_JOB_ID=' -e '^DEVCLUSTER_OWNED=' "$env"
+	elif "${reader[@]}" grep -qzxF "SLURM_CONF=$DIR/etc/slurm.conf" "$env" 2>/dev/null; then
+		"${reader[@]}" grep -qz -e '^SLURM_JOB_ID=' -e '^DEVCLUSTER_OWNED=' "$env"
 	else
 		return 1
 	fi

@@ -92,7 +92,7 @@ verb_up()
 		((CPU_NODES + GPU_NODES > 0)) || usage_error "no nodes asked for"
 		if [[ $NAMESPACES == yes ]] && ! namespaces_work; then
 			NAMESPACES=no
-			say "no namespaces can be had here: all nodes on this host"
+			warn "no namespaces can be had here: all nodes on this host"
 		fi
 		choose_ports
 		write_config
