@@ -5,6 +5,7 @@
 # shellcheck source=tests/lib.sh disable=SC2317
 . "$(dirname "$0")/../lib.sh"
 
+t_need_hosts "the demo's workflow"
 DIR=/var/tmp/weft-demotest.$$
 EXAMPLE=$TOP/contrib/examples/augmentation
 # The example is a program of its own: one build of it serves all variants.

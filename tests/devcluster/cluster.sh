@@ -13,10 +13,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	t_skip cluster "needs root"
 	t_done
 fi
-if ! unshare --mount --net --uts --ipc --pid --fork true 2>/dev/null; then
-	t_skip cluster "needs namespaces"
-	t_done
-fi
+t_need_hosts cluster
 trap '"$dc" down -q --dir "$dir" >/dev/null; rm -rf "$T_TMP"' EXIT
 
 as() { # as USER COMMAND...

@@ -4,6 +4,7 @@
 # shellcheck source=tests/lib.sh disable=SC2317
 . "$(dirname "$0")/../lib.sh"
 
+t_need_hosts "workflows on Slurm"
 DIR=/var/tmp/weft-enginetest.$$
 devcluster() { "$TOP/contrib/devcluster/devcluster" "$@" --dir "$DIR"; }
 as() {

@@ -62,6 +62,7 @@ for f in "$dir"/script-*.expected; do
 done
 
 # ---- on a real Slurm ---------------------------------------------------------------
+t_need_hosts "weft select on Slurm"
 DIR=/var/tmp/weft-selecttest.$$
 as_alice() { "$TOP/contrib/devcluster/devcluster" sh --dir "$DIR" -- "$@"; }
 trap '"$TOP/contrib/devcluster/devcluster" down --dir "$DIR" >/dev/null 2>&1; rm -rf "$T_TMP"' EXIT

@@ -11,6 +11,7 @@ if [ "$(id -u)" -ne 0 ] || ! command -v slurmctld >/dev/null; then
 	t_skip cluster "needs root and Slurm"
 	t_done
 fi
+t_need_hosts cluster
 trap '"$dc" down -q --dir "$dir" >/dev/null; rm -rf "$T_TMP"' EXIT
 # Ordinary users may not look into the checkout.
 tools=$dir/tools

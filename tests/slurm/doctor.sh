@@ -11,6 +11,7 @@ if [ "$(id -u)" -ne 0 ] || ! command -v slurmctld >/dev/null; then
 	t_skip doctor "needs root and Slurm"
 	t_done
 fi
+t_need_hosts doctor
 trap '"$dc" down -q --dir "$dir" >/dev/null; rm -rf "$T_TMP"' EXIT
 t_run 0 "a cluster" "$dc" up -q --dir "$dir" --cpu-nodes 2 --gpu-nodes 1 --build "$BUILD"
 conf=$dir/etc/weft.conf

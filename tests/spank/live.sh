@@ -10,6 +10,7 @@ CLUSTER=$TOP/contrib/devcluster/devcluster
 	t_skip 'the plug-in under Slurm' 'a private cluster needs root'
 	t_done
 }
+t_need_hosts 'the plug-in under Slurm'
 # Not in $T_TMP: the nodes have a /tmp of their own.
 D=$(mktemp -d /var/tmp/weft-live.XXXXXX) || exit 1
 rmdir "$D"

@@ -66,7 +66,7 @@ END_TEST
 static size_t entries(const char *dir, const char *shell_pattern)
 {
 	char *argv[] = {(char *)"/bin/sh", (char *)"-c",
-		weft_printf("find %s -name '%s' | wc -l", dir, shell_pattern), NULL};
+		weft_printf("find '%s' -name '%s' | wc -l", dir, shell_pattern), NULL};
 	struct weft_spawn s = WEFT_SPAWN_INIT;
 	char *out;
 	int status;
