@@ -22,8 +22,11 @@ cat >"$dir/root/pairs" <<'END'
 conf=$1 pairs=$2
 shift 2
 cp "$conf" "$conf.with"
+: >"$conf.without"
 once() { # with|without OPTIONS...: microseconds, in $T
-	if [ "$1" = with ]; then cp "$conf.with" "$conf"; else : >"$conf"; fi
+	# The same pause before both: slurmd is still busy with the one before.
+	cp "$conf.$1" "$conf"
+	sleep 0.1
 	shift
 	local start=$EPOCHREALTIME
 	srun --quiet "$@" true || exit 1
@@ -40,7 +43,7 @@ for ((i = 0; i < pairs; i++)); do
 	echo "$a $b"
 done
 cp "$conf.with" "$conf"
-rm -f "$conf.with"
+rm -f "$conf.with" "$conf.without"
 END
 chmod 755 "$dir/root/pairs"
 # The topology as a boot would cache it.
