@@ -261,6 +261,10 @@ int unit_env(struct unit *u, struct weft_env *env, struct weft_err *err)
 		return weft_err_nomem(err);
 	forget_requests(env);
 	weft_env_unset_prefix(env, "WEFT_");
+	/* A `weft exec` of the program goes by the same weft.conf as we do. */
+	const char *conf = getenv("WEFT_CONF");
+	if (conf && set(env, "WEFT_CONF", conf, err))
+		return -1;
 	for (size_t i = 0; i < role->n_env; i++)
 		if (set(env, role->env[i].name, role->env[i].value, err))
 			return -1;

@@ -157,7 +157,7 @@ echo hunter2 >secret
 printf 'mesh = ${{ vars.mesh }}\n' >in.tmpl
 cat >parts.yaml <<'E'
 name: parts
-vars: {mesh: 16}
+vars: {mesh: 16, conf: none}
 secrets: {TOKEN: {file: secret}}
 steps:
   - name: files
@@ -170,6 +170,7 @@ steps:
       cat sub/a.cfg b.txt; cat c.txt > /dev/null
       test "$FROM_SETUP" = yes
       printf %s "$TOKEN" | cksum
+      test "$WEFT_CONF" = ${{ vars.conf }}
   - name: mem
     scratch: memory
     run: |
@@ -190,7 +191,8 @@ steps:
     resources: {ntasks: 3}
     run: echo "$SLURM_PROCID of $SLURM_NTASKS"
 E
-t_run 0 "files, setup, secrets, scratch and ranks" weft run --local parts.yaml --set vars.mesh=32
+t_run 0 "files, setup, secrets, scratch and ranks" weft run --local parts.yaml --set vars.mesh=32 \
+	--set "vars.conf=$WEFT_CONF"
 t_has "templates are filled in" "$(cat $steps/parts/1/steps/files/stdout)" "mesh = 32
 n = 32"
 t_has "a secret is in the environment" "$(cat $steps/parts/1/steps/files/stdout)" \

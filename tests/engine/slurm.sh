@@ -227,6 +227,15 @@ t_has "Ctrl-C detaches with exit status 7" "$(head -c 1 "$T_TMP/detach")" 7
 t_has "says how to come back" "$(cat "$T_TMP/detach")" "weft status --follow"
 t_run 0 "and the run goes on to its end" as alice weft status --follow short
 
+# Following asks Slurm for this user's jobs, once in 5 s at most.
+asked=$(rpcs REQUEST_JOB_USER_INFO) begin=$SECONDS
+t_run 0 "a run that is followed for a while" as alice weft run --set 'steps.a.run=sleep 7' short.yaml
+asked=$(($(rpcs REQUEST_JOB_USER_INFO) - asked))
+most=$(((SECONDS - begin) / 5 + 1))
+if [ "$asked" -ge 1 ] && [ "$asked" -le "$most" ]; then t_ok "asks once in 5 s"; else
+	t_fail "asks once in 5 s" "$asked times, $most at most"
+fi
+
 # ---- the file is the batch script ---------------------------------------------------
 put heat.yaml <<'E'
 #!/usr/bin/env weft
