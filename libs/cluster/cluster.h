@@ -15,6 +15,7 @@
 #include "base/base.h"
 
 #define WEFT_CLUSTER_MAX_GPU_TYPES 8
+#define WEFT_CLUSTER_MAX_RELEASES 64 /* of a node */
 #define WEFT_CLUSTER_MAX_NODES 262144
 #define WEFT_CLUSTER_MAX_PARTITIONS 4096
 
@@ -31,6 +32,14 @@ struct weft_gpus {
 	unsigned used;
 };
 
+/* What running jobs give back to their node at a moment. */
+struct weft_release {
+	int64_t after; /* seconds after the snapshot was taken, at the latest */
+	unsigned cpus;
+	uint64_t mem;
+	unsigned gpus[WEFT_CLUSTER_MAX_GPU_TYPES]; /* as the node's types */
+};
+
 struct weft_node {
 	const char *name;
 	enum weft_node_state
@@ -44,6 +53,9 @@ struct weft_node {
 	struct weft_gpus gpus[WEFT_CLUSTER_MAX_GPU_TYPES];
 	size_t n_gpu_types;
 	unsigned n_gpus; /* sum */
+	/* By time.  What is used and isn't here is free at a time that nobody knows. */
+	const struct weft_release *release;
+	size_t n_releases;
 };
 
 struct weft_partition {

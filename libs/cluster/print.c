@@ -31,18 +31,25 @@ static void add_count(struct weft_str *out, const char *key, unsigned v)
 }
 
 /* Exact, in the largest unit that divides it. */
-static void add_size(struct weft_str *out, const char *key, uint64_t v)
+static void add_bytes(struct weft_str *out, uint64_t v)
 {
 	static const char unit[] = "\0KMGT";
 	size_t i = 0;
 
-	if (!v)
-		return;
 	while (i < 4 && v % 1024 == 0) {
 		v /= 1024;
 		i++;
 	}
-	weft_str_printf(out, "    %s: %" PRIu64 "%.1s\n", key, v, unit + i);
+	weft_str_printf(out, "%" PRIu64 "%.1s", v, unit + i);
+}
+
+static void add_size(struct weft_str *out, const char *key, uint64_t v)
+{
+	if (!v)
+		return;
+	weft_str_printf(out, "    %s: ", key);
+	add_bytes(out, v);
+	weft_str_addc(out, '\n');
 }
 
 static void add_time(struct weft_str *out, const char *key, int64_t v)
@@ -66,30 +73,61 @@ static void add_names(
 	weft_str_add(out, "]\n");
 }
 
-static void add_gpus(
-	struct weft_str *out, const char *key, const struct weft_node *n, bool used)
+/* "2", or "{a100: 2}"; nothing where all are 0. */
+static void add_gpus(struct weft_str *out, const char *before,
+	const struct weft_node *n, const unsigned *v, const char *after)
 {
-	bool first = true;
+	bool typed = n->n_gpu_types != 1 || *n->gpus[0].type, first = true;
 
-	if (n->n_gpu_types == 1 && !*n->gpus[0].type) {
-		add_count(out, key, used ? n->gpus[0].used : n->gpus[0].count);
-		return;
-	}
 	for (size_t i = 0; i < n->n_gpu_types; i++) {
-		unsigned v = used ? n->gpus[i].used : n->gpus[i].count;
-
-		if (!v)
+		if (!v[i])
 			continue;
 		if (first)
-			weft_str_printf(out, "    %s: {", key);
+			weft_str_printf(out, "%s%s", before, typed ? "{" : "");
 		else
 			weft_str_add(out, ", ");
 		first = false;
-		add_text(out, n->gpus[i].type, true);
-		weft_str_printf(out, ": %u", v);
+		if (typed) {
+			add_text(out, n->gpus[i].type, true);
+			weft_str_add(out, ": ");
+		}
+		weft_str_printf(out, "%u", v[i]);
 	}
 	if (!first)
+		weft_str_printf(out, "%s%s", typed ? "}" : "", after);
+}
+
+static void add_node_gpus(struct weft_str *out, const struct weft_node *n)
+{
+	unsigned count[WEFT_CLUSTER_MAX_GPU_TYPES], used[WEFT_CLUSTER_MAX_GPU_TYPES];
+
+	for (size_t i = 0; i < n->n_gpu_types; i++) {
+		count[i] = n->gpus[i].count;
+		used[i] = n->gpus[i].used;
+	}
+	add_gpus(out, "    gpus: ", n, count, "\n");
+	add_gpus(out, "    gpus_used: ", n, used, "\n");
+}
+
+static void add_releases(struct weft_str *out, const struct weft_node *n)
+{
+	char after[WEFT_UNIT_MAX];
+
+	weft_str_add(out, n->n_releases ? "    releases:\n" : "");
+	for (size_t i = 0; i < n->n_releases; i++) {
+		const struct weft_release *r = &n->release[i];
+
+		weft_str_printf(out, "      - {after: %s",
+			weft_format_duration(after, r->after));
+		if (r->cpus)
+			weft_str_printf(out, ", cpus: %u", r->cpus);
+		if (r->mem) {
+			weft_str_add(out, ", mem: ");
+			add_bytes(out, r->mem);
+		}
+		add_gpus(out, ", gpus: ", n, r->gpus, "");
 		weft_str_add(out, "}\n");
+	}
 }
 
 /* All but the name: nodes with the same text share an entry. */
@@ -110,8 +148,8 @@ static void add_attributes(struct weft_str *out, const struct weft_node *n)
 	add_size(out, "mem_used", n->mem_used);
 	add_size(out, "tmp", n->tmp);
 	add_names(out, "features", n->feature, n->n_features);
-	add_gpus(out, "gpus", n, false);
-	add_gpus(out, "gpus_used", n, true);
+	add_node_gpus(out, n);
+	add_releases(out, n);
 }
 
 static int add_hosts(

@@ -6,7 +6,7 @@
 /* What all nodes of one entry have in common. */
 struct raw_node {
 	struct weft_node n;
-	struct weft_yaml_node *nodes, *state, *gpus, *gpus_used;
+	struct weft_yaml_node *nodes, *state, *gpus, *gpus_used, *releases;
 	struct field_names features;
 };
 
@@ -27,6 +27,19 @@ static const struct field node_fields[] = {
 	{"features", FIELD_NAMES, AT(features)},
 	{"gpus", FIELD_NODE, AT(gpus)},
 	{"gpus_used", FIELD_NODE, AT(gpus_used)},
+	{"releases", FIELD_NODE, AT(releases)},
+};
+
+struct raw_release {
+	struct weft_release r;
+	struct weft_yaml_node *gpus;
+};
+
+static const struct field release_fields[] = {
+	{"after", FIELD_TIME, offsetof(struct raw_release, r.after)},
+	{"cpus", FIELD_COUNT, offsetof(struct raw_release, r.cpus)},
+	{"mem", FIELD_SIZE, offsetof(struct raw_release, r.mem)},
+	{"gpus", FIELD_NODE, offsetof(struct raw_release, gpus)},
 };
 
 int read_hosts(struct reader *r, const struct weft_yaml_node *n, const char *path,
@@ -78,24 +91,102 @@ static int read_gpus(struct reader *r, struct weft_yaml_node *n, const char *pat
 	return 0;
 }
 
-static int read_gpus_used(struct reader *r, struct weft_yaml_node *n, const char *path,
-	struct weft_node *node)
+/* GPUs of the node's types into count, of at most `most` each. */
+static int read_some_gpus(struct reader *r, struct weft_yaml_node *n, const char *path,
+	const struct weft_node *node, const unsigned *most, const char *why,
+	unsigned *count)
 {
-	struct weft_node used = {0};
+	struct weft_node some = {0};
 
-	if (read_gpus(r, n, path, &used))
+	if (read_gpus(r, n, path, &some))
 		return -1;
-	for (size_t i = 0; i < used.n_gpu_types; i++) {
+	for (size_t i = 0; i < some.n_gpu_types; i++) {
 		size_t j = 0;
 
 		while (j < node->n_gpu_types &&
-			!weft_streq(node->gpus[j].type, used.gpus[i].type))
+			!weft_streq(node->gpus[j].type, some.gpus[i].type))
 			j++;
-		if (j == node->n_gpu_types || node->gpus[j].count < used.gpus[i].count)
-			return read_error(
-				r, n, path, "more GPUs in use than there are");
-		node->gpus[j].used = used.gpus[i].count;
+		if (j == node->n_gpu_types || most[j] < some.gpus[i].count)
+			return read_error(r, n, path, "%s", why);
+		count[j] = some.gpus[i].count;
 	}
+	return 0;
+}
+
+static int read_gpus_used(struct reader *r, struct weft_yaml_node *n, const char *path,
+	struct weft_node *node)
+{
+	unsigned count[WEFT_CLUSTER_MAX_GPU_TYPES],
+		used[WEFT_CLUSTER_MAX_GPU_TYPES] = {0};
+
+	for (size_t i = 0; i < node->n_gpu_types; i++)
+		count[i] = node->gpus[i].count;
+	if (read_some_gpus(
+		    r, n, path, node, count, "more GPUs in use than there are", used))
+		return -1;
+	for (size_t i = 0; i < node->n_gpu_types; i++)
+		node->gpus[i].used = used[i];
+	return 0;
+}
+
+/* What is left in use once the releases before have been. */
+struct in_use {
+	unsigned cpus, gpus[WEFT_CLUSTER_MAX_GPU_TYPES];
+	uint64_t mem;
+};
+
+static int read_release(struct reader *r, struct weft_yaml_node *map, const char *path,
+	const struct weft_node *node, struct in_use *left, struct weft_release *out)
+{
+	struct raw_release raw = {0};
+
+	if (read_fields(r, map, path, release_fields, WEFT_COUNT(release_fields), &raw))
+		return -1;
+	if (raw.gpus && read_some_gpus(r, raw.gpus, path, node, left->gpus,
+				"gives back more GPUs than are in use", raw.r.gpus))
+		return -1;
+	if (raw.r.cpus > left->cpus)
+		return read_error(r, map, path, "gives back more CPUs than are in use");
+	if (raw.r.mem > left->mem)
+		return read_error(
+			r, map, path, "gives back more memory than is in use");
+	left->cpus -= raw.r.cpus;
+	left->mem -= raw.r.mem;
+	for (size_t i = 0; i < node->n_gpu_types; i++)
+		left->gpus[i] -= raw.r.gpus[i];
+	*out = raw.r;
+	return 0;
+}
+
+static int read_releases(struct reader *r, struct weft_yaml_node *seq, const char *path,
+	struct weft_node *node)
+{
+	bool all = node->state == WEFT_NODE_ALLOCATED && !node->cpus_used;
+	struct in_use left = {
+		.cpus = all ? node->cpus : node->cpus_used, .mem = node->mem_used};
+	struct weft_release *v;
+	char sub[128];
+
+	if (seq->kind != WEFT_YAML_SEQ)
+		return read_error(r, seq, path, "must be a list");
+	if (seq->n > WEFT_CLUSTER_MAX_RELEASES)
+		return read_error(r, seq, path, "more than %d of a node",
+			WEFT_CLUSTER_MAX_RELEASES);
+	v = weft_arena_alloc(&r->c->arena, (seq->n + 1) * sizeof(*v));
+	if (!v)
+		return weft_err_nomem(r->err);
+	for (size_t i = 0; i < node->n_gpu_types; i++)
+		left.gpus[i] = node->gpus[i].used;
+	for (size_t i = 0; i < seq->n; i++) {
+		snprintf(sub, sizeof(sub), "%s[%zu]", path, i);
+		if (read_release(r, seq->item[i], sub, node, &left, &v[i]))
+			return -1;
+		if (i && v[i].after <= v[i - 1].after)
+			return read_error(r, seq->item[i], sub,
+				"'after' must grow from one to the next");
+	}
+	node->release = v;
+	node->n_releases = seq->n;
 	return 0;
 }
 
@@ -149,7 +240,10 @@ static int read_node_entry(struct reader *r, struct weft_yaml_node *map,
 	if (raw->gpus && read_gpus(r, raw->gpus, sub, n))
 		return -1;
 	snprintf(sub, sizeof(sub), "%s.gpus_used", path);
-	return raw->gpus_used ? read_gpus_used(r, raw->gpus_used, sub, n) : 0;
+	if (raw->gpus_used && read_gpus_used(r, raw->gpus_used, sub, n))
+		return -1;
+	snprintf(sub, sizeof(sub), "%s.releases", path);
+	return raw->releases ? read_releases(r, raw->releases, sub, n) : 0;
 }
 
 /* One entry's nodes, behind those of the entries before; *cap of c->node. */

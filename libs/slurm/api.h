@@ -23,6 +23,8 @@
 	NEEDED(slurm_load_licenses)                                                    \
 	NEEDED(slurm_free_license_info_msg)                                            \
 	NEEDED(slurm_load_job_user)                                                    \
+	NEEDED(slurm_load_jobs)                                                        \
+	NEEDED(slurm_job_cpus_allocated_on_node)                                       \
 	NEEDED(slurm_free_job_info_msg)                                                \
 	NEEDED(slurm_kill_job2)
 

@@ -6,6 +6,7 @@
 
 #include "api.h"
 #include "gres.h"
+#include "running.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -299,7 +300,7 @@ static int build(const struct slurm_api *api, struct weft_cluster *c,
 		if (fill_partition(c, &p->partition_array[i], a->conf, &index,
 			    &c->partition[c->n_partitions++], err))
 			goto out;
-	status = 0;
+	status = slurm_running(api, c, &index, err);
 out:
 	weft_map_free(&index);
 	return status;

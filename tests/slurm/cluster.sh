@@ -54,6 +54,8 @@ t_run 0 "the snapshot with a job" as alice "$tools/weft" cluster --save -
 t_has "used GPU" "$T_OUT" "gpus_used: {a100: 1}"
 t_has "used memory" "$T_OUT" "mem_used: 1000M"
 t_has "mixed" "$T_OUT" "state: mixed"
+# When it will be free: the partition's half an hour, and five minutes.
+t_has "free at some time" "$T_OUT" "{after: 00:30:00, cpus: 4, mem: 1000M, gpus: {a100: 1}}"
 
 # Arrays: running tasks by themselves, the others as one expression, uncut.
 list=1,3,5,7,9,11,13,15,17,19,21,23,25,27,29,31,33,35,37,39,41,43,45,47,49,52,55
@@ -63,6 +65,19 @@ pending=$(room jobs | awk -v id="$array" '$1 == id && $3 == "PENDING" { print $4
 t_is "pending tasks" "$pending" "2-3,${list#1,3,}"
 t_is "a running task" "$(room jobs | awk -v id="$array" '$1 == id && $3 == "RUNNING" { print $2, $5 }')" "1 c1"
 t_is "bob sees no job of alice" "$(as bob "$tools/slurm_room" jobs)" ""
+
+# A job of somebody else on two nodes, of unlike shares: each gives back what it has.
+soon=$(script 'sleep 60' | as bob "$tools/slurm_room" submit -N 2 -n 5 --mem=300 --time=5 -w "c[2-3]")
+runs() { as bob "$tools/slurm_room" jobs | grep -q "^$soon .*RUNNING"; }
+t_run 0 "a job of somebody else" t_until 20 runs
+t_run 0 "the snapshot with it" as alice "$tools/weft" cluster --save soon.yaml
+snap=$(cat "$dir/home/alice/soon.yaml")
+t_is "all that is in use there, in five minutes" "$(awk '/- nodes: c3/ { on = 1; next } /- nodes:/ { on = 0 }
+	on && /cpus_used:/ { used = $2 }
+	on && /after: 00:05:00/ { sub(",", "", $5); print (used == $5), $6, $7 }' <<<"$snap")" "1 mem: 300M}"
+t_run 0 "it is read back" "$WEFT" cluster --cluster "$dir/home/alice/soon.yaml" --save -
+t_is "to the same bytes" "$T_OUT" "$snap"
+as bob "$tools/slurm_room" cancel "$soon"
 
 waiting=$(script : | room submit --dependency=afterany:"$array")
 t_has "a reason" "$(room jobs | grep "^$waiting ")" "PENDING - - Dependency"

@@ -58,6 +58,9 @@ static const char full[] = "cluster: demo\n"
 			   "    mem_used: 1G\n"
 			   "    tmp: 1T\n"
 			   "    features: [avx512, ib]\n"
+			   "    releases:\n"
+			   "      - {after: 00:30:00, cpus: 3, mem: 512M}\n"
+			   "      - {after: 1-00:00:00, cpus: 1}\n"
 			   "  - nodes: c2\n"
 			   "    state: down\n"
 			   "    reason: \"disk: \\\"sda\\\" # dead\"\n"
@@ -72,7 +75,10 @@ static const char full[] = "cluster: demo\n"
 			   "    sockets: 1\n"
 			   "    threads_per_core: 1\n"
 			   "    gpus: {a100: 4, t4: 1}\n"
-			   "    gpus_used: {a100: 2}\n"
+			   "    gpus_used: {a100: 2, t4: 1}\n"
+			   "    releases:\n"
+			   "      - {after: 00:01:00, gpus: {a100: 1, t4: 1}}\n"
+			   "      - {after: 00:02:00, gpus: {a100: 1}}\n"
 			   "  - nodes: g02\n"
 			   "    state: idle\n"
 			   "    cpus: 64\n"
@@ -80,7 +86,9 @@ static const char full[] = "cluster: demo\n"
 			   "    sockets: 1\n"
 			   "    threads_per_core: 1\n"
 			   "    gpus: 2\n"
-			   "    gpus_used: 1\n";
+			   "    gpus_used: 1\n"
+			   "    releases:\n"
+			   "      - {after: 00:01:00, gpus: 1}\n";
 
 START_TEST(every_key)
 {
@@ -122,13 +130,19 @@ START_TEST(every_key)
 	ck_assert_uint_eq(n->mem, 64000ull << 20);
 	ck_assert_uint_eq(n->tmp, 1ull << 40);
 	ck_assert_str_eq(n->feature[1], "ib");
+	ck_assert_uint_eq(n->n_releases, 2);
+	ck_assert_int_eq(n->release[0].after, 1800);
+	ck_assert_uint_eq(n->release[0].cpus, 3);
+	ck_assert_uint_eq(n->release[0].mem, 512ull << 20);
 	ck_assert_str_eq(c->node[2].reason, "disk: \"sda\" # dead");
 	n = &c->node[3];
 	ck_assert_uint_eq(n->n_gpus, 5);
 	ck_assert_uint_eq(n->n_gpu_types, 2);
 	ck_assert_str_eq(n->gpus[0].type, "a100");
 	ck_assert_uint_eq(n->gpus[0].used, 2);
-	ck_assert_uint_eq(n->gpus[1].used, 0);
+	ck_assert_uint_eq(n->gpus[1].used, 1);
+	ck_assert_uint_eq(n->release[0].gpus[1], 1);
+	ck_assert_uint_eq(n->release[1].gpus[0], 1);
 	ck_assert_str_eq(c->node[4].gpus[0].type, "");
 	ck_assert_uint_eq(c->node[4].gpus[0].used, 1);
 	weft_cluster_free(c);
@@ -237,6 +251,22 @@ static const struct {
 		5, "nodes[0].gpus_used", "more GPUs in use"},
 	{"nodes:\n- nodes: a\n  cpus: 1\n  gpus: {a100: 1}\n  gpus_used: 1\n", 5,
 		"nodes[0].gpus_used", "more GPUs in use"},
+	{"nodes:\n- nodes: a\n  cpus: 4\n  releases: 1m\n", 4, "nodes[0].releases",
+		"must be a list"},
+	{"nodes:\n- nodes: a\n  cpus: 4\n  cpus_used: 2\n"
+	 "  releases: [{after: 1m, cpus: 1}, {after: 2m, cpus: 2}]\n",
+		5, "nodes[0].releases[1]", "more CPUs than are in use"},
+	{"nodes:\n- nodes: a\n  cpus: 4\n  releases: [{after: 1m, mem: 1G}]\n", 4,
+		"nodes[0].releases[0]", "more memory than is in use"},
+	{"nodes:\n- nodes: a\n  cpus: 4\n  gpus: 2\n  gpus_used: 1\n"
+	 "  releases: [{after: 1m, gpus: 2}]\n",
+		6, "nodes[0].releases[0]", "more GPUs than are in use"},
+	{"nodes:\n- nodes: a\n  cpus: 4\n  cpus_used: 2\n"
+	 "  releases: [{after: 2m, cpus: 1}, {after: 2m, cpus: 1}]\n",
+		5, "nodes[0].releases[1]", "must grow"},
+	{"nodes:\n- nodes: a\n  cpus: 4\n  cpus_used: 2\n"
+	 "  releases: [{after: 2m, cpu: 1}]\n",
+		5, "nodes[0].releases[0]", "did you mean 'cpus'?"},
 	{NODE "partitions: x\n", 2, "partitions", "must be a list"},
 	{NODE "partitions:\n- {nodes: n1}\n", 3, "partitions[0]", "'name' is missing"},
 	{NODE "partitions:\n- {name: p}\n", 3, "partitions[0]", "'nodes' is missing"},

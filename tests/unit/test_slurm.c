@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "slurm/gres.h"
+#include "slurm/releases.h"
 #include "slurm/slurm.h"
 #include "suite.h"
 
@@ -45,6 +46,55 @@ START_TEST(gres)
 	gpus("gpu:a:x:1:2,,,:,(,", NULL, "");
 	gpus("gpu:a:1,gpu:b:1,gpu:c:1,gpu:d:1,gpu:e:1,gpu:f:1,gpu:g:1,gpu:h:1,gpu:i:1",
 		"", "a:0/1 b:0/1 c:0/1 d:0/1 e:0/1 f:0/1 g:0/1 h:0/1");
+}
+END_TEST
+
+/* "minutes:cpus/MiB/gpus ..." of the node's releases. */
+static void releases(struct slurm_share *share, size_t n, const char *want)
+{
+	struct weft_node nodes[2] = {{.cpus = 8,
+		.cpus_used = 7,
+		.mem_used = 1000,
+		.n_gpu_types = 1,
+		.gpus = {{"a100", 4, 3}}}};
+	struct weft_cluster c = {.node = nodes, .n_nodes = 2};
+	weft_autostr struct weft_str s = {0};
+
+	ck_assert_int_eq(slurm_releases(&c, share, n), 0);
+	weft_str_add(&s, "");
+	for (size_t i = 0; i < nodes[0].n_releases; i++) {
+		const struct weft_release *r = &nodes[0].release[i];
+
+		weft_str_printf(&s, "%s%jd:%u/%ju/%u", i ? " " : "",
+			(intmax_t)r->after / 60, r->cpus, (uintmax_t)r->mem,
+			r->gpus[0]);
+	}
+	ck_assert_str_eq(s.s, want);
+	weft_arena_free(&c.arena);
+}
+
+START_TEST(given_back)
+{
+	struct slurm_share ordered[] = {{0, 300, 2, 100, "gpu:a100:1(IDX:0)"},
+		{1, 10, 1, 1, ""}, {0, 61, 4, 500, ""}, {0, 0, 1, 1, ""}};
+	struct slurm_share same[] = {{0, 20, 2, 100, ""}, {0, 50, 3, 100, ""}};
+	struct slurm_share over[] = {{0, 60, 9, 2000, "gpu:a100:9"}};
+	struct slurm_share many[WEFT_CLUSTER_MAX_RELEASES + 5];
+	weft_autostr struct weft_str want = {0};
+
+	releases(NULL, 0, "");
+	/* All CPUs are there, so the job that ends last has the rest. */
+	releases(ordered, WEFT_COUNT(ordered), "1:1/1/0 2:4/500/0 5:2/499/3");
+	/* Two CPUs are another's, whose job is not to be seen: when is not known. */
+	releases(same, WEFT_COUNT(same), "1:5/200/0");
+	releases(over, WEFT_COUNT(over), "1:7/1000/3");
+	for (size_t i = 0; i < WEFT_COUNT(many); i++) {
+		many[i] = (struct slurm_share){0, 60 * ((int64_t)i + 1), 0, 10, ""};
+		if (i + 1 < WEFT_CLUSTER_MAX_RELEASES)
+			weft_str_printf(&want, "%zu:0/10/0 ", i + 1);
+	}
+	weft_str_printf(&want, "%zu:0/60/0", WEFT_COUNT(many));
+	releases(many, WEFT_COUNT(many), want.s);
 }
 END_TEST
 
@@ -193,4 +243,4 @@ START_TEST(mpi)
 }
 END_TEST
 
-SUITE("slurm", gres, array, scrub, submit, no_sbatch, mpi)
+SUITE("slurm", gres, given_back, array, scrub, submit, no_sbatch, mpi)
