@@ -2,10 +2,19 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "conf/conf.h"
+#include "keys.h"
+
+static void free_limits(struct weft_conf_limits *l)
+{
+	conf_names_free(&l->accounts);
+	conf_names_free(&l->read_roots);
+	conf_names_free(&l->write_roots);
+	conf_names_free(&l->require_labels);
+}
 
 static void free_role(struct weft_conf_role *r)
 {
+	conf_names_free(&r->partitions);
 	free(r->partition);
 	free(r->qos);
 	free(r->account);
@@ -29,9 +38,21 @@ void weft_conf_free(struct weft_conf *c)
 	free(c->memory);
 	free(c->cache);
 	free(c->run_dir);
-	for (size_t i = 0; i < c->n_avoid; i++)
-		free(c->avoid[i]);
-	free(c->avoid);
+	free(c->reason);
+	free(c->contact);
+	conf_names_free(&c->avoid);
+	free_limits(&c->limits);
+	for (size_t i = 0; i < c->n_users; i++) {
+		free(c->user[i].name);
+		free(c->user[i].reason);
+		free_limits(&c->user[i].limits);
+	}
+	free(c->user);
+	for (size_t i = 0; i < c->n_partitions; i++) {
+		free(c->partition[i].name);
+		free(c->partition[i].reason);
+	}
+	free(c->partition);
 	for (size_t i = 0; i < WEFT_CONF_ROLES; i++)
 		free_role(&c->role[i]);
 	free(c);

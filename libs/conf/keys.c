@@ -1,65 +1,125 @@
-#include <errno.h>
+/* keys.c - the tables: which section has which keys, of which kind */
 #include <stdlib.h>
 #include <string.h>
 
-#include "keys.h"
+#include "value.h"
 
-enum kind {
-	KIND_YESNO,
-	KIND_BIND,
-	KIND_ABSOLUTE, /* path from the root, without ".." */
-	KIND_RUN_DIR,  /* path, also relative or from "~/" */
-	KIND_MPI,
-	KIND_WORD, /* an argument of sbatch: no blanks, no leading dash */
-	KIND_DURATION,
-	KIND_SIZE,
-	KIND_NAMES, /* names between commas or blanks */
-};
+#define TOP(key, kind)                                                                 \
+	{                                                                              \
+#key, kind, offsetof(struct weft_conf, key), NULL                      \
+	}
 
-struct key {
-	const char *name;
-	enum kind kind;
-	size_t at;
-};
+static const char *const estimates[] = {"nodes", "will_run", NULL};
+static const char *const binds[] = {"auto", "none", NULL};
+static const char *const cpus[] = {"near_gpu", "spread", "compact", NULL};
+static const char *const balances[] = {"cores", "even", NULL};
+static const char *const memories[] = {"local", "interleave", "none", NULL};
+static const char *const smts[] = {"1", "2", "all", NULL};
 
 static const struct key top_keys[] = {
-	{"enabled", KIND_YESNO, offsetof(struct weft_conf, enabled)},
-	{"command", KIND_ABSOLUTE, offsetof(struct weft_conf, command)},
-	{"mpi", KIND_MPI, offsetof(struct weft_conf, mpi)},
-	{"scratch", KIND_ABSOLUTE, offsetof(struct weft_conf, scratch)},
-	{"memory", KIND_ABSOLUTE, offsetof(struct weft_conf, memory)},
-	{"cache", KIND_ABSOLUTE, offsetof(struct weft_conf, cache)},
-	{"run_dir", KIND_RUN_DIR, offsetof(struct weft_conf, run_dir)},
-	{"bind", KIND_BIND, offsetof(struct weft_conf, bind)},
-	{"time", KIND_DURATION, offsetof(struct weft_conf, time)},
-	{"avoid", KIND_NAMES, offsetof(struct weft_conf, avoid)},
+	TOP(enabled, KIND_YESNO),
+	TOP(reason, KIND_TEXT),
+	TOP(contact, KIND_TEXT),
+	TOP(command, KIND_ABSOLUTE),
+	TOP(mpi, KIND_MPI),
+	TOP(scratch, KIND_ABSOLUTE),
+	TOP(memory, KIND_ABSOLUTE),
+	TOP(cache, KIND_ABSOLUTE),
+	TOP(run_dir, KIND_RUN_DIR),
+	TOP(bind, KIND_BIND),
+	TOP(time, KIND_DURATION),
+	TOP(avoid, KIND_NAMES),
+	TOP(group_waste, KIND_PERCENT),
+	TOP(group_jobs, KIND_COUNT),
+	TOP(group_time, KIND_DURATION),
+	TOP(job_limit, KIND_NUMBER),
+	{"estimate", KIND_WORD_OF, offsetof(struct weft_conf, estimate), estimates},
+	TOP(bandwidth, KIND_SIZE),
 };
 
+#define ROLE(key, kind)                                                                \
+	{                                                                              \
+#key, kind, offsetof(struct weft_conf_role, key), NULL                 \
+	}
+#define ROLE_WORD(key, words)                                                          \
+	{                                                                              \
+#key, KIND_CHOICE, offsetof(struct weft_conf_role, key), words         \
+	}
+
 static const struct key role_keys[] = {
-	{"partition", KIND_WORD, offsetof(struct weft_conf_role, partition)},
-	{"qos", KIND_WORD, offsetof(struct weft_conf_role, qos)},
-	{"account", KIND_WORD, offsetof(struct weft_conf_role, account)},
-	{"constraint", KIND_WORD, offsetof(struct weft_conf_role, constraint)},
-	{"setup", KIND_ABSOLUTE, offsetof(struct weft_conf_role, setup)},
-	{"time", KIND_DURATION, offsetof(struct weft_conf_role, time)},
-	{"mem_per_cpu", KIND_SIZE, offsetof(struct weft_conf_role, mem_per_cpu)},
+	ROLE(partition, KIND_WORD),
+	ROLE(partitions, KIND_NAMES),
+	ROLE(qos, KIND_WORD),
+	ROLE(account, KIND_WORD),
+	ROLE(constraint, KIND_WORD),
+	ROLE(setup, KIND_ABSOLUTE),
+	ROLE(time, KIND_DURATION),
+	ROLE(mem_per_cpu, KIND_SIZE),
+	ROLE_WORD(bind, binds),
+	ROLE_WORD(place.cpus, cpus),
+	ROLE_WORD(place.balance, balances),
+	ROLE_WORD(place.memory, memories),
+	ROLE_WORD(place.smt, smts),
+	ROLE(place.spare_cores, KIND_NUMBER),
+};
+
+/* Of a struct that has the limits `at` an offset. */
+#define LIMIT(at, key, kind)                                                           \
+	{                                                                              \
+#key, kind, at + offsetof(struct weft_conf_limits, key), NULL          \
+	}
+#define LIMITS(at)                                                                     \
+	LIMIT(at, nodes, KIND_LIMIT), LIMIT(at, gpus, KIND_LIMIT),                     \
+		LIMIT(at, members, KIND_LIMIT), LIMIT(at, time, KIND_LIMIT_TIME),      \
+		LIMIT(at, node_hours, KIND_LIMIT_HOURS),                               \
+		LIMIT(at, core_hours, KIND_LIMIT_HOURS),                               \
+		LIMIT(at, gpu_hours, KIND_LIMIT_HOURS),                                \
+		LIMIT(at, user_nodes, KIND_LIMIT), LIMIT(at, user_gpus, KIND_LIMIT),   \
+		LIMIT(at, accounts, KIND_NAMES_OR_NONE),                               \
+		LIMIT(at, read_roots, KIND_ROOTS), LIMIT(at, write_roots, KIND_ROOTS), \
+		LIMIT(at, require_labels, KIND_NAMES_OR_NONE)
+
+static const struct key limits_keys[] = {LIMITS(0)};
+
+static const struct key user_keys[] = {
+	LIMITS(offsetof(struct weft_conf_user, limits)),
+	{"enabled", KIND_YESNO, offsetof(struct weft_conf_user, enabled), NULL},
+	{"reason", KIND_TEXT, offsetof(struct weft_conf_user, reason), NULL},
+};
+
+static const struct key partition_keys[] = {
+	{"enabled", KIND_YESNO, offsetof(struct weft_conf_partition, enabled), NULL},
+	{"reason", KIND_TEXT, offsetof(struct weft_conf_partition, reason), NULL},
 };
 
 static const struct {
+	const char *where; /* for a hint */
 	const struct key *key;
 	size_t n;
-} tables[] = {
-	[CONF_TOP] = {top_keys, WEFT_COUNT(top_keys)},
-	[CONF_ROLE] = {role_keys, WEFT_COUNT(role_keys)},
+} tables[CONF_N_PLACES] = {
+	[CONF_TOP] = {"above the first [section] line", top_keys, WEFT_COUNT(top_keys)},
+	[CONF_LIMITS] = {"below a [limits] line", limits_keys, WEFT_COUNT(limits_keys)},
+	[CONF_PARTITION] = {"below a [partition NAME] line", partition_keys,
+		WEFT_COUNT(partition_keys)},
+	[CONF_ROLE] = {"below a [role NAME] line", role_keys, WEFT_COUNT(role_keys)},
+	[CONF_USER] = {"below a [user NAME] line", user_keys, WEFT_COUNT(user_keys)},
 };
 
 _Static_assert(WEFT_COUNT(top_keys) <= CONF_MAX_KEYS, "a bit a key");
 _Static_assert(WEFT_COUNT(role_keys) <= CONF_MAX_KEYS, "a bit a key");
+_Static_assert(WEFT_COUNT(user_keys) <= CONF_MAX_KEYS, "a bit a key");
+
+static bool has(enum conf_place place, const char *name)
+{
+	for (size_t i = 0; i < tables[place].n; i++)
+		if (weft_streq(tables[place].key[i].name, name))
+			return true;
+	return false;
+}
 
 int conf_key_find(enum conf_place place, const char *name, struct weft_err *err)
 {
-	enum conf_place other = place == CONF_TOP ? CONF_ROLE : CONF_TOP;
-	const char *names[CONF_MAX_KEYS + 1];
+	const char *names[CONF_MAX_KEYS];
 	size_t n = tables[place].n;
 	const char *near;
 
@@ -69,15 +129,10 @@ int conf_key_find(enum conf_place place, const char *name, struct weft_err *err)
 		names[i] = tables[place].key[i].name;
 	}
 	weft_err_set(err, WEFT_ECONF, "unknown key '%s'", name);
-	for (size_t i = 0; i < tables[other].n; i++) {
-		if (!weft_streq(tables[other].key[i].name, name))
-			continue;
-		return weft_err_hint(
-			err, place == CONF_TOP
-				     ? "it belongs below a [role NAME] line"
-				     : "it belongs above the first [role NAME] line");
-	}
-	if (place == CONF_TOP && weft_starts_with(name, "env."))
+	for (enum conf_place other = 0; other < CONF_N_PLACES; other++)
+		if (other != place && has(other, name))
+			return weft_err_hint(err, "it belongs %s", tables[other].where);
+	if (place != CONF_ROLE && weft_starts_with(name, "env."))
 		return weft_err_hint(err, "it belongs below a [role NAME] line");
 	near = weft_nearest(name, names, n);
 	if (near)
@@ -85,166 +140,57 @@ int conf_key_find(enum conf_place place, const char *name, struct weft_err *err)
 	return weft_err_hint(err, "see weft.conf(5) for the keys");
 }
 
-int conf_dup(char **to, const char *value, struct weft_err *err)
+size_t conf_n_keys(enum conf_place place)
 {
-	char *copy = strdup(value);
-
-	if (!copy)
-		return weft_err_nomem(err);
-	free(*to);
-	*to = copy;
-	return 0;
+	return tables[place].n;
 }
 
-static int choice(const char *name, const char *value, const char *yes, const char *no,
-	bool *out, struct weft_err *err)
+const char *conf_key_name(enum conf_place place, int key)
 {
-	if (!weft_streq(value, yes) && !weft_streq(value, no))
-		return weft_err_set(err, WEFT_ECONF, "%s is %s or %s, not '%s'", name,
-			yes, no, value);
-	*out = weft_streq(value, yes);
-	return 0;
-}
-
-/* ".." is refused: root makes and removes folders below some of these paths. */
-static bool has_dotdot(const char *path)
-{
-	for (const char *p = path; (p = strstr(p, "..")); p += 2)
-		if ((p == path || p[-1] == '/') && (p[2] == '\0' || p[2] == '/'))
-			return true;
-	return false;
-}
-
-static int set_path(
-	const struct key *k, char **to, const char *value, struct weft_err *err)
-{
-	if (k->kind == KIND_ABSOLUTE && value[0] != '/')
-		return weft_err_set(err, WEFT_ECONF, "%s is an absolute path, not '%s'",
-			k->name, value);
-	if (has_dotdot(value))
-		return weft_err_set(
-			err, WEFT_ECONF, "%s: '..' in '%s'", k->name, value);
-	if (conf_dup(to, value, err))
-		return -1;
-	/* Compared and printed as written once: no slash at the end. */
-	for (size_t n = strlen(*to); n > 1 && (*to)[n - 1] == '/'; n--)
-		(*to)[n - 1] = '\0';
-	return 0;
-}
-
-static bool is_word(const char *value)
-{
-	return value[0] != '-' && !strpbrk(value, " \t\"'\\;$`");
-}
-
-static int set_word(
-	const struct key *k, char **to, const char *value, struct weft_err *err)
-{
-	if (!is_word(value))
-		return weft_err_set(
-			err, WEFT_ECONF, "%s: bad value '%s'", k->name, value);
-	return conf_dup(to, value, err);
-}
-
-static int set_mpi(char **to, const char *value, struct weft_err *err)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
-				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
-
-	if (value[strspn(value, allowed)])
-		return weft_err_set(err, WEFT_ECONF,
-			"mpi is a type that 'srun --mpi=list' names, not '%s'", value);
-	if (weft_streq(value, "none")) {
-		weft_err_set(err, WEFT_ECONF,
-			"mpi = none starts every task as a rank 0 of its own");
-		return weft_err_hint(err, "use a type that 'srun --mpi=list' names, or "
-					  "leave mpi out to have weft probe");
-	}
-	return conf_dup(to, value, err);
-}
-
-static int set_duration(
-	const struct key *k, int64_t *to, const char *value, struct weft_err *err)
-{
-	const char *why = NULL;
-
-	if (!weft_parse_duration(value, to, &why))
-		return weft_err_set(err, WEFT_ECONF, "%s: bad duration '%s': %s",
-			k->name, value, why);
-	if (*to <= 0)
-		return weft_err_set(err, WEFT_ECONF, "%s must be more than 0", k->name);
-	return 0;
-}
-
-static int set_size(
-	const struct key *k, uint64_t *to, const char *value, struct weft_err *err)
-{
-	const char *why = NULL;
-
-	if (!weft_parse_size(value, to, &why))
-		return weft_err_set(
-			err, WEFT_ECONF, "%s: bad size '%s': %s", k->name, value, why);
-	if (*to == 0)
-		return weft_err_set(err, WEFT_ECONF, "%s must be more than 0", k->name);
-	return 0;
-}
-
-static int set_avoid(struct weft_conf *conf, const char *value, struct weft_err *err)
-{
-	static const char blank[] = ", \t";
-	weft_autofree char *copy = strdup(value);
-	char *save = NULL;
-	size_t cap = 0;
-
-	if (!copy)
-		return weft_err_nomem(err);
-	for (char *w = strtok_r(copy, blank, &save); w;
-		w = strtok_r(NULL, blank, &save)) {
-		if (!is_word(w))
-			return weft_err_set(
-				err, WEFT_ECONF, "avoid: bad partition name '%s'", w);
-		if (weft_grow(conf->avoid, conf->n_avoid, cap))
-			return weft_err_nomem(err);
-		conf->avoid[conf->n_avoid] = strdup(w);
-		if (!conf->avoid[conf->n_avoid])
-			return weft_err_nomem(err);
-		conf->n_avoid++;
-	}
-	if (!conf->n_avoid)
-		return weft_err_set(err, WEFT_ECONF, "avoid names no partition");
-	return 0;
+	return tables[place].key[key].name;
 }
 
 int conf_key_set(enum conf_place place, int key, void *into, const char *value,
 	struct weft_err *err)
 {
 	const struct key *k = &tables[place].key[key];
-	void *at = (char *)into + k->at;
 
 	if (!*value) {
 		weft_err_set(err, WEFT_ECONF, "%s has no value", k->name);
 		return weft_err_hint(err, "leave the line out to have the default");
 	}
-	switch (k->kind) {
-	case KIND_YESNO:
-		return choice(k->name, value, "yes", "no", at, err);
-	case KIND_BIND:
-		return choice(k->name, value, "auto", "none", at, err);
-	case KIND_ABSOLUTE:
-	case KIND_RUN_DIR:
-		return set_path(k, at, value, err);
-	case KIND_MPI:
-		return set_mpi(at, value, err);
-	case KIND_WORD:
-		return set_word(k, at, value, err);
-	case KIND_DURATION:
-		return set_duration(k, at, value, err);
-	case KIND_SIZE:
-		return set_size(k, at, value, err);
-	case KIND_NAMES:
-		return set_avoid(into, value, err);
+	return value_set(k, (char *)into + k->at, value, err);
+}
+
+void conf_key_print(
+	enum conf_place place, int key, const void *in, struct weft_str *out)
+{
+	const struct key *k = &tables[place].key[key];
+
+	value_print(k, (const char *)in + k->at, out);
+}
+
+static size_t size_of(enum kind kind)
+{
+	switch (kind) {
+	case KIND_LIMIT:
+		return sizeof(uint64_t);
+	case KIND_LIMIT_TIME:
+		return sizeof(int64_t);
+	case KIND_LIMIT_HOURS:
+		return sizeof(double);
+	default:
+		return sizeof(struct weft_conf_names);
 	}
-	return -1;
+}
+
+void conf_limit_copy(
+	int key, struct weft_conf_limits *to, const struct weft_conf_limits *from)
+{
+	const struct key *k = &limits_keys[key];
+
+	memcpy((char *)to + k->at, (const char *)from + k->at, size_of(k->kind));
+	to->line[key] = from->line[key];
 }
 
 static bool is_env_name(const char *name)
@@ -288,96 +234,4 @@ int conf_env_set(struct weft_conf_role *role, const char *name, const char *valu
 	}
 	role->n_env++;
 	return 0;
-}
-
-/* Exactly: in the largest unit that it is a multiple of. */
-static void print_size(struct weft_str *out, uint64_t bytes)
-{
-	static const char *const unit[] = {"", "K", "M", "G", "T"};
-	size_t i = 0;
-
-	for (; i + 1 < WEFT_COUNT(unit) && bytes % 1024 == 0; i++)
-		bytes /= 1024;
-	weft_str_printf(out, "%ju%s", (uintmax_t)bytes, unit[i]);
-}
-
-/* A value as the file would say it. */
-static void print_value(struct weft_str *out, const struct key *k, const void *in)
-{
-	const void *at = (const char *)in + k->at;
-	const struct weft_conf *conf = in;
-	char buf[WEFT_UNIT_MAX];
-	const char *text;
-
-	switch (k->kind) {
-	case KIND_YESNO:
-		weft_str_add(out, *(const bool *)at ? "yes" : "no");
-		break;
-	case KIND_BIND:
-		weft_str_add(out, *(const bool *)at ? "auto" : "none");
-		break;
-	case KIND_ABSOLUTE:
-	case KIND_RUN_DIR:
-	case KIND_MPI:
-	case KIND_WORD:
-		text = *(char *const *)at;
-		weft_str_add(out, text ? text : "");
-		break;
-	case KIND_DURATION:
-		if (*(const int64_t *)at)
-			weft_str_add(
-				out, weft_format_duration(buf, *(const int64_t *)at));
-		break;
-	case KIND_SIZE:
-		if (*(const uint64_t *)at)
-			print_size(out, *(const uint64_t *)at);
-		break;
-	case KIND_NAMES:
-		for (size_t i = 0; i < conf->n_avoid; i++)
-			weft_str_printf(out, "%s%s", i ? ", " : "", conf->avoid[i]);
-		break;
-	}
-}
-
-static int rules_of(enum conf_place place, const char *role, const void *in,
-	const unsigned *line, int (*f)(void *ctx, const struct weft_conf_rule *rule),
-	void *ctx)
-{
-	for (size_t i = 0; i < tables[place].n; i++) {
-		const struct key *k = &tables[place].key[i];
-		weft_autostr struct weft_str value = {0};
-		int rc;
-
-		if (role && !line[i])
-			continue;
-		print_value(&value, k, in);
-		if (value.failed)
-			return -1;
-		rc = f(ctx, &(struct weft_conf_rule){
-				    role, k->name, value.s ? value.s : "", line[i]});
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
-int weft_conf_each_rule(const struct weft_conf *c,
-	int (*f)(void *ctx, const struct weft_conf_rule *rule), void *ctx)
-{
-	int rc = rules_of(CONF_TOP, NULL, c, c->line, f, ctx);
-
-	for (size_t i = 0; rc == 0 && i < WEFT_CONF_ROLES; i++) {
-		const struct weft_conf_role *r = &c->role[i];
-
-		rc = rules_of(CONF_ROLE, weft_conf_roles[i], r, r->line, f, ctx);
-		for (size_t k = 0; rc == 0 && k < r->n_env; k++) {
-			weft_autofree char *key = weft_printf("env.%s", r->env[k].name);
-
-			rc = !key ? -1
-				  : f(ctx, &(struct weft_conf_rule){weft_conf_roles[i],
-						   key, r->env[k].value,
-						   r->env[k].line});
-		}
-	}
-	return rc;
 }

@@ -4,8 +4,15 @@
 
 #include "conf/conf.h"
 
-/* Where a key stands: at the top, or in [role NAME]. */
-enum conf_place { CONF_TOP, CONF_ROLE };
+/* Where a key stands: at the top, or in a section. */
+enum conf_place {
+	CONF_TOP,
+	CONF_LIMITS,
+	CONF_PARTITION,
+	CONF_ROLE,
+	CONF_USER, /* the keys of [limits], then its own */
+	CONF_N_PLACES
+};
 
 /* Of one place: a bit each in a section's `seen`. */
 #define CONF_MAX_KEYS WEFT_CONF_MAX_KEYS
@@ -13,13 +20,23 @@ enum conf_place { CONF_TOP, CONF_ROLE };
 
 /* Number of the key in its place's table, or -1 with the error set. */
 int conf_key_find(enum conf_place place, const char *name, struct weft_err *err);
-/* Reads the value into `into`: the weft_conf, or the weft_conf_role. */
+/* Reads the value into `into`: the struct of the place (of [limits] the
+ * weft_conf_limits). */
 int conf_key_set(enum conf_place place, int key, void *into, const char *value,
 	struct weft_err *err);
+size_t conf_n_keys(enum conf_place place);
+const char *conf_key_name(enum conf_place place, int key);
+/* The value as the file would say it; nothing where there is none. */
+void conf_key_print(
+	enum conf_place place, int key, const void *in, struct weft_str *out);
+/* One key of the limits, borrowed from another, with its line. */
+void conf_limit_copy(
+	int key, struct weft_conf_limits *to, const struct weft_conf_limits *from);
 /* env.NAME = VALUE of a role. */
 int conf_env_set(struct weft_conf_role *role, const char *name, const char *value,
 	unsigned line, struct weft_err *err);
 /* Replaces a string of the conf; -1 without memory. */
 int conf_dup(char **to, const char *value, struct weft_err *err);
+void conf_names_free(struct weft_conf_names *names);
 
 #endif

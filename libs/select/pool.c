@@ -102,14 +102,6 @@ int pool_fill(struct pools *ps, const struct weft_partition *part, const bool *s
 	return 0;
 }
 
-static bool avoided(const struct weft_conf *conf, const char *name)
-{
-	for (size_t i = 0; conf && i < conf->n_avoid; i++)
-		if (weft_streq(conf->avoid[i], name))
-			return true;
-	return false;
-}
-
 int pools_make(struct pools *ps, const struct weft_cluster *c,
 	const struct weft_conf *conf, struct weft_err *err)
 {
@@ -127,7 +119,8 @@ int pools_make(struct pools *ps, const struct weft_cluster *c,
 	for (size_t i = 0; i < ps->n; i++) {
 		if (pool_fill(ps, &c->partition[i], NULL, &ps->pool[i], err) < 0)
 			goto fail;
-		ps->pool[i].avoid = avoided(conf, c->partition[i].name);
+		ps->pool[i].avoid =
+			conf && weft_conf_names_has(&conf->avoid, c->partition[i].name);
 	}
 	return 0;
 fail:

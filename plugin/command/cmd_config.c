@@ -64,17 +64,20 @@ static int check(const char *file)
 struct show {
 	struct weft_table *table; /* borrows from the arena */
 	struct weft_arena arena;
-	const char *file;
 };
 
 static int add_rule(void *ctx, const struct weft_conf_rule *rule)
 {
 	struct show *s = ctx;
-	const char *cell[] = {rule->role ? rule->role : "-",
+	const char *cell[] = {!rule->section ? "-"
+			      : rule->name   ? weft_arena_printf(&s->arena, "%s %s",
+						       rule->section, rule->name)
+					     : rule->section,
 		weft_arena_strdup(&s->arena, rule->key),
 		weft_arena_strdup(&s->arena, *rule->value ? rule->value : "-"),
-		rule->line ? weft_arena_printf(&s->arena, "%s:%u", s->file, rule->line)
-			   : "built-in"};
+		rule->line
+			? weft_arena_printf(&s->arena, "%s:%u", rule->file, rule->line)
+			: "built-in"};
 
 	for (size_t i = 0; i < WEFT_COUNT(cell); i++)
 		if (!cell[i])
@@ -84,7 +87,7 @@ static int add_rule(void *ctx, const struct weft_conf_rule *rule)
 
 static int show(const char *file)
 {
-	static const char *const head[] = {"role", "key", "value", "from"};
+	static const char *const head[] = {"section", "key", "value", "from"};
 	struct weft_style style = cmd_style(stdout);
 	struct weft_err err = {0};
 	struct weft_str out = {0};
@@ -94,7 +97,6 @@ static int show(const char *file)
 	if (weft_conf_load(file, false, &conf, &err))
 		return cmd_fail(&err);
 	s.table = weft_table_new(WEFT_COUNT(head), head);
-	s.file = conf->file;
 	if (!s.table || weft_conf_each_rule(conf, add_rule, &s))
 		out.failed = true;
 	else

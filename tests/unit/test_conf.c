@@ -52,7 +52,7 @@ START_TEST(defaults)
 	ck_assert_ptr_null(c->command);
 	ck_assert_ptr_null(c->mpi);
 	ck_assert_int_eq(c->time, 0);
-	ck_assert_uint_eq(c->n_avoid, 0);
+	ck_assert_uint_eq(c->avoid.n, 0);
 	weft_conf_free(c);
 	weft_conf_free(NULL);
 }
@@ -92,8 +92,8 @@ START_TEST(every_key)
 	ck_assert_str_eq(c->cache, "/var/cache/weft");
 	ck_assert_str_eq(c->run_dir, "~/runs");
 	ck_assert_int_eq(c->time, 5400);
-	ck_assert_uint_eq(c->n_avoid, 3);
-	ck_assert_str_eq(c->avoid[2], "big");
+	ck_assert_uint_eq(c->avoid.n, 3);
+	ck_assert_str_eq(c->avoid.v[2], "big");
 	ck_assert_str_eq(t->partition, "gpu,gpu2");
 	ck_assert_str_eq(t->constraint, "a100&nvlink");
 	ck_assert_str_eq(t->setup, "/etc/weft/t.sh");
@@ -110,18 +110,184 @@ START_TEST(every_key)
 }
 END_TEST
 
+START_TEST(policy_keys)
+{
+	struct weft_conf *c = good("contact = the help desk, help@site.example\n"
+				   "reason = we move house\n"
+				   "group_waste = 5%\ngroup_jobs = 4\ngroup_time = 1h\n"
+				   "job_limit = 100\nestimate = will_run\n"
+				   "bandwidth = 2G\n"
+				   "[limits]\n"
+				   "nodes = 16\ngpus = 8\nmembers = 1000\ntime = 1d\n"
+				   "node_hours = 100.5\ncore_hours = 1000\n"
+				   "gpu_hours = 10\nuser_nodes = 32\nuser_gpus = 16\n"
+				   "accounts = phys01 phys02\n"
+				   "read_roots = /sw, /data sets/, /home\n"
+				   "write_roots = /home\n"
+				   "require_labels = project, pi\n"
+				   "[user bob]\nenabled = no\nreason = until he calls\n"
+				   "[partition old]\nenabled = no\n"
+				   "[role training]\n"
+				   "partition = gpu\npartitions = gpu, gpu2\n"
+				   "bind = none\nplace.cpus = spread\n"
+				   "place.balance = even\nplace.memory = none\n"
+				   "place.smt = all\nplace.spare_cores = 2\n"
+				   "[user alice]\n"
+				   "nodes = 64\nread_roots = none\ntime = none\n");
+	const struct weft_conf_role *t = &c->role[2];
+	struct weft_conf_limits l;
+
+	ck_assert_str_eq(c->contact, "the help desk, help@site.example");
+	ck_assert_uint_eq(c->group_waste, 5);
+	ck_assert_uint_eq(c->group_jobs, 4);
+	ck_assert_int_eq(c->group_time, 3600);
+	ck_assert_uint_eq(c->job_limit, 100);
+	ck_assert_int_eq(c->estimate, WEFT_ESTIMATE_WILL_RUN);
+	ck_assert_uint_eq(c->bandwidth, 2ull << 30);
+	ck_assert_uint_eq(t->partitions.n, 2);
+	ck_assert_uint_eq(t->bind, 2);
+	ck_assert_uint_eq(t->place.cpus, 2);
+	ck_assert_uint_eq(t->place.balance, 2);
+	ck_assert_uint_eq(t->place.memory, 3);
+	ck_assert_uint_eq(t->place.smt, 3);
+	ck_assert_uint_eq(t->place.spare_cores, 2);
+	ck_assert_uint_eq(c->role[0].bind, 0);
+
+	weft_conf_limits(c, "bob", &l);
+	ck_assert_uint_eq(l.nodes, 16);
+	ck_assert_uint_eq(l.gpus, 8);
+	ck_assert_uint_eq(l.members, 1000);
+	ck_assert_int_eq(l.time, 86400);
+	ck_assert_double_eq(l.node_hours, 100.5);
+	ck_assert_double_eq(l.core_hours, 1000);
+	ck_assert_double_eq(l.gpu_hours, 10);
+	ck_assert_uint_eq(l.user_nodes, 32);
+	ck_assert_uint_eq(l.user_gpus, 16);
+	ck_assert(weft_conf_names_has(&l.accounts, "phys02"));
+	ck_assert(!weft_conf_names_has(&l.accounts, "phys0"));
+	ck_assert_uint_eq(l.read_roots.n, 3);
+	ck_assert_str_eq(l.read_roots.v[1], "/data sets");
+	ck_assert_uint_eq(l.require_labels.n, 2);
+
+	/* Key by key: what alice doesn't say stays; "none" lifts. */
+	weft_conf_limits(c, "alice", &l);
+	ck_assert_uint_eq(l.nodes, 64);
+	ck_assert_uint_eq(l.line[0], c->user[1].limits.line[0]);
+	ck_assert_uint_eq(l.gpus, 8);
+	ck_assert_int_eq(l.time, 0);
+	ck_assert_uint_eq(l.read_roots.n, 0);
+	ck_assert_uint_eq(l.write_roots.n, 1);
+	weft_conf_limits(c, NULL, &l);
+	ck_assert_uint_eq(l.nodes, 16);
+	weft_conf_free(c);
+}
+END_TEST
+
+START_TEST(group_defaults)
+{
+	struct weft_conf *c = good("");
+
+	ck_assert_uint_eq(c->group_waste, 10);
+	ck_assert_uint_eq(c->group_jobs, 16);
+	ck_assert_int_eq(c->group_time, 4 * 3600);
+	ck_assert_uint_eq(c->job_limit, 0);
+	ck_assert_int_eq(c->estimate, WEFT_ESTIMATE_NODES);
+	ck_assert_uint_eq(c->bandwidth, 1ull << 30);
+	weft_conf_free(c);
+}
+END_TEST
+
+static void is_off(
+	int rc, struct weft_err *err, const char *text, unsigned line, const char *hint)
+{
+	ck_assert_int_eq(rc, -1);
+	ck_assert_str_eq(err->text, text);
+	ck_assert_str_eq(err->file, "t.conf");
+	ck_assert_uint_eq(err->pos.line, line);
+	ck_assert_str_eq(err->hint, hint);
+	weft_err_clear(err);
+}
+
+START_TEST(switches)
+{
+	struct weft_conf *c = good("contact = ops\n[user bob]\nreason = he knows why\n"
+				   "enabled = no\n[partition old]\nenabled = no\n"
+				   "[partition new]\nenabled = yes\n");
+	struct weft_err err = {0};
+
+	ck_assert_int_eq(weft_conf_switched_on(c, "alice", &err), 0);
+	ck_assert_int_eq(weft_conf_switched_on(c, NULL, &err), 0);
+	is_off(weft_conf_switched_on(c, "bob", &err), &err,
+		"weft is switched off for user bob by the site: he knows why", 4,
+		"ask ops");
+	ck_assert_int_eq(weft_conf_partition_on(c, "new", &err), 0);
+	ck_assert_int_eq(weft_conf_partition_on(c, "other", &err), 0);
+	is_off(weft_conf_partition_on(c, "old", &err), &err,
+		"partition old is switched off for weft by the site", 6, "ask ops");
+	weft_conf_free(c);
+
+	c = good("\nenabled = no\nreason = we move house\n");
+	is_off(weft_conf_switched_on(c, NULL, &err), &err,
+		"weft is switched off by the site: we move house", 2,
+		"ask the site's support");
+	weft_conf_free(c);
+}
+END_TEST
+
+static int add_rule(void *ctx, const struct weft_conf_rule *r)
+{
+	weft_str_printf(ctx, "%s/%s/%s=%s@%s:%u\n", r->section ? r->section : "",
+		r->name ? r->name : "", r->key, r->value, r->file ? r->file : "",
+		r->line);
+	return 0;
+}
+
+START_TEST(rules)
+{
+	struct weft_conf *c = good("[user bob]\nnodes = 2\nenabled = no\n[user alice]\n"
+				   "gpus = none\n[limits]\nnodes = 1\ngpus = 3\n");
+	weft_autostr struct weft_str all = {0}, bob = {0}, alice = {0};
+
+	ck_assert_int_eq(weft_conf_each_rule(c, add_rule, &all), 0);
+	ck_assert_ptr_nonnull(strstr(all.s, "limits//nodes=1@t.conf:7\n"));
+	ck_assert_ptr_nonnull(strstr(all.s, "limits//members=none@:0\n"));
+	ck_assert_ptr_nonnull(strstr(all.s, "user/bob/nodes=2@t.conf:2\n"));
+	ck_assert_ptr_nonnull(strstr(all.s, "user/bob/enabled=no@t.conf:3\n"));
+	ck_assert_ptr_nonnull(strstr(all.s, "user/alice/gpus=none@t.conf:5\n"));
+	ck_assert_ptr_nonnull(strstr(all.s, "//group_waste=10%@:0\n"));
+
+	ck_assert_int_eq(weft_conf_each_rule_of(c, "bob", add_rule, &bob), 0);
+	ck_assert_ptr_null(strstr(bob.s, "limits//nodes"));
+	ck_assert_ptr_nonnull(strstr(bob.s, "limits//gpus=3@t.conf:8\n"));
+	ck_assert_ptr_nonnull(strstr(bob.s, "user/bob/nodes=2@t.conf:2\n"));
+	ck_assert_ptr_null(strstr(bob.s, "alice"));
+	ck_assert_int_eq(weft_conf_each_rule_of(c, "alice", add_rule, &alice), 0);
+	ck_assert_ptr_nonnull(strstr(alice.s, "user/alice/gpus=none@t.conf:5\n"));
+	ck_assert_ptr_null(strstr(alice.s, "limits//gpus"));
+	weft_conf_free(c);
+}
+END_TEST
+
 START_TEST(unknown)
 {
 	bad("scrach = /tmp\n", 1, "did you mean 'scratch'?");
 	bad("\n\nzzzzzzzzzz = 1\n", 3, "unknown key 'zzzzzzzzzz'");
 	bad("partition = cpu\n", 1, "below a [role NAME] line");
 	bad("env.X = 1\n", 1, "below a [role NAME] line");
-	bad("[role training]\nscratch = /x\n", 2, "above the first [role NAME] line");
+	bad("[role training]\nscratch = /x\n", 2, "above the first [section] line");
 	bad("[role training]\nparition = x\n", 2, "did you mean 'partition'?");
 	bad("[role trainning]\n", 1, "did you mean 'training'?");
-	bad("[role]\n", 1, "unknown section");
+	bad("[role]\n", 1, "bad name in [role NAME]");
 	bad("[rolex training]\n", 1, "unknown section");
-	bad("[partition gpu]\n", 1, "the sections are [role NAME]");
+	bad("[queue gpu]\n", 1, "the sections are [limits], [partition NAME]");
+	bad("[limits x]\n", 1, "unknown section");
+	bad("[user *]\n", 1, "bad name in [user *]");
+	bad("[user a b]\n", 1, "bad name");
+	bad("[partition]\n", 1, "bad name in [partition NAME]");
+	bad("nodes = 1\n", 1, "below a [limits] line");
+	bad("[partition gpu]\nnodes = 1\n", 2, "below a [limits] line");
+	bad("[user bob]\nnode = 1\n", 2, "did you mean 'nodes'?");
+	bad("[limits]\nenabled = no\n", 2, "above the first [section] line");
 	bad("[role training\n", 1, "ends with ']'");
 	bad("[\n", 1, "ends with ']'");
 	bad("[]\n", 1, "unknown section");
@@ -135,6 +301,10 @@ START_TEST(repeated)
 	bad("[role training]\n[role steering]\n[role training]\n", 3, "repeated");
 	bad("[role training]\nqos = a\nqos = b\n", 3, "qos is repeated");
 	bad("[role training]\nenv.A = 1\nenv.A = 2\n", 3, "env.A is repeated");
+	bad("[limits]\n[role steering]\n[limits]\n", 3, "[limits] is repeated");
+	bad("[user a]\n[user b]\n[user a]\n", 3, "[user a] is repeated");
+	bad("[partition a]\n[user a]\n[partition a]\n", 3, "is repeated");
+	bad("[user a]\nnodes = 1\nnodes = none\n", 3, "nodes is repeated");
 	/* The same key in two sections is two keys. */
 	weft_conf_free(good("time = 1h\n[role training]\ntime = 2h\n[role steering]\n"
 			    "time = 3h\n"));
@@ -163,8 +333,29 @@ START_TEST(bad_values)
 	bad("[role training]\nenv.1X = 1\n", 2, "environment variable");
 	bad("[role training]\nenv. = 1\n", 2, "environment variable");
 	bad("[role training]\nenv.WEFT_STEP = 1\n", 2, "set by weft");
-	bad("avoid = ,\n", 1, "names no partition");
-	bad("avoid = -x\n", 1, "bad partition name");
+	bad("avoid = ,\n", 1, "avoid names nothing");
+	bad("avoid = -x\n", 1, "avoid: bad name '-x'");
+	bad("group_waste = 101%\n", 1, "from 0% to 100%");
+	bad("group_waste = 10%x\n", 1, "from 0% to 100%");
+	bad("group_jobs = 0\n", 1, "whole number from 1");
+	bad("job_limit = -1\n", 1, "whole number from 0");
+	bad("group_time = 4\n", 1, "bad duration");
+	bad("estimate = best\n", 1, "estimate is nodes or will_run, not 'best'");
+	bad("bandwidth = 0\n", 1, "more than 0");
+	bad("[role training]\nplace.cpus = far\n", 2,
+		"near_gpu, spread or compact, not 'far'");
+	bad("[role training]\nplace.smt = 3\n", 2, "1, 2 or all");
+	bad("[role training]\npartition = a,b\npartitions = a, c\n", 2,
+		"partition b is not one of the role's");
+	bad("[limits]\nnodes = 0\n", 2, "whole number from 1, or none");
+	bad("[limits]\nnodes = 1.5\n", 2, "whole number from 1, or none");
+	bad("[limits]\ntime = 90\n", 2, "bad duration");
+	bad("[limits]\nnode_hours = 1e3\n", 2, "number of hours above 0");
+	bad("[limits]\nnode_hours = 0\n", 2, "number of hours above 0");
+	bad("[limits]\nnode_hours = 1.2.3\n", 2, "number of hours above 0");
+	bad("[limits]\nread_roots = /a, b\n", 2, "absolute path");
+	bad("[limits]\nwrite_roots = /a/../b\n", 2, "'..'");
+	bad("[limits]\naccounts = $x\n", 2, "bad name");
 	bad("mpi =\n", 1, "has no value");
 	bad("mpi = pmi2 # the best\n", 1, "line of its own");
 	bad("mpi = #\n", 1, "line of its own");
@@ -427,5 +618,6 @@ START_TEST(man_page)
 }
 END_TEST
 
-SUITE("conf", defaults, every_key, unknown, repeated, bad_values, bytes, many_env,
-	example, files, trusted, sticky, mutated, man_page)
+SUITE("conf", defaults, every_key, policy_keys, group_defaults, switches, rules,
+	unknown, repeated, bad_values, bytes, many_env, example, files, trusted, sticky,
+	mutated, man_page)
