@@ -40,6 +40,13 @@ static bool same_near(const struct job *j, unsigned a, unsigned b)
 	return !memcmp(&j->near[a * w], &j->near[b * w], w * sizeof(uint64_t));
 }
 
+static void groups_free(struct groups *g)
+{
+	free(g->v);
+	free(g->gpu);
+	*g = (struct groups){0};
+}
+
 /* Sorted by lowest near domain, GPUs of one set together, else as they come. */
 static int make_groups(const struct job *j, const unsigned *gpus, size_t n_gpus,
 	struct groups *g, struct weft_err *err)
@@ -277,17 +284,42 @@ static int assign(struct job *j, size_t step, struct groups *g, struct weft_err 
 	return 0;
 }
 
+/* Not all but n of them: those that n tasks with one each would get. */
+static int choose(struct job *j, size_t step, struct groups *g, struct weft_err *err)
+{
+	const struct weft_place_step *s = &j->step[step];
+	unsigned *out = calloc(s->gpus, sizeof(*out));
+	int rc = -1;
+
+	if (!out)
+		return weft_err_nomem(err);
+	if (s->gpus > g->n_gpus) {
+		weft_err_set(err, WEFT_EPLACE,
+			"%u GPU%s: only %zu %s usable on this node", s->gpus,
+			s->gpus == 1 ? "" : "s", g->n_gpus,
+			g->n_gpus == 1 ? "is" : "are");
+		goto out;
+	}
+	deal(g, s->gpus, 1, s->cpus == WEFT_PLACE_COMPACT, out);
+	groups_free(g);
+	rc = make_groups(j, out, s->gpus, g, err);
+out:
+	free(out);
+	return rc;
+}
+
 int weft_place_gpus(struct job *j, size_t step, const unsigned *gpus, size_t n_gpus,
 	struct weft_err *err)
 {
 	struct groups g = {0};
 	int rc = make_groups(j, gpus, n_gpus, &g, err);
 
+	if (!rc && j->step[step].gpus_all && j->step[step].gpus)
+		rc = choose(j, step, &g, err);
 	if (!rc)
 		rc = assign(j, step, &g, err);
 	for (size_t i = 0; !rc && i < j->step[step].ntasks; i++)
 		set_near(j, &j->task[j->first[step] + i]);
-	free(g.v);
-	free(g.gpu);
+	groups_free(&g);
 	return rc;
 }

@@ -40,6 +40,11 @@ struct task {
 	unsigned gpu[16];
 	size_t n_gpus;
 };
+/* Task i of step a exchanges data with task i * n(b) / n(a) of step b. */
+struct edge {
+	size_t a, b;
+	double bytes; /* of each such pair of tasks */
+};
 struct job {
 	struct shape shape;
 	const struct weft_place_step *step;
@@ -52,6 +57,11 @@ struct job {
 	unsigned short *units;   /* [task * n_doms + domain] */
 	bool *by_core;           /* of each domain: its units are cores */
 	unsigned char *gpu_load; /* of each GPU: 1 where it is taken */
+	struct edge *edge;
+	size_t n_edges;
+	bool *seated;      /* steps whose tasks have a home */
+	bool knows_memory; /* a task's need, and what the nodes have */
+	uint64_t *memory;  /* of each domain: bytes near it */
 };
 
 static inline bool in_set(const uint64_t *set, unsigned i)
@@ -68,6 +78,20 @@ unsigned weft_place_distance(const struct shape *s, unsigned a, unsigned b);
 
 int weft_place_gpus(struct job *j, size_t step, const unsigned *gpus, size_t n_gpus,
 	struct weft_err *err);
+/* talk.c */
+int weft_place_edges(struct job *j, struct weft_err *err);
+/* The step to be seated now; n_steps: none is left. */
+size_t weft_place_next_step(const struct job *j);
+/* Does the step exchange data with one that is seated? */
+bool weft_place_leans(const struct job *j, size_t step);
+/* What each domain would cost task i of it. */
+void weft_place_lean(const struct job *j, size_t step, size_t i, double *cost);
+
+/* memory.c */
+int weft_place_memory_near(struct job *j, struct weft_err *err);
+int weft_place_memory(
+	const struct job *j, struct weft_placed_task *out, struct weft_err *err);
+
 int weft_place_seats(struct job *j, struct weft_err *err);
 void weft_place_grow(struct job *j);
 int weft_place_cores(

@@ -12,6 +12,9 @@ static void job_free(struct job *j)
 	free(j->units);
 	free(j->by_core);
 	free(j->gpu_load);
+	free(j->edge);
+	free(j->seated);
+	free(j->memory);
 }
 
 void weft_placement_free(struct weft_placement *p)
@@ -32,9 +35,15 @@ static int check_steps(
 		if (s[i].ntasks > MAX_TASKS || *tasks > MAX_TASKS)
 			return weft_err_set(err, WEFT_EPLACE,
 				"more than %d tasks on a node", MAX_TASKS);
-		if (!(s[i].gpus_per_task >= 0) || s[i].beside > n)
+		bool bad = !(s[i].gpus_per_task >= 0) || s[i].beside > n ||
+			   s[i].n_talks > WEFT_PLACE_MAX_TALKS;
+		for (unsigned k = 0; !bad && k < s[i].n_talks; k++)
+			bad = s[i].talk[k].step >= n;
+		if (bad)
 			return weft_err_set(err, WEFT_EPLACE,
-				"step %zu: gpus_per_task or beside is out of range", i);
+				"step %zu: gpus_per_task, beside or talk is out of "
+				"range",
+				i);
 	}
 	return 0;
 }
@@ -111,22 +120,6 @@ static int alloc(struct job *j, struct weft_placement *p, struct weft_err *err)
 	return 0;
 }
 
-/* The memory nodes of a set of CPUs; too many to name: any. */
-static void memory_of(const struct shape *s, const struct weft_cpuset *cpus,
-	struct weft_placed_task *out)
-{
-	out->n_numa = 0;
-	for (unsigned d = 0; d < s->n_doms; d++) {
-		if (!weft_cpuset_meets(cpus, &s->m->numa[s->dom[d].numa].cpus))
-			continue;
-		if (out->n_numa == WEFT_COUNT(out->numa)) {
-			out->n_numa = 0;
-			return;
-		}
-		out->numa[out->n_numa++] = s->dom[d].numa;
-	}
-}
-
 static bool is_far(
 	const struct job *j, const struct task *t, const struct weft_cpuset *cpus)
 {
@@ -141,23 +134,13 @@ static bool is_far(
 
 static void finish(const struct job *j, struct weft_placement *p)
 {
-	for (size_t i = 0; i < j->n_steps; i++) {
-		struct weft_cpuset all = {0};
-		for (size_t t = p->first[i]; t < p->first[i] + j->step[i].ntasks; t++)
-			for (size_t w = 0; w < WEFT_CPU_WORDS; w++)
-				all.w[w] |= p->task[t].cpus.w[w];
-		for (size_t t = p->first[i]; t < p->first[i] + j->step[i].ntasks; t++) {
-			struct weft_placed_task *out = &p->task[t];
-			const struct task *in = &j->task[t];
-			for (out->n_gpus = 0; out->n_gpus < in->n_gpus; out->n_gpus++)
-				out->gpu[out->n_gpus] = in->gpu[out->n_gpus];
-			out->far = is_far(j, in, &out->cpus);
-			out->fewer = in->fewer;
-			if (j->step[i].memory == WEFT_PLACE_INTERLEAVE)
-				memory_of(&j->shape, &all, out);
-			else if (j->step[i].memory == WEFT_PLACE_LOCAL)
-				memory_of(&j->shape, &out->cpus, out);
-		}
+	for (size_t t = 0; t < j->n_tasks; t++) {
+		struct weft_placed_task *out = &p->task[t];
+		const struct task *in = &j->task[t];
+		for (out->n_gpus = 0; out->n_gpus < in->n_gpus; out->n_gpus++)
+			out->gpu[out->n_gpus] = in->gpu[out->n_gpus];
+		out->far = is_far(j, in, &out->cpus);
+		out->fewer = in->fewer;
 	}
 }
 
@@ -204,10 +187,12 @@ int weft_place(const struct weft_machine *m, const struct weft_cpuset *allowed,
 	j.first = p->first;
 	make_tasks(&j);
 	find_near(&j);
-	if (place_gpus(&j, gpus, n_gpus, err) || weft_place_seats(&j, err))
+	if (weft_place_edges(&j, err) || weft_place_memory_near(&j, err) ||
+		place_gpus(&j, gpus, n_gpus, err) || weft_place_seats(&j, err))
 		goto out;
 	weft_place_grow(&j);
-	if (weft_place_cores(&j, p->task, err) || weft_place_nics(&j, p->task, err))
+	if (weft_place_cores(&j, p->task, err) || weft_place_memory(&j, p->task, err) ||
+		weft_place_nics(&j, p->task, err))
 		goto out;
 	finish(&j, p);
 	p->n_tasks = j.n_tasks;

@@ -4,7 +4,10 @@
  * Strict, in this order: no CPU given twice while there are enough; every task
  * has the GPUs that it asked for while there are some; a GPU task's cores are in
  * its GPU's NUMA node where those suffice, else the nearest, and said.  Then even
- * cores, shared caches within a task, near NICs with balanced load.
+ * cores, shared caches within a task, near NICs with balanced load; steps that exchange
+ * data near each other, those with most bytes for a core first.  A task's memory comes
+ * from the nodes near its CPUs as long as they hold it, else also from the next, and
+ * said.
  *
  * Ownership: the placement owns its tasks.  Errors: WEFT_EPLACE with the reason.
  * Threads: any.  Same input, byte-identical output.  No I/O, no clock.  Runs as: the
@@ -18,6 +21,11 @@
 enum weft_place_cpus { WEFT_PLACE_NEAR_GPU, WEFT_PLACE_SPREAD, WEFT_PLACE_COMPACT };
 enum weft_place_memory { WEFT_PLACE_LOCAL, WEFT_PLACE_INTERLEAVE, WEFT_PLACE_ANY };
 
+#define WEFT_PLACE_MAX_TALKS 16
+struct weft_place_talk { /* data that two steps exchange while both run */
+	unsigned step;   /* index of the other one */
+	uint64_t bytes;  /* in all; only their proportions matter. 0: not known */
+};
 struct weft_place_step { /* the tasks of one step on this node */
 	unsigned ntasks;
 	unsigned cpus_per_task; /* 0: an even share of what is allowed */
@@ -25,7 +33,13 @@ struct weft_place_step { /* the tasks of one step on this node */
 	/* All usable GPUs, dealt evenly (gpus_per_task: 0); to more tasks than GPUs so
 	 * that each GPU has one and the others are where most cores are for them. */
 	bool gpus_all;
-	unsigned beside; /* 1 + index of the step it exchanges data with; 0: none */
+	unsigned gpus; /* with gpus_all: so many of them; 0: no limit */
+	/* Task i exchanges data with task i * theirs / ours of each of these steps:
+	 * name them in the step that has more tasks. */
+	struct weft_place_talk talk[WEFT_PLACE_MAX_TALKS];
+	unsigned n_talks;
+	unsigned beside;       /* 1 + index of one more, of unknown bytes; 0: none */
+	uint64_t mem_per_task; /* bytes that a task needs; 0: not known */
 	enum weft_place_cpus cpus;
 	enum weft_place_memory memory;
 	bool balance_even;
@@ -39,11 +53,14 @@ struct weft_placed_task {
 	size_t n_gpus;
 	unsigned nic[8];
 	size_t n_nics;
-	unsigned numa[16]; /* memory nodes: indices in machine->numa; none: any */
+	/* Memory nodes, the nearest first: indices in machine->numa; none: any.  With
+	 * mem_per_task those that hold it. */
+	unsigned numa[16];
 	size_t n_numa;
 	bool shared_cpus; /* more tasks than threads: CPUs are shared, said */
 	bool far;         /* cores not all local to its GPU, said */
 	bool fewer;       /* fewer CPUs than cpus_per_task, for want of them, said */
+	bool spills;      /* memory beyond what is near its CPUs, said */
 };
 
 struct weft_placement {
@@ -70,7 +87,10 @@ struct weft_place_score {
 	double jain;         /* evenness of cores: 1 is all alike */
 	unsigned far_nic;    /* GPU tasks without a NIC of the nearest class */
 	unsigned uneven_nic; /* GPU tasks whose nearest NICs' loads differ by > 1 */
-	unsigned edges, edges_inside; /* with the step that it is beside; in a node */
+	/* With the steps that it exchanges data with, and of these in one node; their
+	 * bytes count as 1 an edge where they are not known. */
+	unsigned edges, edges_inside;
+	double bytes, bytes_inside;
 };
 struct weft_place_load {      /* of the node */
 	unsigned shared_cpus; /* hardware threads that several tasks have */

@@ -199,13 +199,18 @@ static void score_nics(const struct view *v, struct weft_place_score *s)
 
 /* Task i exchanges data with task i * theirs / ours of the other step. */
 static void score_edges(const struct view *v, const struct weft_placed_task *other,
-	size_t n, struct weft_place_score *s)
+	size_t n, uint64_t bytes, struct weft_place_score *s)
 {
+	double each = bytes ? (double)bytes / (double)v->n : 1;
+
 	for (size_t i = 0; n && i < v->n; i++) {
 		struct domains d;
 		touched(v->m, &other[i * n / v->n].cpus, &d);
+		bool in = inside(v, &v->task[i].cpus, &d);
 		s->edges++;
-		s->edges_inside += inside(v, &v->task[i].cpus, &d);
+		s->edges_inside += in;
+		s->bytes += each;
+		s->bytes_inside += in ? each : 0;
 	}
 }
 
@@ -237,9 +242,14 @@ int weft_place_score(const struct weft_machine *m, const struct weft_placement *
 	s->local_possible = local_possible(v);
 	s->jain = jain(v);
 	score_nics(v, s);
-	if (of->beside && of->beside <= p->n_steps)
-		score_edges(v, &p->task[p->first[of->beside - 1]],
-			steps[of->beside - 1].ntasks, s);
+	for (unsigned i = 0; i <= of->n_talks; i++) {
+		bool last = i == of->n_talks;
+		size_t other = last ? of->beside - 1u : of->talk[i].step;
+		if ((last && !of->beside) || other >= p->n_steps)
+			continue;
+		score_edges(v, &p->task[p->first[other]], steps[other].ntasks,
+			last ? 0 : of->talk[i].bytes, s);
+	}
 	return 0;
 }
 

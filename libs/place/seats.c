@@ -16,10 +16,15 @@ struct room {
 	bool span;        /* a task may lie over several domains, though it fits one */
 	bool overflow;    /* a GPU's task may go to another domain */
 	bool twice;       /* CPUs are given twice */
+	bool memory;      /* a domain's memory is to hold its tasks' needs */
 	unsigned *free;   /* units of each domain */
 	unsigned *cap;    /* of it at the beginning */
 	unsigned *seated; /* tasks in it */
 	unsigned *want;   /* of the run of tasks in hand */
+	uint64_t *left;   /* bytes of memory near each domain */
+	uint64_t *best;   /* set of domains that suit a leaning task best */
+	double *cost;     /* of each domain to it */
+	double *next;     /* to the task after it */
 };
 
 static unsigned need(const struct room *r, const struct task *t)
@@ -56,31 +61,48 @@ static bool better(
 	return seated[0] < seated[1];
 }
 
-static bool has_room(const struct room *r, unsigned d, unsigned u)
+static uint64_t bytes(const struct room *r, const struct task *t)
 {
-	return r->twice ? r->cap[d] > 0 : r->free[d] >= u;
+	return r->memory ? r->j->step[t->step].mem_per_task : 0;
 }
 
-static int pick(const struct room *r, const uint64_t *near, unsigned u, bool compact)
+static bool has_room(const struct room *r, const struct task *t, unsigned d)
 {
+	if (r->memory && r->left[d] < bytes(r, t))
+		return false;
+	return r->twice ? r->cap[d] > 0 : r->free[d] >= need(r, t);
+}
+
+static void occupy(struct room *r, const struct task *t, unsigned d)
+{
+	r->seated[d]++;
+	r->free[d] -= r->twice ? 0 : need(r, t);
+	r->left[d] -= bytes(r, t);
+}
+
+static int pick(
+	const struct room *r, const struct task *t, const uint64_t *near, bool compact)
+{
+	unsigned u = need(r, t);
 	int best = -1;
 
 	for (unsigned d = 0; d < r->j->shape.n_doms; d++)
-		if (in_set(near, d) && has_room(r, d, u) &&
+		if (in_set(near, d) && has_room(r, t, d) &&
 			(best < 0 || better(r, d, (unsigned)best, u, compact)))
 			best = (int)d;
 	return best;
 }
 
 /* The domain with room that is nearest to any of the set. */
-static int pick_nearest(const struct room *r, const uint64_t *near, unsigned u)
+static int pick_nearest(
+	const struct room *r, const struct task *t, const uint64_t *near)
 {
 	const struct shape *s = &r->j->shape;
 	unsigned best_far = UINT32_MAX;
 	int best = -1;
 
 	for (unsigned d = 0; d < s->n_doms; d++) {
-		if (!has_room(r, d, u))
+		if (!has_room(r, t, d))
 			continue;
 		for (unsigned n = 0; n < s->n_doms; n++) {
 			if (!in_set(near, n))
@@ -92,6 +114,16 @@ static int pick_nearest(const struct room *r, const uint64_t *near, unsigned u)
 			}
 		}
 	}
+	return best;
+}
+
+static int pick_cheapest(const struct room *r, const struct task *t)
+{
+	int best = -1;
+
+	for (unsigned d = 0; d < r->j->shape.n_doms; d++)
+		if (has_room(r, t, d) && (best < 0 || r->cost[d] < r->cost[best]))
+			best = (int)d;
 	return best;
 }
 
@@ -147,7 +179,7 @@ static void sit(struct room *r, struct task *t, unsigned d)
 /* Tasks t[0..n) of one step that want the same: counted by domain first, then dealt
  * in rank order, so that neighbours in rank are neighbours on the node. */
 static bool seat_run(
-	struct room *r, struct task *t, size_t n, const uint64_t *near, bool soft)
+	struct room *r, struct task *t, size_t n, const uint64_t *near, bool leans)
 {
 	const struct weft_place_step *s = &r->j->step[t->step];
 	unsigned u = need(r, t), widest = 0;
@@ -159,12 +191,11 @@ static bool seat_run(
 		if (in_set(near, d) && r->cap[d] > widest)
 			widest = r->cap[d];
 	for (; placed < n; placed++) {
-		int d = pick(r, near, u, compact);
+		int d = pick(r, &t[placed], near, compact);
 		if (d < 0)
 			break;
 		r->want[d]++;
-		r->seated[d]++;
-		r->free[d] -= r->twice ? 0 : u;
+		occupy(r, &t[placed], (unsigned)d);
 	}
 	size_t at = 0;
 	for (unsigned d = 0; d < r->j->shape.n_doms; d++)
@@ -176,99 +207,82 @@ static bool seat_run(
 		/* Too wide for one domain, or these are full. */
 		if ((u > widest || r->span) && span(r, &t[at], near))
 			continue;
-		if (!soft && !r->overflow)
+		if (!leans && !r->overflow)
 			return false;
-		int d = pick_nearest(r, near, u);
+		int d = leans ? pick_cheapest(r, &t[at])
+			      : pick_nearest(r, &t[at], near);
 		if (d < 0 && span(r, &t[at], NULL)) {
 			t[at].far = t[at].n_gpus > 0;
 			continue;
 		}
 		if (d < 0)
 			return false;
-		r->seated[d]++;
-		r->free[d] -= r->twice ? 0 : u;
+		occupy(r, &t[at], (unsigned)d);
 		sit(r, &t[at], (unsigned)d);
 		t[at].far = t[at].n_gpus > 0;
 	}
 	return true;
 }
 
-/* Where the task of the other step sits that task i exchanges data with. */
-static unsigned partner(const struct job *j, size_t step, size_t i)
+static void cheapest(const struct room *r)
 {
-	size_t other = j->step[step].beside - 1;
-	size_t k = i * j->step[other].ntasks / j->step[step].ntasks;
-	return j->task[j->first[other] + k].home;
+	const struct shape *s = &r->j->shape;
+	unsigned best = 0;
+
+	for (unsigned d = 1; d < s->n_doms; d++)
+		if (r->cost[d] < r->cost[best])
+			best = d;
+	memset(r->best, 0, s->words * sizeof(*r->best));
+	for (unsigned d = 0; d < s->n_doms; d++)
+		if (r->cost[d] <= r->cost[best])
+			r->best[d / 64] |= UINT64_C(1) << (d % 64);
 }
 
-/* GPU steps first, then those beside another, then the others; of the last, those
- * that want a certain number of CPUs before those that take what there is. */
-static int turn(const struct job *j, size_t step)
-{
-	const struct weft_place_step *s = &j->step[step];
-
-	if (j->task[j->first[step]].n_gpus)
-		return 0;
-	if (s->beside && j->step[s->beside - 1].ntasks &&
-		j->task[j->first[s->beside - 1]].n_gpus)
-		return 1;
-	return s->cpus_per_task ? 2 : 3;
-}
-
-/* Has the step that this one exchanges data with been seated before it? */
-static bool leans(const struct job *j, size_t step)
-{
-	size_t other = j->step[step].beside - 1;
-
-	if (!j->step[step].beside || other == step || !j->step[other].ntasks ||
-		j->task[j->first[step]].n_gpus)
-		return false;
-	int mine = turn(j, step), its = turn(j, other);
-	return its < mine || (its == mine && other < step);
-}
-
-static bool seat_step(struct room *r, size_t step, uint64_t *set)
+static bool seat_step(struct room *r, size_t step)
 {
 	struct job *j = r->j;
-	const struct weft_place_step *s = &j->step[step];
 	struct task *t = &j->task[j->first[step]];
-	bool beside = leans(j, step);
-	size_t n;
+	size_t all = j->step[step].ntasks, size = j->shape.n_doms * sizeof(*r->cost), n;
+	bool leans = weft_place_leans(j, step);
 
-	for (size_t i = 0; i < s->ntasks; i += n) {
-		for (n = 1; i + n < s->ntasks; n++)
-			if (beside ? partner(j, step, i) != partner(j, step, i + n)
-				   : t[i].near != t[i + n].near)
+	for (size_t i = 0; i < all; i += n) {
+		if (leans)
+			weft_place_lean(j, step, i, r->cost);
+		for (n = 1; i + n < all; n++) {
+			if (leans)
+				weft_place_lean(j, step, i + n, r->next);
+			if (leans ? memcmp(r->cost, r->next, size) != 0
+				  : t[i].near != t[i + n].near)
 				break;
-		if (beside) {
-			unsigned d = partner(j, step, i);
-			memset(set, 0, j->shape.words * sizeof(*set));
-			set[d / 64] |= UINT64_C(1) << (d % 64);
 		}
-		if (!seat_run(r, &t[i], n, beside ? set : t[i].near, beside))
+		if (leans)
+			cheapest(r);
+		if (!seat_run(r, &t[i], n, leans ? r->best : t[i].near, leans))
 			return false;
 	}
+	j->seated[step] = true;
 	return true;
 }
 
-static bool attempt(struct room *r, uint64_t *set)
+static bool attempt(struct room *r)
 {
 	struct job *j = r->j;
+	size_t step;
 
 	memset(j->units, 0, j->n_tasks * j->shape.n_doms * sizeof(*j->units));
+	memset(j->seated, 0, j->n_steps * sizeof(*j->seated));
 	for (unsigned d = 0; d < j->shape.n_doms; d++) {
 		r->cap[d] = r->cores ? j->shape.dom[d].n_cores : j->shape.dom[d].n_cpus;
 		r->free[d] = r->cap[d];
 		r->seated[d] = 0;
+		r->left[d] = j->knows_memory ? j->memory[d] : 0;
 		j->by_core[d] = r->cores;
 	}
 	for (size_t i = 0; i < j->n_tasks; i++)
 		j->task[i].spans = j->task[i].far = false;
-	for (int now = 0; now < 4; now++)
-		for (size_t i = 0; i < j->n_steps; i++)
-			if (j->step[i].ntasks && turn(j, i) == now &&
-				!seat_step(r, i, set))
-				return false;
+	while ((step = weft_place_next_step(j)) < j->n_steps)
+		if (!seat_step(r, step))
+			return false;
 	return true;
 }
 
@@ -324,11 +338,14 @@ static bool all_elastic(const struct job *j)
 	return true;
 }
 
-static bool try_all(struct room *r, uint64_t *set)
+static bool try_all(struct room *r)
 {
 	static const struct {
-		bool cores, span, overflow, less;
+		bool cores, span, overflow, less, memory;
 	} ways[] = {
+		{.cores = true, .memory = true},
+		{.cores = true, .span = true, .memory = true},
+		{.span = true, .memory = true},
 		{.cores = true},
 		{.cores = true, .span = true},
 		{.span = true},
@@ -345,7 +362,9 @@ static bool try_all(struct room *r, uint64_t *set)
 		r->cores = ways[i].cores;
 		r->span = ways[i].span;
 		r->overflow = ways[i].overflow;
-		if ((r->cores && !may_core) || !attempt(r, set))
+		r->memory = ways[i].memory;
+		if ((r->cores && !may_core) || (r->memory && !j->knows_memory) ||
+			!attempt(r))
 			continue;
 		if (!r->cores && may_core)
 			back_to_cores(j);
@@ -357,33 +376,32 @@ static bool try_all(struct room *r, uint64_t *set)
 	for (size_t i = 0; i < j->n_tasks; i++)
 		j->task[i].need_cpus = 1;
 	r->overflow = false;
-	if (attempt(r, set))
+	if (attempt(r))
 		return true;
 	r->overflow = true;
-	return attempt(r, set);
+	return attempt(r);
 }
 
 int weft_place_seats(struct job *j, struct weft_err *err)
 {
 	struct room r = {.j = j};
 	size_t n = j->shape.n_doms;
-	unsigned *counts = calloc(4 * n, sizeof(*counts));
-	uint64_t *set = calloc(j->shape.words, sizeof(*set));
-	int rc = 0;
+	weft_autofree unsigned *counts = calloc(4 * n, sizeof(*counts));
+	weft_autofree uint64_t *wide = calloc(n + j->shape.words, sizeof(*wide));
+	weft_autofree double *cost = calloc(2 * n, sizeof(*cost));
 
-	if (!counts || !set) {
-		rc = weft_err_nomem(err);
-		goto out;
-	}
+	if (!counts || !wide || !cost)
+		return weft_err_nomem(err);
 	r.free = counts;
 	r.cap = counts + n;
 	r.seated = counts + 2 * n;
 	r.want = counts + 3 * n;
-	if (!try_all(&r, set))
-		rc = weft_err_set(err, WEFT_EPLACE,
+	r.left = wide;
+	r.best = wide + n;
+	r.cost = cost;
+	r.next = cost + n;
+	if (!try_all(&r))
+		return weft_err_set(err, WEFT_EPLACE,
 			"no room for %zu tasks on this node", j->n_tasks);
-out:
-	free(counts);
-	free(set);
-	return rc;
+	return 0;
 }

@@ -11,8 +11,15 @@ struct bind_step {
 	char name[64], beside[64];
 	struct weft_place_step place;
 };
+/* "sim:infer=4G": steps that exchange so many bytes. */
+struct bind_talk {
+	char one[64], other[64];
+	uint64_t bytes;
+};
 struct bind_request {
 	struct bind_step step[BIND_MAX_STEPS];
+	struct bind_talk talk[BIND_MAX_STEPS];
+	size_t n_talks;
 	struct weft_place_step place[BIND_MAX_STEPS]; /* theirs, once they are placed */
 	size_t n_steps;
 	bool described; /* options say what the tasks need: a ticket is not asked */
@@ -31,6 +38,10 @@ int bind_set(
 	struct bind_step *s, const char *key, const char *value, struct weft_err *err);
 /* "name=sim,ntasks=8,..." */
 int bind_parse_step(const char *text, struct bind_step *s, struct weft_err *err);
+
+int bind_parse_talk(const char *text, struct bind_talk *t, struct weft_err *err);
+/* Names in beside= and --talk: to numbers, as place wants them. */
+int bind_find_talks(struct bind_request *r, struct weft_err *err);
 
 int bind_print(const struct bind_request *r, const struct weft_machine *m,
 	const struct weft_placement *p);

@@ -99,26 +99,52 @@ static void explain_cpus(const struct weft_machine *m, const struct weft_placed_
 		weft_str_add(out, ", shared: more tasks than CPUs");
 }
 
-/* The task of the other step that this one exchanges data with. */
+/* The task of another step that this one exchanges data with. */
 static void explain_partner(const struct bind_request *r, const struct weft_machine *m,
-	const struct weft_placement *p, size_t step, size_t task, struct weft_str *out)
+	const struct weft_placement *p, size_t step, size_t task,
+	const struct weft_place_talk *talk, struct weft_str *out)
 {
 	const struct weft_placed_task *t = &p->task[p->first[step] + task];
-	size_t other = r->place[step].beside;
+	size_t other = talk->step;
 	struct nodes its = {0};
 
-	if (!other-- || !r->place[other].ntasks)
+	if (!r->place[other].ntasks)
 		return;
 	size_t k = task * r->place[other].ntasks / r->place[step].ntasks;
 	nodes_of(m, &p->task[p->first[other] + k].cpus, &its);
-	weft_str_printf(out, "; %s %zu, with which it exchanges data, is ",
-		r->step[other].name, k);
+	weft_str_printf(
+		out, "; %s %zu, with which it exchanges ", r->step[other].name, k);
+	if (talk->bytes) {
+		char size[WEFT_UNIT_MAX];
+		weft_str_printf(out, "%s, is ",
+			weft_format_size(size, talk->bytes / r->place[step].ntasks));
+	} else {
+		weft_str_add(out, "data, is ");
+	}
 	if (!outside(m, &t->cpus, &its)) {
 		weft_str_add(out, "there, too");
 		return;
 	}
 	weft_str_add(out, its.n > 1 ? "over " : "in ");
 	add_nodes(m, &its, out);
+}
+
+/* Only where a need is known: else it's the CPUs' own. */
+static void explain_memory(const struct weft_machine *m,
+	const struct weft_placed_task *t, const struct weft_place_step *step,
+	struct weft_str *out)
+{
+	char size[WEFT_UNIT_MAX];
+
+	if (!step->mem_per_task || !t->n_numa)
+		return;
+	weft_str_printf(out, "; %s of memory from NUMA node%s ",
+		weft_format_size(size, step->mem_per_task), t->n_numa > 1 ? "s" : "");
+	for (size_t i = 0; i < t->n_numa; i++)
+		weft_str_printf(
+			out, "%s%u", i ? "," : "", m->numa[t->numa[i]].os_index);
+	if (t->spills)
+		weft_str_add(out, ": too little is left near its CPUs");
 }
 
 static const char *nic_of_gpus(const struct weft_machine *m,
@@ -161,7 +187,9 @@ void bind_explain(const struct bind_request *r, const struct weft_machine *m,
 
 	explain_gpus(m, t, &near, out);
 	explain_cpus(m, t, &near, &r->place[step], out);
-	explain_partner(r, m, p, step, task, out);
+	explain_memory(m, t, &r->place[step], out);
+	for (unsigned i = 0; i < r->place[step].n_talks; i++)
+		explain_partner(r, m, p, step, task, &r->place[step].talk[i], out);
 	for (size_t i = 0; i < t->n_nics; i++) {
 		const struct weft_device *nic = &m->nic[t->nic[i]];
 		weft_str_printf(out, "; NIC %s is %s",

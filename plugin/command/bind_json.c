@@ -36,11 +36,11 @@ static json_t *task_json(const struct bind_request *r, const struct weft_machine
 	if (why.failed)
 		return NULL;
 	weft_cpuset_print(&t->cpus, cpus, sizeof(cpus));
-	return json_pack("{s:s?, s:I, s:s, s:o, s:o, s:o, s:b, s:b, s:b, s:s*}", "step",
-		*name ? name : NULL, "task", (json_int_t)task, "cpus", cpus, "numa",
-		memory(m, t), "gpus", devices(m->gpu, t->gpu, t->n_gpus), "nics",
-		devices(m->nic, t->nic, t->n_nics), "far", t->far, "fewer_cpus",
-		t->fewer, "shared_cpus", t->shared_cpus, "why",
+	return json_pack("{s:s?, s:I, s:s, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:s*}",
+		"step", *name ? name : NULL, "task", (json_int_t)task, "cpus", cpus,
+		"numa", memory(m, t), "gpus", devices(m->gpu, t->gpu, t->n_gpus),
+		"nics", devices(m->nic, t->nic, t->n_nics), "far", t->far, "fewer_cpus",
+		t->fewer, "shared_cpus", t->shared_cpus, "spills", t->spills, "why",
 		r->explain ? why.s : NULL);
 }
 

@@ -99,7 +99,9 @@ static const char *note(const struct weft_placed_task *t)
 		return "shares its CPU: more tasks than CPUs";
 	if (t->fewer)
 		return "fewer CPUs than asked for";
-	return t->far ? "not all CPUs near its GPU" : "";
+	if (t->far)
+		return "not all CPUs near its GPU";
+	return t->spills ? "memory of other nodes, too" : "";
 }
 
 static int add_row(struct weft_table *t, struct weft_arena *a,

@@ -55,11 +55,13 @@ int bind_score_table(const struct bind_request *r, const struct weft_machine *m,
 
 static struct json_t *step_json(const char *name, const struct weft_place_score *s)
 {
-	return json_pack("{s:s?, s:i, s:i, s:b, s:i, s:i, s:i, s:f, s:i, s:i}", "step",
+	return json_pack(
+		"{s:s?, s:i, s:i, s:b, s:i, s:i, s:i, s:f, s:i, s:i, s:f, s:f}", "step",
 		*name ? name : NULL, "tasks", s->tasks, "local", s->local,
 		"local_possible", s->local_possible, "with_gpu", s->with_gpu, "far_nic",
 		s->far_nic, "uneven_nic", s->uneven_nic, "jain", s->jain, "edges",
-		s->edges, "edges_inside", s->edges_inside);
+		s->edges, "edges_inside", s->edges_inside, "bytes", s->bytes,
+		"bytes_inside", s->bytes_inside);
 }
 
 struct json_t *bind_score_json(const struct bind_request *r,

@@ -19,19 +19,22 @@ WEFT_VERB(bind, .name = "bind", .synopsis = "[OPTION...] [-- COMMAND [ARG...]]",
 		"  --cpus-per-task N    hardware threads each (default: an even "
 		"share)\n"
 		"  --gpus-per-task N    may be a fraction: 0.5 is two tasks a GPU\n"
-		"  --gpus all           all GPUs, dealt evenly\n"
+		"  --gpus all|N         all GPUs or N of them, dealt evenly\n"
 		"  --policy P           near_gpu (default), spread, compact\n"
 		"  --memory P           local (default), interleave, none\n"
 		"  --balance P          cores (default), even\n"
 		"  --smt N|all          hardware threads used of a core\n"
 		"  --spare-cores N      left idle\n"
+		"  --mem-per-task SIZE  memory that a task needs\n"
 		"  --step K=V,...       a step with the fields above (name, ntasks,\n"
 		"                       cpus_per_task, gpus_per_task, gpus, cpus, "
 		"memory,\n"
-		"                       balance, smt, spare_cores) and beside=NAME of "
-		"the step\n"
-		"                       it exchanges data with; repeatable: placed "
-		"together\n"
+		"                       balance, smt, spare_cores, mem_per_task) and "
+		"beside=NAME of\n"
+		"                       the step it exchanges data with; repeatable: "
+		"placed\n"
+		"                       together\n"
+		"  --talk A:B=BYTES     steps A and B exchange so much; repeatable\n"
 		"  --topology FILE      an hwloc XML file or a `weft topo dump`\n"
 		"  --allowed CPULIST    only these CPUs\n"
 		"  --format F           table (default); json; map: one line a task, "
@@ -48,6 +51,7 @@ WEFT_VERB(bind, .name = "bind", .synopsis = "[OPTION...] [-- COMMAND [ARG...]]",
 
 enum {
 	OPT_STEP = 256,
+	OPT_TALK,
 	OPT_TOPOLOGY,
 	OPT_ALLOWED,
 	OPT_FORMAT,
@@ -61,7 +65,7 @@ enum {
 
 /* Options that are a field of the (only) step: OPT_FIELD + index. */
 static const char *const fields[] = {"ntasks", "cpus_per_task", "gpus_per_task", "gpus",
-	"cpus", "memory", "balance", "smt", "spare_cores"};
+	"cpus", "memory", "balance", "smt", "spare_cores", "mem_per_task"};
 
 static const struct option longopts[] = {{"tasks", required_argument, NULL, OPT_FIELD},
 	{"cpus-per-task", required_argument, NULL, OPT_FIELD + 1},
@@ -72,7 +76,9 @@ static const struct option longopts[] = {{"tasks", required_argument, NULL, OPT_
 	{"balance", required_argument, NULL, OPT_FIELD + 6},
 	{"smt", required_argument, NULL, OPT_FIELD + 7},
 	{"spare-cores", required_argument, NULL, OPT_FIELD + 8},
+	{"mem-per-task", required_argument, NULL, OPT_FIELD + 9},
 	{"step", required_argument, NULL, OPT_STEP},
+	{"talk", required_argument, NULL, OPT_TALK},
 	{"topology", required_argument, NULL, OPT_TOPOLOGY},
 	{"allowed", required_argument, NULL, OPT_ALLOWED},
 	{"format", required_argument, NULL, OPT_FORMAT},
@@ -81,24 +87,6 @@ static const struct option longopts[] = {{"tasks", required_argument, NULL, OPT_
 	{"task", required_argument, NULL, OPT_TASK},
 	{"strict", no_argument, NULL, OPT_STRICT},
 	{"report", optional_argument, NULL, OPT_REPORT}, {0}};
-
-/* "beside" names a step: its number, as place wants it. */
-static int find_besides(struct bind_request *r, struct weft_err *err)
-{
-	for (size_t i = 0; i < r->n_steps; i++) {
-		struct bind_step *s = &r->step[i];
-
-		for (size_t k = 0; *s->beside && k < r->n_steps; k++)
-			if (k != i && weft_streq(s->beside, r->step[k].name))
-				s->place.beside = (unsigned)k + 1;
-		if (*s->beside && !s->place.beside)
-			return weft_err_set(err, WEFT_EUSAGE,
-				"beside=%s: no other step has "
-				"that name",
-				s->beside);
-	}
-	return 0;
-}
 
 static int set_format(struct bind_request *r, const char *format, struct weft_err *err)
 {
@@ -120,6 +108,11 @@ static int option(struct bind_request *r, int c, struct weft_err *err)
 			return weft_err_set(
 				err, WEFT_EUSAGE, "more than %d steps", BIND_MAX_STEPS);
 		return bind_parse_step(optarg, &r->step[r->n_steps++], err);
+	case OPT_TALK:
+		if (r->n_talks == BIND_MAX_STEPS)
+			return weft_err_set(err, WEFT_EUSAGE, "more than %d --talk",
+				BIND_MAX_STEPS);
+		return bind_parse_talk(optarg, &r->talk[r->n_talks++], err);
 	case OPT_TOPOLOGY:
 		r->topology = optarg;
 		return 0;
@@ -225,7 +218,7 @@ static int bind_run(int argc, char **argv)
 		r->n_steps = 1;
 	if (!r->step[0].place.ntasks && !command)
 		r->step[0].place.ntasks = 1;
-	if (err.text || find_besides(r, &err)) {
+	if (err.text || bind_find_talks(r, &err)) {
 		status = cmd_usage(
 			&verb_bind, "%s", err.text ? err.text : "out of memory");
 		weft_err_clear(&err);

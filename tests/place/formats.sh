@@ -65,6 +65,25 @@ t_has 'explain: a partner elsewhere' "$T_OUT" \
 t_has 'explain: fewer CPUs' "$(bind cpu-dual --tasks 6 --cpus-per-task 12 --explain)" \
 	'fewer than the 12 asked for: there are no more'
 t_has 'explain: shared CPUs' "$(bind laptop --tasks 20 --explain)" 'shared: more tasks than CPUs'
+T_OUT=$(bind frontier --talk sim:infer=32M --talk viz:infer=1M --step name=infer,ntasks=8,gpus_per_task=1,cpus_per_task=2 \
+	--step name=viz,ntasks=8,cpus_per_task=2 --step name=sim,ntasks=16,cpus_per_task=4 --explain --score)
+t_has 'talk: who exchanges most is beside its partner' "$T_OUT" \
+	'sim 15: 4 CPUs of 2 cores in NUMA node 3; infer 7, with which it exchanges 2M, is there, too'
+t_has 'talk: all of it' "$T_OUT" 'sim    16 of 16  -         -         1.000  16 of 16'
+T_OUT=$(bind cpu-dual --step name=a,ntasks=2,cpus_per_task=2 --step name=b,ntasks=4,cpus_per_task=2 \
+	--talk a:b=8K --score --format json | sed -n 's/.*"\(edges_inside\|bytes\)": \([0-9.]*\).*/\2/p' | tr '\n' ' ')
+t_is 'talk: of the step with more tasks' "$T_OUT" '0 0.0 4 8192.0 '
+T_OUT=$(bind dgx-a100 --tasks 1 --gpus-per-task 1 --mem-per-task 200G --explain)
+t_has 'memory: what spills is said' "$T_OUT" 'memory of other nodes, too'
+t_has 'memory: and where it lies' "$T_OUT" \
+	'; 200G of memory from NUMA nodes 1,0,2,3: too little is left near its CPUs'
+t_run 4 'memory: more than there is' "$WEFT" bind --topology "$M/dgx-a100.model" --mem-per-task 2T
+t_has 'memory: it says so' "$T_OUT" 'the tasks need 2T of memory, this node has '
+t_is 'GPUs by number' "$(bind dgx-a100 --tasks 4 --gpus 2 --format map | sed 's/.*gpus=\([^ ]*\).*/\1/' | tr '\n' ' ')" \
+	'0000:47:00.0 0000:47:00.0 0000:b7:00.0 0000:b7:00.0 '
+for talk in sim infer:sim sim:infer=x sim:sim=1 sim:none=1; do
+	t_run 2 "no --talk: $talk" "$WEFT" bind --step name=sim --step name=infer --talk "$talk"
+done
 t_run 2 'explain of srun options' "$WEFT" bind --explain --format srun
 t_run 2 'score of a map' "$WEFT" bind --score --format map
 t_run 2 'score of a command' "$WEFT" bind --score -- true
