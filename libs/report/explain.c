@@ -1,34 +1,70 @@
 /* explain.c - every partition and alternative of a step, why not and why. */
 #include "report/paint.h"
 
-#define COLUMNS 5
+#define COLUMNS 9
+
+/* "now", "00:10:00"; "?" where it is not known. */
+static const char *when(struct weft_arena *a, double seconds)
+{
+	char buf[WEFT_UNIT_MAX];
+
+	if (seconds < 0)
+		return "?";
+	if (seconds < 1)
+		return "0";
+	return weft_arena_strdup(
+		a, weft_format_duration(buf, (int64_t)(seconds + 0.5)));
+}
 
 void weft_report_explanation(const struct weft_explanation *x, const char *step,
 	const struct weft_style *s, struct weft_str *out)
 {
-	static const char *const head[COLUMNS] = {
-		"alternative", "partition", "verdict", "free", "why"};
-	size_t skip = x->n_variants < 2;
-	struct weft_table *t = weft_table_new(COLUMNS - skip, head + skip);
+	static const char *const head[COLUMNS] = {"alternative", "partition", "verdict",
+		"free", "wait", "run", "data", "end", "why"};
+	static const size_t right[] = {3, 4, 5, 6, 7};
 	const struct weft_candidate *chosen = NULL;
+	const char *shown[COLUMNS];
+	size_t column[COLUMNS], n = 0;
 	struct weft_arena a = {0};
+	bool data = false;
 
+	for (size_t i = 0; i < x->n_candidates; i++)
+		data |= x->candidate[i].data > 0;
+	for (size_t i = 0; i < COLUMNS; i++)
+		if (!(i == 0 && x->n_variants < 2) && !(i == 6 && !data)) {
+			column[n] = i;
+			shown[n++] = head[i];
+		}
+	struct weft_table *t = weft_table_new(n, shown);
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < WEFT_COUNT(right); k++)
+			if (column[i] == right[k])
+				weft_table_right(t, i);
 	for (size_t i = 0; i < x->n_candidates; i++) {
 		const struct weft_candidate *c = &x->candidate[i];
-		const char *cell[COLUMNS] = {
-			weft_arena_printf(&a, "%d", c->variant + 1),
-			*c->partition ? c->partition : "any",
-			c->chosen ? "chosen"
-			: c->fits ? "fits"
-				  : "refused",
-			c->fits ? weft_arena_printf(&a, "%u of %u", c->idle, c->nodes)
-				: "-",
-			*c->hint ? weft_arena_printf(&a, "%s (%s)", c->why, c->hint)
-				 : c->why,
-		};
+		const char *row[COLUMNS],
+			*cell[COLUMNS] = {
+				weft_arena_printf(&a, "%d", c->variant + 1),
+				*c->partition ? c->partition : "any",
+				c->chosen ? "chosen"
+				: c->fits ? "fits"
+					  : "refused",
+				c->fits ? weft_arena_printf(
+						  &a, "%u of %u", c->idle, c->nodes)
+					: "-",
+				c->fits ? when(&a, c->wait) : "-",
+				c->fits ? when(&a, c->run) : "-",
+				c->fits ? when(&a, c->data) : "-",
+				c->fits ? when(&a, c->end) : "-",
+				*c->hint ? weft_arena_printf(
+						   &a, "%s (%s)", c->why, c->hint)
+					 : c->why,
+			};
 
-		if (!cell[0] || !cell[3] || !cell[4] ||
-			weft_table_row(t, cell + skip) < 0)
+		for (size_t k = 0; k < n; k++)
+			row[k] = cell[column[k]] ? cell[column[k]] : "";
+		if (weft_table_row(t, row) < 0)
 			out->failed = true;
 		if (c->chosen)
 			chosen = c;

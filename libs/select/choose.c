@@ -2,8 +2,21 @@
 #include "select/choose.h"
 #include "select/refuse.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Nobody waits for, or changes partitions for, so little: seconds, and of the run. */
+#define WORTH 60.0
+#define WORTH_PART 0.1
+#define HEAVY 0.1 /* of the run time: data that is worth to stay where it is */
+
+static double tolerance(double run)
+{
+	double part = run * WORTH_PART;
+
+	return part > WORTH && part < INFINITY ? part : WORTH;
+}
 
 /* Makes *all hold what `one` needs as well. */
 static void merge(struct fit *all, const struct fit *one)
@@ -102,33 +115,83 @@ bool candidate_allowed(const struct asks *asks, const struct pool *pool)
 	return *given ? in_list(given, pool->part->name) : !pool->avoid;
 }
 
-int candidate_fit(struct pools *ps, const struct asks *asks, struct candidate *c,
-	size_t *failed, struct weft_err *err)
+/* When it would have run there. */
+static int expect(struct pools *ps, const struct asks *asks, const struct goal *goal,
+	struct candidate *c, struct weft_err *err)
+{
+	bool exclusive = false;
+	double saved = 0;
+	const struct room *room;
+
+	for (size_t i = 0; i < asks->n; i++)
+		exclusive |= asks->v[i].exclusive;
+	room = room_of(ps, c->pool, &asks->v[0], &c->fit.size, exclusive);
+	if (!room)
+		return weft_err_nomem(err);
+	c->fit.idle = room->now < c->fit.nodes ? room->now : c->fit.nodes;
+	c->wait = room_wait(room, c->fit.size.nodes);
+	c->run = goal->run;
+	if (goal->data)
+		c->data = goal->data(goal->ctx, goal->step, c->pool->part->name,
+			c->fit.size.nodes, &saved);
+	c->end = room_finish(room, c->fit.size.nodes, goal->members, goal->parallel,
+		c->data + (goal->run > 0 ? goal->run : 0));
+	/* Where it stays with GPU work, the data is worth a GPU node. */
+	c->wasteful = !needs_gpus(asks) && c->pool->max_gpus &&
+		      !(saved > 1 && saved > HEAVY * goal->run);
+	return 0;
+}
+
+int candidate_fit(struct pools *ps, const struct asks *asks, const struct goal *goal,
+	struct candidate *c, size_t *failed, struct weft_err *err)
 {
 	const struct ask *first = &asks->v[0];
 	const struct weft_partition *p = c->pool->part;
 
 	c->closed = is_closed(p, first);
 	c->role = *first->role_partition && in_list(first->role_partition, p->name);
-	return fit_all(ps, c->pool, asks, &c->fit, failed, err);
+	if (fit_all(ps, c->pool, asks, &c->fit, failed, err) < 0)
+		return -1;
+	return c->fit.stage == STAGE_FITS ? expect(ps, asks, goal, c, err) : 0;
+}
+
+double candidates_good_end(const struct candidate *v, size_t n)
+{
+	const struct candidate *best = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct candidate *c = &v[i];
+
+		if (c->fit.stage != STAGE_FITS)
+			continue;
+		if (!best || c->wasteful < best->wasteful ||
+			(c->wasteful == best->wasteful &&
+				(c->closed < best->closed ||
+					(c->closed == best->closed &&
+						c->end < best->end))))
+			best = c;
+	}
+	return best ? best->end + tolerance(best->end - best->wait) : 0;
 }
 
 int candidate_prefer(const struct candidate *a, const struct candidate *b,
-	const struct asks *asks, const char **rule)
+	double good_end, const char **rule)
 {
 	const struct weft_partition *p = a->pool->part, *q = b->pool->part;
-	bool gpus = needs_gpus(asks);
-	bool on_a = !gpus && a->pool->max_gpus, on_b = !gpus && b->pool->max_gpus;
+	bool late_a = a->end > good_end, late_b = b->end > good_end;
 
 	*rule = "no GPUs there, and the step needs none";
-	if (on_a != on_b)
-		return on_a ? 1 : -1;
-	*rule = "the role's partition in weft.conf";
-	if (a->role != b->role)
-		return a->role ? -1 : 1;
+	if (a->wasteful != b->wasteful)
+		return a->wasteful ? 1 : -1;
 	*rule = "open to everyone";
 	if (a->closed != b->closed)
 		return a->closed ? 1 : -1;
+	*rule = "the earliest expected end";
+	if (late_a != late_b)
+		return late_a ? 1 : -1;
+	*rule = "the role's partition in weft.conf";
+	if (a->role != b->role)
+		return a->role ? -1 : 1;
 	*rule = "the default partition";
 	if (p->is_default != q->is_default)
 		return p->is_default ? -1 : 1;
@@ -140,6 +203,12 @@ int candidate_prefer(const struct candidate *a, const struct candidate *b,
 		return a->fit.idle > b->fit.idle ? -1 : 1;
 	*rule = "first by name among equals";
 	return strcmp(p->name, q->name);
+}
+
+bool alternative_better(double wait, double end, double later_end)
+{
+	/* They are in order of preference: what need not wait is taken. */
+	return wait > WORTH && later_end + tolerance(end - wait) < end;
 }
 
 /* Every partition that the step names must be there. */
@@ -186,10 +255,16 @@ static int hint_avoided(struct pools *ps, const struct asks *asks, struct weft_e
 static char *explain(
 	const struct candidate *best, size_t fitting, bool given, const char *rule)
 {
+	char when[WEFT_UNIT_MAX];
+
 	if (given)
 		rule = "as the step says";
 	else if (fitting == 1)
 		rule = "the only one that fits";
+	if (best->wait > 0 && best->wait < INFINITY)
+		return weft_printf("%s; %u of %u fitting nodes free, room in %s", rule,
+			best->fit.idle, best->fit.nodes,
+			weft_format_duration(when, (int64_t)best->wait));
 	return weft_printf("%s; %u of %u fitting nodes free", rule, best->fit.idle,
 		best->fit.nodes);
 }
@@ -219,16 +294,47 @@ static int choose_local(struct pools *ps, const struct asks *asks, struct choice
 	return out->why ? 0 : weft_err_nomem(err);
 }
 
-static int choose_pool(struct pools *ps, const struct asks *asks, struct choice *out,
-	enum ask_key *key, struct weft_err *err)
+/* The best and the second best of those that fit. */
+static const char *rank(const struct candidate *v, size_t n,
+	const struct candidate **best, const struct candidate **second)
+{
+	double good_end = candidates_good_end(v, n);
+	const char *rule = "";
+
+	*best = *second = NULL;
+	for (size_t i = 0; i < n; i++) {
+		const struct candidate *c = &v[i];
+
+		if (c->fit.stage != STAGE_FITS)
+			continue;
+		if (!*best || candidate_prefer(c, *best, good_end, &rule) < 0) {
+			*second = *best;
+			*best = c;
+		} else if (!*second ||
+			   candidate_prefer(c, *second, good_end, &rule) < 0) {
+			*second = c;
+		}
+	}
+	if (*second)
+		candidate_prefer(*best, *second, good_end, &rule);
+	return rule;
+}
+
+static int choose_pool(struct pools *ps, const struct asks *asks,
+	const struct goal *goal, struct choice *out, enum ask_key *key,
+	struct weft_err *err)
 {
 	const struct ask *first = &asks->v[0];
 	bool given = *first->partition;
-	struct candidate best = {0}, second = {0}, near = {.fit.stage = STAGE_DOWN};
-	size_t fitting = 0, near_ask = 0;
-	const char *rule = "";
+	weft_autofree struct candidate *v = calloc(ps->n + 1, sizeof(*v));
+	struct candidate near = {.fit.stage = STAGE_DOWN};
+	const struct candidate *best, *second;
+	size_t fitting = 0, near_ask = 0, n = 0;
+	const char *rule;
 
 	*key = KEY_PARTITION;
+	if (!v)
+		return weft_err_nomem(err);
 	if (given) {
 		int rc = check_names(ps, first->partition, err);
 
@@ -236,55 +342,49 @@ static int choose_pool(struct pools *ps, const struct asks *asks, struct choice 
 			return rc;
 	}
 	for (size_t i = 0; i < ps->n; i++) {
-		struct candidate c = {.pool = &ps->pool[i]};
+		struct candidate *c = &v[n];
 		size_t failed = 0;
 
-		if (!candidate_allowed(asks, c.pool))
+		*c = (struct candidate){.pool = &ps->pool[i]};
+		if (!candidate_allowed(asks, c->pool))
 			continue;
-		if (candidate_fit(ps, asks, &c, &failed, err) < 0)
+		if (candidate_fit(ps, asks, goal, c, &failed, err) < 0)
 			return -1;
-		if (c.fit.stage != STAGE_FITS) {
-			if (!near.pool || c.fit.stage > near.fit.stage ||
-				(c.fit.stage == near.fit.stage &&
-					c.fit.best > near.fit.best)) {
-				near = c;
-				near_ask = failed;
-			}
-			continue;
-		}
-		fitting++;
-		if (!best.pool || candidate_prefer(&c, &best, asks, &rule) < 0) {
-			second = best;
-			best = c;
-		} else if (!second.pool ||
-			   candidate_prefer(&c, &second, asks, &rule) < 0) {
-			second = c;
+		n++;
+		if (c->fit.stage == STAGE_FITS) {
+			fitting++;
+		} else if (!near.pool || c->fit.stage > near.fit.stage ||
+			   (c->fit.stage == near.fit.stage &&
+				   c->fit.best > near.fit.best)) {
+			near = *c;
+			near_ask = failed;
 		}
 	}
-	if (!best.pool) {
+	rule = rank(v, n, &best, &second);
+	if (!best) {
 		if (refuse(ps, near.pool, &asks->v[near_ask], &near.fit, given, key,
 			    err) < 0 &&
 			!given && hint_avoided(ps, asks, err) < 0)
 			return -1;
 		return 1;
 	}
-	if (second.pool)
-		candidate_prefer(&best, &second, asks, &rule);
-	out->pool = best.pool;
-	out->fit = best.fit;
-	out->why = explain(&best, fitting, given, rule);
+	out->pool = best->pool;
+	out->fit = best->fit;
+	out->wait = best->wait;
+	out->end = best->end;
+	out->why = explain(best, fitting, given, rule);
 	return out->why ? 0 : weft_err_nomem(err);
 }
 
-int choose(struct pools *ps, const struct asks *asks, bool local, struct choice *out,
-	enum ask_key *key, struct weft_err *err)
+int choose(struct pools *ps, const struct asks *asks, const struct goal *goal,
+	bool local, struct choice *out, enum ask_key *key, struct weft_err *err)
 {
 	int rc;
 
 	*out = (struct choice){0};
 	*key = KEY_NONE;
 	rc = local ? choose_local(ps, asks, out, err)
-		   : choose_pool(ps, asks, out, key, err);
+		   : choose_pool(ps, asks, goal, out, key, err);
 	if (rc)
 		return rc;
 	out->launch = WEFT_LAUNCH_SINGLE;

@@ -2,6 +2,7 @@
 #include "select/refuse.h"
 #include "select/work.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,9 +11,12 @@ struct explain {
 	const struct weft_step *step;
 	struct weft_explanation *x;
 	struct asks asks;
+	struct goal goal;
 	struct candidate
 		*fitting; /* of this alternative, by pool; stage says if it is */
-	bool chosen;      /* by an earlier alternative */
+	/* What the plan takes so far: of the list, and when it would end. */
+	struct weft_candidate *chosen;
+	double wait, end;
 };
 
 static struct weft_candidate *add(
@@ -23,6 +27,7 @@ static struct weft_candidate *add(
 	c->variant = (int)variant;
 	c->partition = weft_arena_strdup(&e->x->arena, partition);
 	c->why = c->hint = "";
+	c->wait = c->run = c->end = -1;
 	return c;
 }
 
@@ -37,6 +42,11 @@ static void take(struct explain *e, struct weft_candidate *c, struct weft_err *e
 	c->why = weft_arena_strdup(&e->x->arena, text);
 	c->hint = weft_arena_strdup(&e->x->arena, err->hint ? err->hint : "");
 	weft_err_clear(err);
+}
+
+static double known(double v)
+{
+	return v < INFINITY ? v : -1;
 }
 
 /* The pools that may not be tried, and those that can't hold it. */
@@ -56,7 +66,7 @@ static int try_pool(
 				 : "weft.conf leaves it to steps that name it (avoid)";
 		return 0;
 	}
-	if (candidate_fit(ps, &e->asks, one, &failed, err) < 0)
+	if (candidate_fit(ps, &e->asks, &e->goal, one, &failed, err) < 0)
 		return -1;
 	if (one->fit.stage != STAGE_FITS) {
 		refuse(ps, one->pool, &e->asks.v[failed], &one->fit, true, &key, err);
@@ -71,48 +81,75 @@ static int try_pool(
 	c->fits = true;
 	c->nodes = one->fit.nodes;
 	c->idle = one->fit.idle;
+	c->wait = known(one->wait);
+	c->run = one->run;
+	c->data = one->data;
+	c->end = one->run > 0 ? known(one->end) : -1;
 	return 0;
+}
+
+/* Of two alternatives of which the plan takes the first. */
+static void say_before(struct explain *e, struct weft_candidate *list, size_t n,
+	const struct weft_candidate *before, const char *why)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].fits)
+			list[i].why = weft_arena_printf(&e->x->arena, "%s %d %s",
+				"alternative", before->variant + 1, why);
 }
 
 /* Says of what fits why it is first, or what is before it. */
 static void rank(struct explain *e, struct weft_candidate *list)
 {
-	const struct candidate *best = NULL, *second = NULL;
+	const struct candidate *v = e->fitting, *best = NULL, *second = NULL;
+	size_t n = e->w.pools.n;
+	double good_end = candidates_good_end(v, n);
 	const char *rule;
 
-	for (size_t i = 0; i < e->w.pools.n; i++) {
-		const struct candidate *c = &e->fitting[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct candidate *c = &v[i];
 
 		if (c->fit.stage != STAGE_FITS)
 			continue;
-		if (!best || candidate_prefer(c, best, &e->asks, &rule) < 0) {
+		if (!best || candidate_prefer(c, best, good_end, &rule) < 0) {
 			second = best;
 			best = c;
 		} else if (!second ||
-			   candidate_prefer(c, second, &e->asks, &rule) < 0) {
+			   candidate_prefer(c, second, good_end, &rule) < 0) {
 			second = c;
 		}
 	}
-	for (size_t i = 0; best && i < e->w.pools.n; i++) {
-		const struct candidate *c = &e->fitting[i];
+	if (!best)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		const struct candidate *c = &v[i];
 
 		if (c->fit.stage != STAGE_FITS)
 			continue;
-		list[i].chosen = c == best && !e->chosen;
-		if (e->chosen) {
-			list[i].why = "an earlier alternative fits";
-		} else if (c != best) {
-			candidate_prefer(best, c, &e->asks, &rule);
+		if (c != best) {
+			candidate_prefer(best, c, good_end, &rule);
 			list[i].why = weft_arena_printf(&e->x->arena,
 				"%s comes before it: %s", best->pool->part->name, rule);
 		} else if (!second) {
 			list[i].why = "the only one that fits";
 		} else {
-			candidate_prefer(best, second, &e->asks, &rule);
+			candidate_prefer(best, second, good_end, &rule);
 			list[i].why = rule;
 		}
 	}
-	e->chosen |= best != NULL;
+	if (e->chosen && !alternative_better(e->wait, e->end, best->end)) {
+		say_before(e, list, n, e->chosen, "comes before it");
+		return;
+	}
+	if (e->chosen) {
+		e->chosen->chosen = false;
+		say_before(e, e->x->candidate, (size_t)(list - e->x->candidate),
+			&list[best - v], "is expected to end before it");
+	}
+	e->chosen = &list[best - v];
+	e->chosen->chosen = true;
+	e->wait = best->wait;
+	e->end = best->end;
 }
 
 /* 0; -1: error; errors of the file are in w.errs. */
@@ -125,6 +162,7 @@ static int alternative(struct explain *e, size_t alt, struct weft_err *err)
 		return 1;
 	const struct ask *first = &e->asks.v[0];
 
+	e->goal = step_goal(&e->w, e->step, &e->asks);
 	if (check_licenses(&e->w, e->step, alt, first->licenses, err) < 0) {
 		take(e, add(e, alt, ""), err);
 		return 0;
@@ -141,11 +179,34 @@ static int alternative(struct explain *e, size_t alt, struct weft_err *err)
 	return 0;
 }
 
+/* Where its data comes from counts, so the steps before it are placed as the plan
+ * does; what is wrong with these is no matter of this step. */
+static int place_others(struct explain *e, struct weft_err *err)
+{
+	struct work *w = &e->w;
+	struct weft_errs *own = w->errs, dropped = {0};
+
+	if (!w->past || !e->step->n_inputs)
+		return 0;
+	w->plan->n_steps = w->wf->n_steps;
+	w->plan->step = weft_arena_alloc(
+		&w->plan->arena, (w->wf->n_steps + 1) * sizeof(*w->plan->step));
+	if (!w->plan->step)
+		return weft_err_nomem(err);
+	w->errs = &dropped;
+	place_steps(w, &e->asks);
+	w->errs = own;
+	weft_errs_clear(&dropped);
+	return 0;
+}
+
 static int explain(struct explain *e, struct weft_err *err)
 {
 	size_t n;
 
 	if (pools_make(&e->w.pools, e->w.cluster, e->w.conf, err) < 0)
+		return -1;
+	if (place_others(e, err) < 0)
 		return -1;
 	e->x->n_variants = e->step->n_resources;
 	n = e->step->n_resources * (e->w.pools.n + 1);
@@ -166,7 +227,8 @@ static int explain(struct explain *e, struct weft_err *err)
 }
 
 int weft_select_explain(const struct weft_workflow *wf,
-	const struct weft_cluster *cluster, const struct weft_conf *conf, unsigned step,
+	const struct weft_cluster *cluster, const struct weft_conf *conf,
+	const struct weft_select_options *opt, unsigned step,
 	struct weft_explanation **out, struct weft_errs *errs)
 {
 	struct explain e = {.step = &wf->step[step]};
@@ -179,6 +241,7 @@ int weft_select_explain(const struct weft_workflow *wf,
 		.conf = conf,
 		.cluster = cluster,
 		.errs = errs,
+		.past = opt ? opt->past : NULL,
 		.plan = &plan};
 	e.x = calloc(1, sizeof(*e.x));
 	if (e.x)
@@ -190,6 +253,7 @@ int weft_select_explain(const struct weft_workflow *wf,
 	free(e.fitting);
 	free(e.asks.v);
 	pools_free(&e.w.pools);
+	weft_map_free(&e.w.cache);
 	weft_arena_free(&e.w.scratch);
 	weft_arena_free(&plan.arena);
 	if (rc) {

@@ -30,11 +30,10 @@ static bool may_use(
 	return true;
 }
 
-/* Memory that a share needs where nothing says how much: the partition's default. */
-static uint64_t need_mem(
-	const struct weft_partition *p, bool consumable, const struct sized *s)
+uint64_t fit_mem(
+	const struct pools *ps, const struct weft_partition *p, const struct sized *s)
 {
-	if (s->mem || !consumable)
+	if (s->mem || !ps->cluster->select_by_memory)
 		return s->mem;
 	return p->def_mem_per_cpu ? p->def_mem_per_cpu * s->cpus_node
 				  : p->def_mem_per_node;
@@ -71,12 +70,20 @@ static enum stage share_on(const struct pools *ps, const struct weft_partition *
 	if (s->cpus_node > *have)
 		return STAGE_CPUS;
 	*have = mem_limit(p, n);
-	if (need_mem(p, ps->cluster->select_by_memory, s) > *have)
+	if (fit_mem(ps, p, s) > *have)
 		return STAGE_MEM;
 	*have = n->tmp;
 	if (a->tmp > *have)
 		return STAGE_TMP;
 	return STAGE_FITS;
+}
+
+bool fit_share(const struct pools *ps, const struct weft_partition *p,
+	const struct weft_node *n, const struct ask *a, const struct sized *s)
+{
+	uint64_t have;
+
+	return share_on(ps, p, n, a, s, &have) == STAGE_FITS;
 }
 
 /* Least number of nodes like n in [lo, hi]; 0: none.  A share only gets smaller

@@ -36,6 +36,12 @@ struct fit {
 	const struct weft_node *node; /* one that takes a share */
 };
 
+/* Does a node, when nothing runs there, take a share? */
+bool fit_share(const struct pools *ps, const struct weft_partition *p,
+	const struct weft_node *n, const struct ask *a, const struct sized *s);
+/* Memory of a share: the partition's default where nothing says how much. */
+uint64_t fit_mem(
+	const struct pools *ps, const struct weft_partition *p, const struct sized *s);
 int fit_pool(struct pools *ps, const struct pool *pool, const struct ask *a,
 	struct fit *out, struct weft_err *err);
 /* As fit_pool for a machine by itself: one node, no limits; what it lacks is

@@ -52,6 +52,7 @@ static int fit_member(const struct weft_plan_step *s, struct ask *a, struct choi
 	struct share set;
 	struct pools ps;
 	struct asks asks = {.v = a, .n = 1};
+	const struct goal none = {.members = 1};
 	enum ask_key key;
 	int rc;
 
@@ -62,7 +63,7 @@ static int fit_member(const struct weft_plan_step *s, struct ask *a, struct choi
 		"";
 	if (pools_make(&ps, &set.cluster, NULL, err) < 0)
 		return -1;
-	rc = choose(&ps, &asks, !*s->partition, c, &key, err);
+	rc = choose(&ps, &asks, &none, !*s->partition, c, &key, err);
 	pools_free(&ps);
 	return rc ? -1 : 0;
 }

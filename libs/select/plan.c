@@ -1,6 +1,7 @@
 /* plan.c - weft_select_plan: each step in turn, then groups and the budget. */
 #include "select/work.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -211,43 +212,106 @@ static int write_choice(struct work *w, const struct weft_step *step,
 	return out->partition && out->why ? 0 : -1;
 }
 
-/* The first alternative that something holds.  On a machine without GPUs it is
- * the first that asks for none, if there is one: it runs as it was meant. */
+/* A step's inputs from the steps before it, for where it might go itself. */
+struct route {
+	const struct work *w;
+	const struct weft_step *step;
+	const char *partition; /* NULL: nowhere yet */
+	unsigned nodes;
+};
+
+/* What one node makes and one node takes can stay there. */
+static double stays(void *ctx, unsigned from, double members)
+{
+	const struct route *r = ctx;
+	const struct weft_plan_step *p = &r->w->plan->step[from];
+
+	return r->partition && p->partition && p->nodes == 1 && r->nodes == 1 &&
+			       members <= 1 && weft_streq(p->partition, r->partition)
+		       ? 1
+		       : 0;
+}
+
+static double data_time(void *ctx, const struct weft_step *step, const char *partition,
+	unsigned nodes, double *saved)
+{
+	struct route r = {ctx, step, partition, nodes};
+	struct traffic t;
+
+	*saved = 0;
+	if (!step_traffic(r.w, step, stays, &r, &t))
+		return 0;
+	*saved = traffic_seconds(r.w, t.stays);
+	return traffic_seconds(r.w, t.moved);
+}
+
+struct goal step_goal(
+	struct work *w, const struct weft_step *step, const struct asks *asks)
+{
+	struct goal g = {.members = step->sweep.count,
+		.parallel = step->max_parallel,
+		.data = w->past && step->n_inputs ? data_time : NULL,
+		.ctx = w,
+		.step = step};
+	const struct weft_select_past *past = w->past ? &w->past[step->index] : NULL;
+	double limit = -1;
+
+	for (size_t i = 0; i < asks->n; i++)
+		if ((double)asks->v[i].time > limit && asks->v[i].time)
+			limit = (double)asks->v[i].time;
+	g.run = limit;
+	/* Which of several alternatives an earlier run took is not known. */
+	if (past && past->n && step->n_resources == 1 &&
+		(limit < 0 || past->seconds < limit))
+		g.run = past->seconds;
+	return g;
+}
+
+/* The first alternative that something holds, unless it must wait and a later one
+ * would have ended before it.  On a machine without GPUs it is the first that asks
+ * for none, if there is one: it runs as it was meant. */
 static int place_step(struct work *w, const struct weft_step *step, struct asks *asks,
 	struct weft_plan_step *out)
 {
 	bool vary = step->sweep.kind != WEFT_SWEEP_NONE && resources_vary(step);
 	struct weft_errs refused = {0};
 	bool placed = false;
+	double wait = 0, end = 0;
 
 	for (size_t alt = 0; alt < step->n_resources; alt++) {
 		struct weft_err err = {0};
 		enum ask_key key = KEY_NONE;
+		struct goal goal;
 		struct choice c;
 
 		if (collect_asks(w, step, alt, vary, asks) < 0)
 			break;
+		goal = step_goal(w, step, asks);
 		if (!w->local &&
 			check_licenses(w, step, alt, asks->v[0].licenses, &err) < 0) {
 			weft_errs_add(&refused, &err);
 			continue;
 		}
-		if (choose(&w->pools, asks, w->local, &c, &key, &err) != 0) {
+		if (choose(&w->pools, asks, &goal, w->local, &c, &key, &err) != 0) {
 			if (!err.file)
 				blame(w->wf, step, alt, key, &err);
 			weft_errs_add(&refused, &err);
 			continue;
 		}
-		if (c.fit.lacking && placed) {
+		if (placed && (c.fit.lacking || (!w->local && !alternative_better(wait,
+								      end, c.end)))) {
 			free(c.why);
 			continue;
 		}
+		wait = c.wait;
+		end = c.end;
 		placed = true;
 		if (write_choice(w, step, alt, asks, &c, out) < 0) {
 			weft_err_nomem(&err);
 			weft_errs_add(&refused, &err);
 			placed = false;
-		} else if (!c.fit.lacking) {
+		} else if (w->local ? !c.fit.lacking
+				    : !alternative_better(wait, end, -INFINITY)) {
 			alt = step->n_resources;
 		}
 		free(c.why);
@@ -266,7 +330,10 @@ static int request_key(
 		&step->account, &step->qos, &step->reservation};
 
 	key->len = 0;
-	weft_str_printf(key, "%d %d %zu ", step->launch, step->role, step->sweep.count);
+	weft_str_printf(key, "%d %d %zu %u ", step->launch, step->role,
+		step->sweep.count, step->max_parallel);
+	if (w->past && w->past[step->index].n)
+		weft_str_printf(key, "%.17g ", w->past[step->index].seconds);
 	for (size_t i = 0; i < WEFT_COUNT(texts); i++) {
 		if (texts[i]->tpl)
 			return 1;
@@ -284,15 +351,20 @@ static int request_key(
 	return key->failed ? 1 : 0;
 }
 
-static void place_all(struct work *w, struct asks *asks)
+void place_steps(struct work *w, struct asks *asks)
 {
 	weft_autostr struct weft_str key = {0};
 
-	for (size_t i = 0; i < w->wf->n_steps; i++) {
+	for (size_t k = 0; k < w->wf->n_steps; k++) {
+		/* Where its data comes from is known before where it goes. */
+		size_t i = w->past ? w->wf->order[k] : k;
 		const struct weft_step *step = &w->wf->step[i];
 		struct weft_plan_step *out = &w->plan->step[i];
+		struct traffic t;
+		struct route nowhere = {.w = w};
 		bool one = (step->sweep.kind == WEFT_SWEEP_NONE ||
 				   !resources_vary(step)) &&
+			   !step_traffic(w, step, stays, &nowhere, &t) &&
 			   request_key(w, step, &key) == 0;
 		size_t like;
 
@@ -351,7 +423,7 @@ static int make_plan(struct work *w, struct asks *asks, struct weft_err *err)
 	if (!plan->workflow || !plan->step ||
 		pools_make(&w->pools, w->cluster, w->conf, err) < 0)
 		return weft_err_nomem(err);
-	place_all(w, asks);
+	place_steps(w, asks);
 	if (w->errs->total)
 		return 1;
 	for (size_t i = 0; i < plan->n_steps; i++)
@@ -375,6 +447,7 @@ int weft_select_plan(const struct weft_workflow *wf, const struct weft_cluster *
 	int rc = -1;
 
 	w.local = opt && opt->local;
+	w.past = opt && !opt->local ? opt->past : NULL;
 	*plan = NULL;
 	w.plan = calloc(1, sizeof(*w.plan));
 	if (w.plan)

@@ -1,5 +1,6 @@
 /* pool.c - partitions summed up, once a plan. */
 #include "select/pool.h"
+#include "select/room.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,17 +50,105 @@ out:
 	return rc < 0 ? weft_err_nomem(err) : 0;
 }
 
-static int more_shapes(struct pools *ps, struct pool *pool, size_t *cap)
-{
-	size_t more = *cap ? *cap * 2 : 4;
-	struct shape *v = weft_arena_alloc(&ps->arena, more * sizeof(*v));
+#define BY(x, y)                                                                       \
+	do {                                                                           \
+		if ((x) != (y))                                                        \
+			return (x) < (y) ? -1 : 1;                                     \
+	} while (0)
 
-	if (!v)
-		return -1;
-	if (*cap)
-		memcpy(v, pool->shape, *cap * sizeof(*v));
-	pool->shape = v;
-	*cap = more;
+static int by_release(const struct weft_release *a, const struct weft_release *b)
+{
+	BY(a->after, b->after);
+	BY(a->cpus, b->cpus);
+	BY(a->mem, b->mem);
+	return memcmp(a->gpus, b->gpus, sizeof(a->gpus));
+}
+
+/* Nodes of one use stand together. */
+static int by_use(const void *a, const void *b, void *arg)
+{
+	const struct pools *ps = arg;
+	unsigned i = *(const unsigned *)a, k = *(const unsigned *)b;
+	const struct weft_node *x = &ps->cluster->node[i], *y = &ps->cluster->node[k];
+
+	BY(ps->shape_of[i], ps->shape_of[k]);
+	BY(x->state, y->state);
+	BY(x->cpus_used, y->cpus_used);
+	BY(x->mem_used, y->mem_used);
+	for (size_t g = 0; g < x->n_gpu_types; g++)
+		BY(x->gpus[g].used, y->gpus[g].used);
+	BY(x->n_releases, y->n_releases);
+	for (size_t r = 0; r < x->n_releases; r++) {
+		int order = x->release == y->release
+				    ? 0
+				    : by_release(&x->release[r], &y->release[r]);
+
+		if (order)
+			return order;
+	}
+	return 0;
+}
+
+static int number_uses(struct pools *ps, struct weft_err *err)
+{
+	size_t n = ps->cluster->n_nodes;
+	weft_autofree unsigned *order = calloc(n + 1, sizeof(*order));
+
+	ps->use_of = weft_arena_alloc(&ps->arena, n * sizeof(*ps->use_of) + 1);
+	if (!order || !ps->use_of)
+		return weft_err_nomem(err);
+	for (size_t i = 0; i < n; i++)
+		order[i] = (unsigned)i;
+	qsort_r(order, n, sizeof(*order), by_use, ps);
+	for (size_t i = 0; i < n; i++) {
+		if (i == 0 || by_use(&order[i - 1], &order[i], ps) != 0)
+			ps->n_uses++;
+		ps->use_of[order[i]] = (unsigned)ps->n_uses - 1;
+	}
+	return 0;
+}
+
+static void *more(struct pools *ps, const void *have, size_t *cap, size_t size)
+{
+	size_t grown = *cap ? *cap * 2 : 4;
+	void *v = weft_arena_alloc(&ps->arena, grown * size);
+
+	if (v && *cap)
+		memcpy(v, have, *cap * size);
+	if (v)
+		*cap = grown;
+	return v;
+}
+
+static int fill_uses(struct pools *ps, const bool *skip, struct pool *out)
+{
+	const struct weft_cluster *c = ps->cluster;
+	size_t cap = 0;
+
+	for (size_t i = 0; i < out->part->n_nodes; i++) {
+		unsigned index = out->part->node[i], id = ps->use_of[index];
+		const struct weft_node *n = &c->node[index];
+		unsigned at = ps->slot[id];
+
+		if (n->state == WEFT_NODE_DOWN || (skip && skip[index]))
+			continue;
+		/* The slot may be another pool's. */
+		if (at >= out->n_uses ||
+			ps->use_of[out->use[at].node - c->node] != id) {
+			if (out->n_uses == cap) {
+				struct use *v =
+					more(ps, out->use, &cap, sizeof(*out->use));
+
+				if (!v)
+					return -1;
+				out->use = v;
+			}
+			at = (unsigned)out->n_uses++;
+			ps->slot[id] = at;
+			out->use[at] = (struct use){.node = n};
+		}
+		out->use[at].count++;
+	}
 	return 0;
 }
 
@@ -86,8 +175,14 @@ int pool_fill(struct pools *ps, const struct weft_partition *part, const bool *s
 		/* The slot may be another pool's. */
 		if (at >= out->n_shapes ||
 			ps->shape_of[out->shape[at].node - c->node] != id) {
-			if (out->n_shapes == cap && more_shapes(ps, out, &cap) < 0)
-				return weft_err_nomem(err);
+			if (out->n_shapes == cap) {
+				struct shape *v =
+					more(ps, out->shape, &cap, sizeof(*out->shape));
+
+				if (!v)
+					return weft_err_nomem(err);
+				out->shape = v;
+			}
 			at = (unsigned)out->n_shapes++;
 			ps->slot[id] = at;
 			out->shape[at] = (struct shape){.node = n};
@@ -99,7 +194,7 @@ int pool_fill(struct pools *ps, const struct weft_partition *part, const bool *s
 		if (n->n_gpus > out->max_gpus)
 			out->max_gpus = n->n_gpus;
 	}
-	return 0;
+	return fill_uses(ps, skip, out) < 0 ? weft_err_nomem(err) : 0;
 }
 
 int pools_make(struct pools *ps, const struct weft_cluster *c,
@@ -107,11 +202,13 @@ int pools_make(struct pools *ps, const struct weft_cluster *c,
 {
 	memset(ps, 0, sizeof(*ps));
 	ps->cluster = c;
-	if (number_shapes(ps, err) < 0)
+	if (number_shapes(ps, err) < 0 || number_uses(ps, err) < 0)
 		goto fail;
 	ps->n = c->n_partitions;
 	ps->pool = weft_arena_alloc(&ps->arena, ps->n * sizeof(*ps->pool) + 1);
-	ps->slot = weft_arena_alloc(&ps->arena, ps->n_shapes * sizeof(*ps->slot) + 1);
+	size_t slots = ps->n_shapes > ps->n_uses ? ps->n_shapes : ps->n_uses;
+
+	ps->slot = weft_arena_alloc(&ps->arena, slots * sizeof(*ps->slot) + 1);
 	if (!ps->pool || !ps->slot) {
 		weft_err_nomem(err);
 		goto fail;
@@ -130,6 +227,7 @@ fail:
 
 void pools_free(struct pools *ps)
 {
+	room_cache_free(ps->rooms);
 	weft_map_free(&ps->node);
 	weft_arena_free(&ps->arena);
 	memset(ps, 0, sizeof(*ps));

@@ -14,16 +14,25 @@ struct shape {
 	unsigned count, idle;         /* in this pool; idle: could start now */
 };
 
+/* Nodes of one shape whose jobs hold as much, and give it back at the same times. */
+struct use {
+	const struct weft_node *node; /* one of them */
+	unsigned count;
+};
+
 struct pool {
 	const struct weft_partition *part;
 	struct shape *shape;
 	size_t n_shapes;
+	struct use *use;
+	size_t n_uses;
 	unsigned up, down, idle;
 	unsigned max_gpus;  /* of a node */
 	const char *reason; /* of the first down node */
 	bool avoid;         /* weft.conf: never chosen by itself */
 };
 
+struct room_cache;
 struct pools {
 	struct weft_arena arena;
 	const struct weft_cluster *cluster;
@@ -31,8 +40,11 @@ struct pools {
 	size_t n;
 	unsigned *shape_of; /* node -> number of its shape */
 	size_t n_shapes;
-	unsigned *slot;       /* shape -> place in the pool being made */
-	struct weft_map node; /* by name; filled when first asked for */
+	unsigned *use_of; /* node -> number of its use */
+	size_t n_uses;
+	unsigned *slot;           /* shape or use -> place in the pool being made */
+	struct room_cache *rooms; /* of room.c */
+	struct weft_map node;     /* by name; filled when first asked for */
 };
 
 int pools_make(struct pools *ps, const struct weft_cluster *c,

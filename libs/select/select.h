@@ -72,7 +72,16 @@ struct weft_plan {
 	double node_hours, core_hours, gpu_hours;
 };
 
+/* What earlier runs of a step were like. */
+struct weft_select_past {
+	size_t n;            /* members that it was seen of; 0: nothing is known */
+	double seconds;      /* of a member, the 95th percentile */
+	const uint64_t *out; /* bytes of each of the step's outputs, of a member */
+};
+
 struct weft_select_options {
+	/* By step of the workflow; NULL: nothing is known. */
+	const struct weft_select_past *past;
 	/* The snapshot is this machine: no partition, no limits; what it lacks is
 	 * left out, and `why` says so. */
 	bool local;
@@ -93,7 +102,10 @@ struct weft_candidate {
 	int variant;
 	const char *partition; /* "": of the whole alternative */
 	bool fits, chosen;
-	unsigned nodes, idle;   /* that take a share; free of them */
+	unsigned nodes, idle; /* that take a share; with room for one now */
+	/* Seconds: until the first member has room, that one runs, that its data takes
+	 * to get there, until the last has ended.  Negative: not known. */
+	double wait, run, data, end;
 	const char *why, *hint; /* why refused, not preferred, or chosen; "" none */
 };
 struct weft_explanation {
@@ -105,7 +117,8 @@ struct weft_explanation {
 /* Every partition and alternative of a step, why not and why: also of a step that
  * nothing holds.  As weft_select_plan() chooses on a cluster. */
 int weft_select_explain(const struct weft_workflow *wf,
-	const struct weft_cluster *cluster, const struct weft_conf *conf, unsigned step,
+	const struct weft_cluster *cluster, const struct weft_conf *conf,
+	const struct weft_select_options *opt, unsigned step,
 	struct weft_explanation **out, struct weft_errs *errs);
 void weft_explanation_free(struct weft_explanation *x);
 

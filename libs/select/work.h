@@ -9,6 +9,7 @@ struct work {
 	const struct weft_conf *conf;
 	const struct weft_cluster *cluster;
 	bool local;
+	const struct weft_select_past *past; /* by step; NULL */
 	struct pools pools;
 	struct weft_plan *plan;
 	struct weft_errs *errs;
@@ -29,6 +30,12 @@ int evaluate(const struct weft_workflow *wf, const struct weft_conf *conf,
 /* What the members of a step ask for; errors into w->errs. */
 int collect_asks(struct work *w, const struct weft_step *step, size_t alternative,
 	bool vary, struct asks *asks);
+/* What choosing among candidates goes by: run times, and the way of the data.  The
+ * plan's steps that this one needs are placed already. */
+struct goal step_goal(
+	struct work *w, const struct weft_step *step, const struct asks *asks);
+/* Partition and size of every step; errors into w->errs. */
+void place_steps(struct work *w, struct asks *asks);
 /* licenses: "matlab:2,ansys" against what the cluster has. */
 int check_licenses(struct work *w, const struct weft_step *step, size_t alternative,
 	const char *list, struct weft_err *err);
@@ -36,6 +43,18 @@ int check_licenses(struct work *w, const struct weft_step *step, size_t alternat
 void write_step(struct weft_plan_step *out, const struct ask *a, const struct choice *c,
 	size_t members);
 void add_hours(struct weft_plan_step *out, const struct choice *c, bool whole_nodes);
+
+/* data.c: bytes that one member of a step reads, as earlier runs say. */
+struct traffic {
+	double moved; /* over the shared file system */
+	double stays; /* where it is made */
+};
+/* stays: the part of what these members of `from` made that needs no way.  False:
+ * nothing is known of it. */
+bool step_traffic(const struct work *w, const struct weft_step *s,
+	double (*stays)(void *ctx, unsigned from, double members), void *ctx,
+	struct traffic *t);
+double traffic_seconds(const struct work *w, double bytes);
 
 /* budget.c: errors into w->errs. */
 void check_budget(struct work *w);

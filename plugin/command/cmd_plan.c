@@ -113,7 +113,8 @@ static int explain(const struct job *j, const char *name,
 			"--explain takes a step: all members of a sweep are one job");
 	if (!step || member)
 		return cmd_fail(&err);
-	if (weft_select_explain(j->wf, j->cluster, j->conf, step->index, &x, &errs))
+	if (weft_select_explain(
+		    j->wf, j->cluster, j->conf, NULL, step->index, &x, &errs))
 		return cmd_fail_errs(&errs, false);
 	weft_report_explanation(x, step->name, style, out);
 	for (size_t i = 0; i < x->n_candidates; i++)

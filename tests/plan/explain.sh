@@ -33,6 +33,8 @@ golden alternatives --explain hybrid workflow.yaml
 golden first-alternative --set 'steps.hybrid.resources.any_of=[{ntasks: 2}, {gpus: 1}]' \
 	--explain hybrid workflow.yaml
 golden nothing --explain greedy refused/alternatives.yaml
+golden waits --cluster waits.cluster.yaml --explain soon waits.yaml
+golden other-alternative --cluster waits.cluster.yaml --explain other waits.yaml
 golden unknown --explain plian sizes.yaml
 golden dot-needs --dot needs.yaml
 golden dot-workflow --dot workflow.yaml
@@ -42,13 +44,18 @@ t_run 2 "one kind of output" "$WEFT" plan --dot --json sizes.yaml
 t_run 2 "no partitions with --local" "$WEFT" plan --local --explain plain sizes.yaml
 
 # What is called chosen is where the plan puts it, for every step.
-plan --json sizes.yaml >"$T_TMP/plan.json"
-python3 -c 'import json, sys
+agree() { # FILE CLUSTER
+	plan --cluster "$2" --json "$1" >"$T_TMP/plan.json"
+	python3 -c 'import json, sys
 for s in json.load(sys.stdin)["steps"]:
 	print(s["name"], s["partition"])' <"$T_TMP/plan.json" >"$T_TMP/planned"
-while read -r step _; do
-	echo "$step $(plan --explain "$step" sizes.yaml | awk '$2 == "chosen" { print $1 }')"
-done <"$T_TMP/planned" >"$T_TMP/explained"
-t_is "the plan agrees" "$(diff "$T_TMP/planned" "$T_TMP/explained")" ''
-t_run 0 "and has steps" test -s "$T_TMP/planned"
+	while read -r step _; do
+		echo "$step $(plan --cluster "$2" --explain "$step" "$1" |
+			sed -n "s/^$step: partition \\([a-z0-9-]*\\).*/\\1/p")"
+	done <"$T_TMP/planned" >"$T_TMP/explained"
+	t_is "the plan of $1 agrees" "$(diff "$T_TMP/planned" "$T_TMP/explained")" ''
+	t_run 0 "and has steps" test -s "$T_TMP/planned"
+}
+agree sizes.yaml site.cluster.yaml
+agree waits.yaml waits.cluster.yaml
 t_done
