@@ -85,7 +85,7 @@ SEES_spank := ticket bind place topo conf base
 # The outside library of a room, if any.
 LINK_base := -lm
 LINK_yaml := -lyaml
-LINK_discover := -lhwloc
+LINK_discover := -lhwloc -ldl
 LINK_slurm := -ldl
 LINK_select := -ljansson
 LINK_journal := -ljansson

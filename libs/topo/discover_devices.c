@@ -1,7 +1,7 @@
 /*
- * discover_devices - GPUs and network cards, with or without hwloc's vendor back
- * ends: the PCI class and vendor decide, so that the same machine gives the same
- * model either way; back ends only add names and UUIDs.
+ * discover_devices - GPUs, network cards and NVMe disks, with or without hwloc's
+ * vendor back ends: the PCI class and vendor decide, so that the same machine gives
+ * the same model either way; back ends only add names and UUIDs.
  */
 #include "topo/discover_hwloc.h"
 
@@ -13,26 +13,26 @@
 #define PCI_AMD 0x1002
 #define PCI_NVIDIA 0x10de
 #define PCI_INTEL 0x8086
+#define PCI_HABANA 0x1da3
+#define PCI_NEC 0x1bcf
+
+enum kind { GPU, NIC, NVME, KINDS };
 
 struct found {
 	hwloc_obj_t pci, os; /* os: the OS device that names it, or NULL */
 	enum weft_link link;
 };
 
-/* An OS device that a GPU vendor's library made. */
-static bool is_compute(hwloc_obj_t os)
+static void address(hwloc_obj_t pci, char *buf, size_t size)
 {
-	static const char *const prefixes[] = {"nvml", "cuda", "rsmi", "opencl", "ve"};
-	const char *n = os->name ? os->name : "";
+	const struct hwloc_pcidev_attr_s *a = &pci->attr->pcidev;
 
-	for (size_t i = 0; i < WEFT_COUNT(prefixes); i++)
-		if (weft_starts_with(n, prefixes[i]))
-			return true;
-	return n[0] == 'z' && n[1] == 'e' && n[2] >= '0' && n[2] <= '9';
+	snprintf(buf, size, "%04x:%02x:%02x.%01x", a->domain, a->bus, a->dev, a->func);
 }
 
-/* GPUs that compute: not the management controller's (ASPEED, Matrox), not the
- * processor's own graphics (Intel on bus 0). */
+/* GPUs and other accelerators that compute: not the management controller's (ASPEED,
+ * Matrox), not the processor's own graphics (Intel on bus 0).  What hwloc's vendor back
+ * ends say is no matter here: with and without them it is the same machine. */
 static bool is_gpu(hwloc_topology_t t, hwloc_obj_t pci)
 {
 	unsigned class = pci->attr->pcidev.class_id,
@@ -41,30 +41,30 @@ static bool is_gpu(hwloc_topology_t t, hwloc_obj_t pci)
 	char id[32];
 
 	switch (class) {
-	case 0x0302:
+	case 0x0302: /* 3D controller */
 		return true;
-	case 0x0300:
+	case 0x0300: /* VGA */
 		if (vendor == PCI_NVIDIA || vendor == PCI_AMD ||
 			(vendor == PCI_INTEL && pci->attr->pcidev.bus))
 			return true;
 		break;
-	case 0x0380:
+	case 0x0380: /* other display controller */
 		if (vendor == PCI_NVIDIA || vendor == PCI_AMD || vendor == PCI_INTEL)
 			return true;
 		break;
-	case 0x1200:
-		if (vendor == PCI_AMD)
+	case 0x1200: /* processing accelerator; Intel's are no GPUs */
+		if (vendor == PCI_AMD || vendor == PCI_HABANA)
+			return true;
+		break;
+	case 0x0b40: /* co-processor */
+		if (vendor == PCI_NEC)
 			return true;
 		break;
 	default:
 		break;
 	}
-	for (hwloc_obj_t o = pci->io_first_child; o; o = o->next_sibling)
-		if (o->type == HWLOC_OBJ_OS_DEVICE && is_compute(o))
-			return true;
 	/* The kernel's NUMA node of a GPU's memory names the GPU. */
-	snprintf(id, sizeof(id), "%04x:%02x:%02x.%01x", pci->attr->pcidev.domain,
-		pci->attr->pcidev.bus, pci->attr->pcidev.dev, pci->attr->pcidev.func);
+	address(pci, id, sizeof(id));
 	while ((node = hwloc_get_next_obj_by_type(t, HWLOC_OBJ_NUMANODE, node))) {
 		const char *bus = hwloc_obj_get_info_by_name(node, "PCIBusID");
 		if (bus && !strcmp(bus, id))
@@ -128,35 +128,13 @@ static void set_uuid(struct weft_device *d, const char *prefix, const char *valu
 		d->uuid[0] = '\0';
 }
 
-/* The driver's own word, which needs no library: "GPU UUID: \t GPU-..." */
-static void driver_uuid(struct weft_device *d)
-{
-	weft_autofree char *path =
-		weft_printf("/proc/driver/nvidia/gpus/%s/information", d->pci);
-	weft_autofree char *text = NULL;
-	size_t n;
-
-	if (!path || weft_read_file(path, 65536, &text, &n, NULL))
-		return;
-	char *at = strstr(text, "GPU UUID:");
-	if (!at)
-		return;
-	at += strlen("GPU UUID:");
-	at += strspn(at, " \t");
-	at[strcspn(at, " \t\n")] = '\0';
-	if (weft_starts_with(at, "GPU-"))
-		set_uuid(d, "", at);
-}
-
-static void gpu_uuid(struct weft_device *d, hwloc_obj_t pci, bool xml)
+/* What a vendor's back end of hwloc has found. */
+static void backend_uuid(struct weft_device *d, hwloc_obj_t pci)
 {
 	for (hwloc_obj_t o = pci->io_first_child; o; o = o->next_sibling) {
 		set_uuid(d, "", hwloc_obj_get_info_by_name(o, "NVIDIAUUID"));
-		const char *amd = hwloc_obj_get_info_by_name(o, "AMDUUID");
-		set_uuid(d, "GPU-", amd);
+		set_uuid(d, "GPU-", hwloc_obj_get_info_by_name(o, "AMDUUID"));
 	}
-	if (!*d->uuid && !xml && d->vendor == WEFT_VENDOR_NVIDIA)
-		driver_uuid(d);
 }
 
 static enum weft_vendor vendor_of(unsigned id)
@@ -176,7 +154,7 @@ static enum weft_vendor vendor_of(unsigned id)
 /* Bridges are numbered as the devices' paths meet them: no matter which other
  * bridges hwloc lists. */
 struct bridges {
-	hwloc_obj_t v[WEFT_MAX_DEVICES * 2 * WEFT_MAX_PATH];
+	hwloc_obj_t v[WEFT_MAX_DEVICES * KINDS * WEFT_MAX_PATH];
 	unsigned n;
 };
 
@@ -204,14 +182,12 @@ static void set_path(struct weft_device *d, hwloc_obj_t pci, struct bridges *b)
 static void fill(hwloc_topology_t t, const struct found *f,
 	const struct weft_machine *m, struct bridges *b, struct weft_device *d)
 {
-	const struct hwloc_pcidev_attr_s *a = &f->pci->attr->pcidev;
 	hwloc_obj_t near = hwloc_get_non_io_ancestor_obj(t, f->pci);
 
-	snprintf(d->pci, sizeof(d->pci), "%04x:%02x:%02x.%01x", a->domain, a->bus,
-		a->dev, a->func);
+	address(f->pci, d->pci, sizeof(d->pci));
 	if (f->os && f->os->name)
 		snprintf(d->name, sizeof(d->name), "%.63s", f->os->name);
-	d->vendor = vendor_of(a->vendor_id);
+	d->vendor = vendor_of(f->pci->attr->pcidev.vendor_id);
 	d->link = f->link;
 	for (size_t i = 0; i < m->n_pus; i++) {
 		const struct weft_pu *pu = &m->pu[i];
@@ -241,42 +217,65 @@ static int by_address(const void *x, const void *y)
 	return (a->func > b->func) - (a->func < b->func);
 }
 
-int weft_discover_devices(struct hwloc_topology *t, bool xml, struct weft_machine *m,
-	struct weft_err *err)
+/* An NVM Express disk; the kernel's first namespace names it. */
+static bool is_nvme(hwloc_obj_t pci, struct found *f)
 {
-	static struct found gpu[WEFT_MAX_DEVICES], nic[WEFT_MAX_DEVICES];
+	if (pci->attr->pcidev.class_id != 0x0108)
+		return false;
+	for (hwloc_obj_t o = pci->io_first_child; o && !f->os; o = o->next_sibling)
+		if (o->type == HWLOC_OBJ_OS_DEVICE &&
+			o->attr->osdev.type == HWLOC_OBJ_OSDEV_BLOCK)
+			f->os = o;
+	return true;
+}
+
+static enum kind kind_of(hwloc_topology_t t, hwloc_obj_t pci, struct found *f)
+{
+	if (is_gpu(t, pci)) {
+		f->os = gpu_os(pci);
+		return GPU;
+	}
+	if (is_nic(pci, f))
+		return NIC;
+	*f = (struct found){.pci = pci};
+	return is_nvme(pci, f) ? NVME : KINDS;
+}
+
+int weft_discover_devices(
+	struct hwloc_topology *t, struct weft_machine *m, struct weft_err *err)
+{
+	static struct found found[KINDS][WEFT_MAX_DEVICES];
 	static struct bridges bridges;
-	size_t n_gpus = 0, n_nics = 0;
+	struct {
+		struct weft_device **v;
+		size_t *n, found;
+	} list[KINDS] = {{&m->gpu, &m->n_gpus, 0}, {&m->nic, &m->n_nics, 0},
+		{&m->nvme, &m->n_nvmes, 0}};
 	hwloc_obj_t o = NULL;
 
 	while ((o = hwloc_get_next_pcidev(t, o))) {
 		struct found f = {.pci = o};
-		bool is_a_gpu = is_gpu(t, o);
-		if (!is_a_gpu && !is_nic(o, &f))
+		enum kind k = kind_of(t, o, &f);
+		if (k == KINDS)
 			continue;
-		if ((is_a_gpu ? n_gpus : n_nics) == WEFT_MAX_DEVICES)
+		if (list[k].found == WEFT_MAX_DEVICES)
 			return weft_err_set(err, WEFT_EPLACE,
 				"more than %d devices of a kind", WEFT_MAX_DEVICES);
-		if (is_a_gpu) {
-			f.os = gpu_os(o);
-			gpu[n_gpus++] = f;
-		} else {
-			nic[n_nics++] = f;
-		}
+		found[k][list[k].found++] = f;
 	}
-	qsort(gpu, n_gpus, sizeof(*gpu), by_address);
-	qsort(nic, n_nics, sizeof(*nic), by_address);
-	m->gpu = calloc(n_gpus + 1, sizeof(*m->gpu));
-	m->nic = calloc(n_nics + 1, sizeof(*m->nic));
-	if (!m->gpu || !m->nic)
-		return weft_err_nomem(err);
 	bridges.n = 0;
-	for (; m->n_gpus < n_gpus; m->n_gpus++) {
-		struct weft_device *d = &m->gpu[m->n_gpus];
-		fill(t, &gpu[m->n_gpus], m, &bridges, d);
-		gpu_uuid(d, gpu[m->n_gpus].pci, xml);
+	for (enum kind k = GPU; k < KINDS; k++) {
+		struct weft_device *v = calloc(list[k].found + 1, sizeof(*v));
+		if (!v)
+			return weft_err_nomem(err);
+		*list[k].v = v;
+		qsort(found[k], list[k].found, sizeof(*found[k]), by_address);
+		for (size_t i = 0; i < list[k].found; i++) {
+			fill(t, &found[k][i], m, &bridges, &v[i]);
+			if (k == GPU)
+				backend_uuid(&v[i], found[k][i].pci);
+		}
+		*list[k].n = list[k].found;
 	}
-	for (; m->n_nics < n_nics; m->n_nics++)
-		fill(t, &nic[m->n_nics], m, &bridges, &m->nic[m->n_nics]);
 	return 0;
 }

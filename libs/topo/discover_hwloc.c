@@ -8,6 +8,8 @@
 
 #include <hwloc.h>
 
+#include "topo/discover_vendor.h"
+
 static int copy_set(
 	hwloc_const_bitmap_t from, struct weft_cpuset *to, struct weft_err *err)
 {
@@ -38,44 +40,55 @@ static bool inside(const struct weft_cpuset *a, const struct weft_cpuset *b)
 	return true;
 }
 
-/* hwloc names tiers by subtype since 2.1 for some, 2.10 for most. */
-static enum weft_memory_kind kind_of(hwloc_obj_t o)
+/* hwloc names tiers by subtype, which versions some depends on; what the kernel says is
+ * in all: a driver's own memory, "SPM" (set apart by the firmware), "NVM". */
+static enum weft_memory_kind kind_of(hwloc_obj_t o, bool *apart)
 {
 	const char *s = o->subtype ? o->subtype : "";
-	const char *bus = hwloc_obj_get_info_by_name(o, "PCIBusID");
+	const char *dax = hwloc_obj_get_info_by_name(o, "DAXType");
 
-	if (!strcmp(s, "GPUMemory") || bus)
+	*apart = !strcmp(s, "SPM") || (dax && !strcmp(dax, "SPM"));
+	if (!strcmp(s, "GPUMemory") || hwloc_obj_get_info_by_name(o, "PCIBusID"))
 		return WEFT_MEM_GPU;
 	if (!strcmp(s, "MCDRAM") || !strcmp(s, "HBM"))
 		return WEFT_MEM_HBM;
-	if (!strncmp(s, "CXL", 3) || !strcmp(s, "NVM") || !strcmp(s, "SPM"))
+	if (!strncmp(s, "CXL", 3) || !strcmp(s, "NVM") ||
+		(dax && !strcmp(dax, "NVM")) ||
+		hwloc_obj_get_info_by_name(o, "CXLDevice"))
 		return WEFT_MEM_CXL;
 	return WEFT_MEM_DRAM;
 }
 
-/* A second memory with the same CPUs is another tier even where hwloc has no
- * name for it: smaller than the first is taken for HBM, larger for CXL. Memory
- * without CPUs of its own is CXL too. */
-static void guess_tiers(struct weft_machine *m)
+/* A second memory with the same CPUs is another tier even where nobody has a name for
+ * it: smaller than the first is taken for HBM, larger for CXL.  The first is DRAM,
+ * unless it is set apart and a later one isn't.  Memory without CPUs of its own is
+ * CXL, too. */
+static void guess_tiers(struct weft_machine *m, const bool *apart)
 {
 	for (size_t i = 0; i < m->n_numa; i++) {
 		struct weft_numa *a = &m->numa[i];
+		const struct weft_numa *first = NULL;
+
 		if (a->kind != WEFT_MEM_DRAM)
 			continue;
-		if (weft_cpuset_next(&a->cpus, 0) < 0)
+		if (weft_cpuset_next(&a->cpus, 0) < 0) {
 			a->kind = WEFT_MEM_CXL;
-		for (size_t j = 0; j < i; j++)
-			if (m->numa[j].kind == WEFT_MEM_DRAM &&
-				a->kind == WEFT_MEM_DRAM &&
-				same(&a->cpus, &m->numa[j].cpus))
-				a->kind = a->bytes < m->numa[j].bytes ? WEFT_MEM_HBM
-								      : WEFT_MEM_CXL;
+			continue;
+		}
+		for (size_t j = 0; j < m->n_numa; j++)
+			if (j != i && m->numa[j].kind == WEFT_MEM_DRAM &&
+				same(&a->cpus, &m->numa[j].cpus) &&
+				(apart[i] == apart[j] ? j < i : apart[i]) && !first)
+				first = &m->numa[j];
+		if (first)
+			a->kind = a->bytes < first->bytes ? WEFT_MEM_HBM : WEFT_MEM_CXL;
 	}
 }
 
 static int read_numa(hwloc_topology_t t, struct weft_machine *m, struct weft_err *err)
 {
 	int n = hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_NUMANODE);
+	bool apart[WEFT_MAX_NUMA];
 
 	if (n <= 0 || n > WEFT_MAX_NUMA)
 		return weft_err_set(err, WEFT_EPLACE, "%d NUMA nodes", n);
@@ -90,11 +103,11 @@ static int read_numa(hwloc_topology_t t, struct weft_machine *m, struct weft_err
 			return weft_err_set(err, WEFT_EPLACE, "a NUMA node's number");
 		node->os_index = o->os_index;
 		node->bytes = o->attr->numanode.local_memory;
-		node->kind = kind_of(o);
+		node->kind = kind_of(o, &apart[i]);
 		if (copy_set(o->cpuset, &node->cpus, err))
 			return -1;
 	}
-	guess_tiers(m);
+	guess_tiers(m, apart);
 	return 0;
 }
 
@@ -204,7 +217,20 @@ static int load(const char *xml, hwloc_topology_t t, struct weft_err *err)
 	return 0;
 }
 
-int weft_discover_hwloc(const char *xml, struct weft_str *text, struct weft_err *err)
+/* A vendor's library speaks of this machine only; hwloc's own variables may show it
+ * another one. */
+static int read_vendor(hwloc_topology_t t, const struct weft_topo_source *s,
+	struct weft_machine *m, struct weft_err *err)
+{
+	bool here = !s->xml && hwloc_topology_is_thissystem(t);
+
+	if (!s->root && !here)
+		return 0;
+	return weft_discover_vendor(s->root ? s->root : "", here, m, err);
+}
+
+int weft_discover_hwloc(
+	const struct weft_topo_source *s, struct weft_str *text, struct weft_err *err)
 {
 	struct weft_machine *m = calloc(1, sizeof(*m));
 	hwloc_topology_t t = NULL;
@@ -214,12 +240,12 @@ int weft_discover_hwloc(const char *xml, struct weft_str *text, struct weft_err 
 		free(m);
 		return weft_err_nomem(err);
 	}
-	if (load(xml, t, err) || read_numa(t, m, err) || read_cpus(t, m, err) ||
-		weft_discover_devices(t, xml != NULL, m, err))
+	if (load(s->xml, t, err) || read_numa(t, m, err) || read_cpus(t, m, err) ||
+		weft_discover_devices(t, m, err) || read_vendor(t, s, m, err))
 		goto out;
 	const char *host =
 		hwloc_obj_get_info_by_name(hwloc_get_root_obj(t), "HostName");
-	if (!xml)
+	if (!s->xml && hwloc_topology_is_thissystem(t))
 		gethostname(m->host, sizeof(m->host) - 1);
 	else if (host)
 		snprintf(m->host, sizeof(m->host), "%s", host);

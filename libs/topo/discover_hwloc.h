@@ -3,13 +3,14 @@
 #ifndef WEFT_TOPO_DISCOVER_HWLOC_H
 #define WEFT_TOPO_DISCOVER_HWLOC_H
 
-#include "topo/topo.h"
+#include "topo/discover.h"
 
 struct hwloc_topology;
 
-int weft_discover_hwloc(const char *xml, struct weft_str *text, struct weft_err *err);
-/* GPUs and NICs into m->gpu, m->nic; xml: not this machine, so no look at /proc. */
-int weft_discover_devices(struct hwloc_topology *t, bool xml, struct weft_machine *m,
-	struct weft_err *err);
+int weft_discover_hwloc(
+	const struct weft_topo_source *s, struct weft_str *text, struct weft_err *err);
+/* GPUs, NICs and NVMe disks into m. */
+int weft_discover_devices(
+	struct hwloc_topology *t, struct weft_machine *m, struct weft_err *err);
 
 #endif

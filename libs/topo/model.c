@@ -17,6 +17,7 @@ void weft_machine_free(struct weft_machine *m)
 	free(m->numa);
 	free(m->gpu);
 	free(m->nic);
+	free(m->nvme);
 	free(m);
 }
 
@@ -38,6 +39,11 @@ static void add_cpus(struct weft_str *out, const struct weft_cpuset *s)
 	weft_str_printf(out, " cpus=%s", *buf ? buf : "-");
 }
 
+static bool is_partition(const struct weft_device *d)
+{
+	return strchr(d->pci, '/');
+}
+
 static void add_device(
 	struct weft_str *out, const char *what, const struct weft_device *d)
 {
@@ -53,6 +59,10 @@ static void add_device(
 	add_word(out, d->name);
 	weft_str_add(out, " uuid=");
 	add_word(out, d->uuid);
+	if (is_partition(d)) {
+		weft_str_add(out, " of=");
+		add_word(out, d->parent);
+	}
 	weft_str_addc(out, '\n');
 }
 
@@ -62,9 +72,12 @@ int weft_machine_print(const struct weft_machine *m, struct weft_str *out)
 	add_word(out, m->host);
 	weft_str_printf(out,
 		"\nsize packages=%u l3=%u cores=%u cpus=%zu numa=%zu gpus=%zu "
-		"nics=%zu\n",
+		"nics=%zu",
 		m->n_packages, m->n_l3, m->n_cores, m->n_pus, m->n_numa, m->n_gpus,
 		m->n_nics);
+	if (m->n_nvmes)
+		weft_str_printf(out, " nvmes=%zu", m->n_nvmes);
+	weft_str_addc(out, '\n');
 	for (size_t i = 0; i < m->n_numa; i++) {
 		const struct weft_numa *n = &m->numa[i];
 		weft_str_printf(out, "numa %zu os=%u kind=%s bytes=%llu", i,
@@ -86,6 +99,8 @@ int weft_machine_print(const struct weft_machine *m, struct weft_str *out)
 		add_device(out, "gpu", &m->gpu[i]);
 	for (size_t i = 0; i < m->n_nics; i++)
 		add_device(out, "nic", &m->nic[i]);
+	for (size_t i = 0; i < m->n_nvmes; i++)
+		add_device(out, "nvme", &m->nvme[i]);
 	weft_str_add(out, "end\n");
 	return out->failed ? -1 : 0;
 }
@@ -223,7 +238,9 @@ static bool device(struct cursor *c, const char *what, const struct weft_machine
 		!num_u(c, " package=", m->n_packages - 1, &d->package) ||
 		!cpus(c, &d->cpus) || !path(c, d) ||
 		!word(c, " name=", d->name, sizeof(d->name)) ||
-		!word(c, " uuid=", d->uuid, sizeof(d->uuid)) || !lit(c, "\n"))
+		!word(c, " uuid=", d->uuid, sizeof(d->uuid)) ||
+		(is_partition(d) && !word(c, " of=", d->parent, sizeof(d->parent))) ||
+		!lit(c, "\n"))
 		return false;
 	d->vendor = (enum weft_vendor)vendor;
 	d->link = (enum weft_link)link;
@@ -232,7 +249,7 @@ static bool device(struct cursor *c, const char *what, const struct weft_machine
 
 static bool header(struct cursor *c, struct weft_machine *m)
 {
-	uint64_t n_pus, n_numa, n_gpus, n_nics;
+	uint64_t n_pus, n_numa, n_gpus, n_nics, n_nvmes = 0;
 
 	if (!lit(c, "weft-topology 1\n") ||
 		!word(c, "host ", m->host, sizeof(m->host)) || !lit(c, "\n") ||
@@ -242,13 +259,19 @@ static bool header(struct cursor *c, struct weft_machine *m)
 		!num(c, " cpus=", WEFT_MAX_CPUS, &n_pus) ||
 		!num(c, " numa=", WEFT_MAX_NUMA, &n_numa) ||
 		!num(c, " gpus=", WEFT_MAX_DEVICES, &n_gpus) ||
-		!num(c, " nics=", WEFT_MAX_DEVICES, &n_nics) || !lit(c, "\n"))
+		!num(c, " nics=", WEFT_MAX_DEVICES, &n_nics))
+		return false;
+	if (c->p < c->end && *c->p == ' ' &&
+		(!num(c, " nvmes=", WEFT_MAX_DEVICES, &n_nvmes) || !n_nvmes))
+		return false;
+	if (!lit(c, "\n"))
 		return false;
 	c->want = "size";
 	m->n_pus = n_pus;
 	m->n_numa = n_numa;
 	m->n_gpus = n_gpus;
 	m->n_nics = n_nics;
+	m->n_nvmes = n_nvmes;
 	return m->n_packages && m->n_l3 && m->n_cores && n_pus >= m->n_cores && n_numa;
 }
 
@@ -304,6 +327,9 @@ static bool body(struct cursor *c, struct weft_machine *m)
 	for (size_t i = 0; i < m->n_nics; i++)
 		if (!device(c, "nic ", m, &m->nic[i]))
 			return false;
+	for (size_t i = 0; i < m->n_nvmes; i++)
+		if (!device(c, "nvme ", m, &m->nvme[i]))
+			return false;
 	if (!lit(c, "end\n"))
 		return false;
 	c->want = "the end";
@@ -325,7 +351,8 @@ int weft_machine_parse(
 	m->numa = calloc(m->n_numa, sizeof(*m->numa));
 	m->gpu = calloc(m->n_gpus + 1, sizeof(*m->gpu));
 	m->nic = calloc(m->n_nics + 1, sizeof(*m->nic));
-	if (!m->pu || !m->numa || !m->gpu || !m->nic) {
+	m->nvme = calloc(m->n_nvmes + 1, sizeof(*m->nvme));
+	if (!m->pu || !m->numa || !m->gpu || !m->nic || !m->nvme) {
 		weft_machine_free(m);
 		return weft_err_nomem(err);
 	}

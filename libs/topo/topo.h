@@ -1,5 +1,5 @@
 /*
- * topo - a machine as plain data: cores, NUMA nodes, GPUs, NICs.
+ * topo - a machine as plain data: cores, NUMA nodes, GPUs, NICs, NVMe disks.
  *
  * The model (this header, model*.c, cache.c) links base only and may be read in
  * slurmstepd; discovery (topo/discover.h, discover*.c) is where hwloc is and
@@ -73,10 +73,11 @@ enum weft_link {
 	WEFT_LINK_VERBS,
 	WEFT_LINK_FABRIC
 };
-struct weft_device {   /* GPU or NIC */
-	char pci[20];  /* "0000:07:00.0" */
-	char name[64]; /* "mlx5_0", "hsn0"; GPU: vendor's index or "" */
-	char uuid[64]; /* GPU-... where known */
+struct weft_device {     /* GPU, a GPU's partition, NIC or NVMe disk */
+	char pci[20];    /* "0000:07:00.0"; a partition: "0000:07:00.0/1" */
+	char name[64];   /* "mlx5_0", "hsn0", "nvme0n1"; GPU: vendor's index or "" */
+	char uuid[64];   /* GPU-... or MIG-..., where known */
+	char parent[64]; /* a partition's whole GPU: its UUID, where known */
 	enum weft_vendor vendor;
 	enum weft_link link; /* NIC: verbs is InfiniBand or RoCE, fabric Slingshot... */
 	struct weft_cpuset cpus; /* local CPUs */
@@ -96,8 +97,10 @@ struct weft_machine {
 	unsigned n_cores, n_l3, n_packages;
 	struct weft_numa *numa;
 	size_t n_numa;
-	struct weft_device *gpu, *nic; /* in PCI order */
-	size_t n_gpus, n_nics;
+	/* In PCI order.  A partitioned GPU (MIG, CPX) is as many as it has partitions,
+	 * and not there itself: no task can use it. */
+	struct weft_device *gpu, *nic, *nvme;
+	size_t n_gpus, n_nics, n_nvmes;
 };
 
 void weft_machine_free(struct weft_machine *m);

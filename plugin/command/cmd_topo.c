@@ -9,7 +9,8 @@
 #include "common_topology.h"
 
 struct options {
-	const char *xml, *from, *dir;
+	const char *xml, *from, *dir, *root;
+	int64_t timeout;
 };
 
 static const char *const kinds[] = {"DRAM", "HBM", "GPU", "CXL"};
@@ -49,7 +50,8 @@ static int add_rows(
 			weft_arena_strdup(a, weft_format_size(size, n->bytes)),
 			weft_arena_strdup(a, *cpus ? cpus : "-"),
 			near(a, m->gpu, m->n_gpus, &n->cpus),
-			near(a, m->nic, m->n_nics, &n->cpus)};
+			near(a, m->nic, m->n_nics, &n->cpus),
+			near(a, m->nvme, m->n_nvmes, &n->cpus)};
 		for (size_t k = 0; k < WEFT_COUNT(cell); k++)
 			if (!cell[k])
 				return -1;
@@ -62,7 +64,7 @@ static int add_rows(
 static int show(const struct weft_machine *m, const char *source)
 {
 	static const char *const head[] = {
-		"NUMA", "MEMORY", "SIZE", "CPUS", "GPUS", "NICS"};
+		"NUMA", "MEMORY", "SIZE", "CPUS", "GPUS", "NICS", "NVME"};
 	struct weft_style style = cmd_style(stdout);
 	struct weft_table *t = weft_table_new(WEFT_COUNT(head), head);
 	struct weft_arena a = {0};
@@ -93,10 +95,15 @@ static int load(const struct options *o, bool fresh, struct weft_machine **m,
 	int rc;
 
 	*source = o->xml ? o->xml : o->from;
-	if (*source)
-		return cmd_topology_file(*source, m, err);
-	rc = fresh ? weft_topo_discover(NULL, m, err)
+	if (o->from)
+		return cmd_topology_file(o->from, m, err);
+	fresh |= o->xml || o->root || o->timeout;
+	rc = fresh ? weft_topo_discover_from(&(struct weft_topo_source){o->xml, o->root,
+						     (unsigned)o->timeout},
+			     m, err)
 		   : cmd_topology_here(m, &cached, err);
+	if (*source)
+		return rc;
 	*source = "as found now";
 	if (!rc && cached)
 		*source = (*m)->borrowed ? "cached, another machine's" : "cached";
@@ -115,7 +122,7 @@ static int cache(
 	const struct options *o, const struct weft_machine *m, struct weft_err *err)
 {
 	struct weft_conf *conf = NULL;
-	bool borrowed = (o->xml || o->from) && !cmd_topology_is_mine(m);
+	bool borrowed = !cmd_topology_is_mine(m);
 	int rc;
 
 	if (geteuid() != 0)
@@ -148,6 +155,8 @@ WEFT_VERB(topo, .name = "topo", .synopsis = "[show|dump|cache] [OPTION...]",
 		"\n"
 		"  --xml FILE  an hwloc XML file (lstopo) instead of this machine\n"
 		"  --from FILE the model of another `weft topo dump`\n"
+		"  --root DIR  where the GPU drivers' files of /proc and /sys are\n"
+		"  --timeout S give up after so many seconds (default 60)\n"
 		"  --dir DIR   cache: the folder, instead of weft.conf's\n",
 	.order = 70, .run = topo_run);
 
@@ -155,6 +164,8 @@ static int topo_run(int argc, char **argv)
 {
 	static const struct option longopts[] = {{"xml", required_argument, NULL, 'x'},
 		{"from", required_argument, NULL, 'f'},
+		{"root", required_argument, NULL, 'r'},
+		{"timeout", required_argument, NULL, 't'},
 		{"dir", required_argument, NULL, 'd'}, {0}};
 	struct options o = {0};
 	struct weft_machine *m = NULL;
@@ -174,6 +185,14 @@ static int topo_run(int argc, char **argv)
 		case 'd':
 			o.dir = optarg;
 			break;
+		case 'r':
+			o.root = optarg;
+			break;
+		case 't':
+			if (!weft_parse_int(optarg, 1, 3600, &o.timeout))
+				return cmd_usage(
+					&verb_topo, "--timeout: 1 to 3600 seconds");
+			break;
 		default:
 			return status;
 		}
@@ -181,8 +200,9 @@ static int topo_run(int argc, char **argv)
 	const char *what = optind < argc ? argv[optind] : "show";
 	if (argc - optind > 1)
 		return cmd_usage(&verb_topo, "one of show, dump, cache");
-	if (o.xml && o.from)
-		return cmd_usage(&verb_topo, "--xml and --from exclude each other");
+	if (o.from && (o.xml || o.root || o.timeout))
+		return cmd_usage(&verb_topo,
+			"--from excludes --xml, --root and --timeout: it has all");
 	if (!weft_streq(what, "show") && !weft_streq(what, "dump") &&
 		!weft_streq(what, "cache"))
 		return cmd_usage(&verb_topo, "no '%s': show, dump or cache", what);

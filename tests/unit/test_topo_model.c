@@ -70,6 +70,63 @@ START_TEST(round_trip)
 }
 END_TEST
 
+/* What only some machines have: their lines are there with it, and not without. */
+START_TEST(optional)
+{
+	static const char more[] =
+		"weft-topology 1\n"
+		"host n1\n"
+		"size packages=1 l3=1 cores=1 cpus=1 numa=1 gpus=2 nics=0 nvmes=1\n"
+		"numa 0 os=0 kind=hbm bytes=1 cpus=0\n"
+		"core 0 package=0 numa=0 l3=0 cpus=0\n"
+		"gpu 0000:07:00.0/0 vendor=nvidia link=none package=0 cpus=0 path=0.1 "
+		"name=gi1.ci0 uuid=MIG-1 of=GPU-1\n"
+		"gpu 0000:07:00.0/1 vendor=nvidia link=none package=0 cpus=0 path=0.1 "
+		"name=gi2.ci0 uuid=- of=-\n"
+		"nvme 0000:0b:00.0 vendor=other link=none package=0 cpus=0 path=0.2 "
+		"name=nvme0n1 uuid=-\n"
+		"end\n";
+	static const struct {
+		const char *from, *to;
+	} wrong[] = {
+		{" nvmes=1", ""},
+		{" nvmes=1", " nvmes=0"},
+		{" nvmes=1", " nvmes=2"},
+		{" of=GPU-1", ""},
+		{"00.0/1", "00.0"},
+		{"nvme0n1 uuid=-", "nvme0n1 uuid=- of=-"},
+		{"hbm", "tape"},
+	};
+	struct weft_machine *m;
+	struct weft_err err = {0};
+	struct weft_str out = {0};
+
+	ck_assert_msg(weft_machine_parse(more, sizeof(more) - 1, &m, &err) == 0, "%s",
+		err.text);
+	ck_assert_uint_eq(m->n_nvmes, 1);
+	ck_assert_str_eq(m->nvme[0].name, "nvme0n1");
+	ck_assert_str_eq(m->gpu[0].parent, "GPU-1");
+	ck_assert_str_eq(m->gpu[1].parent, "");
+	ck_assert_uint_eq(m->numa[0].kind, WEFT_MEM_HBM);
+	ck_assert_int_eq(weft_machine_print(m, &out), 0);
+	ck_assert_str_eq(out.s, more);
+	weft_str_free(&out);
+	weft_machine_free(m);
+	for (size_t i = 0; i < WEFT_COUNT(wrong); i++) {
+		const char *at = strstr(more, wrong[i].from);
+
+		ck_assert_ptr_nonnull(at);
+		weft_str_addn(&out, more, (size_t)(at - more));
+		weft_str_add(&out, wrong[i].to);
+		weft_str_add(&out, at + strlen(wrong[i].from));
+		ck_assert_msg(weft_machine_parse(out.s, out.len, &m, &err) == -1,
+			"%s -> %s", wrong[i].from, wrong[i].to);
+		weft_err_clear(&err);
+		weft_str_free(&out);
+	}
+}
+END_TEST
+
 /* Whatever is read must be a text that is printed the same: nothing slips in. */
 static void hostile(const char *s, size_t n)
 {
@@ -224,4 +281,4 @@ START_TEST(cache)
 }
 END_TEST
 
-SUITE("topo_model", cpu_lists, round_trip, broken, cache)
+SUITE("topo_model", cpu_lists, round_trip, optional, broken, cache)
