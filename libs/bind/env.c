@@ -1,4 +1,5 @@
-/* env - threads and network cards, by the names that OpenMP, NCCL and UCX read. */
+/* env - threads and network cards, by the names that OpenMP, NCCL, UCX and MPICH read.
+ */
 #include "bind/env.h"
 
 #include <string.h>
@@ -86,4 +87,53 @@ void weft_bind_nic_env(const struct weft_machine *m, const struct weft_placed_ta
 	if (t->n_gpus)
 		weft_bind_add_var(out, "NCCL_IB_HCA", nccl.s, true);
 	weft_bind_add_var(out, "UCX_NET_DEVICES", ucx.s, true);
+}
+
+/* MPICH counts Slingshot's cards by their number: that of "hsn2" or "cxi2". */
+static unsigned number_of(const struct weft_machine *m, unsigned nic)
+{
+	const char *digits = m->nic[nic].name + strcspn(m->nic[nic].name, "0123456789");
+	int64_t v;
+	unsigned at = 0;
+
+	if (*digits && weft_parse_int(digits, 0, WEFT_MAX_DEVICES, &v))
+		return (unsigned)v;
+	for (unsigned i = 0; i < nic; i++)
+		at += m->nic[i].link == WEFT_LINK_FABRIC;
+	return at;
+}
+
+void weft_bind_nic_map(const struct weft_machine *m, const struct weft_placement *p,
+	size_t step, struct weft_binding *out)
+{
+	size_t end = step + 1 < p->n_steps ? p->first[step + 1] : p->n_tasks;
+	const struct weft_placed_task *t = &p->task[p->first[step]];
+	size_t n = end - p->first[step], choice = 0;
+	weft_autostr struct weft_str map = {0};
+	char list[sizeof(out->var[0].value)];
+
+	for (size_t i = 0; i < m->n_nics; i++)
+		choice += m->nic[i].link == WEFT_LINK_FABRIC;
+	for (size_t i = 0; i < n; i++)
+		if (!t[i].n_nics || t[i].nic[0] >= m->n_nics ||
+			m->nic[t[i].nic[0]].link != WEFT_LINK_FABRIC)
+			return;
+	if (choice < 2 || n > WEFT_MAX_CPUS)
+		return;
+	for (unsigned k = 0; k < m->n_nics; k++) {
+		struct weft_cpuset ranks = {0}; /* numbers of tasks, not CPUs */
+		for (unsigned i = 0; i < n; i++)
+			if (t[i].nic[0] == k)
+				weft_cpuset_add(&ranks, i);
+		if (weft_cpuset_next(&ranks, 0) < 0)
+			continue;
+		if (!weft_cpuset_print(&ranks, list, sizeof(list)))
+			return;
+		weft_str_printf(
+			&map, "%s%u:%s", map.len ? ";" : "", number_of(m, k), list);
+	}
+	if (map.failed || map.len >= sizeof(list))
+		return;
+	weft_bind_add_var(out, "MPICH_OFI_NIC_POLICY", "USER", true);
+	weft_bind_add_var(out, "MPICH_OFI_NIC_MAPPING", map.s, true);
 }

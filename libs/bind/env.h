@@ -11,6 +11,8 @@ void weft_bind_omp_env(const struct weft_machine *m, const struct weft_placed_ta
 	const struct weft_place_step *step, struct weft_binding *out);
 void weft_bind_nic_env(const struct weft_machine *m, const struct weft_placed_task *t,
 	struct weft_binding *out);
+/* In which a vendor's runtime looks for its GPUs; NULL: not known. */
+const char *weft_bind_gpu_variable(enum weft_vendor vendor);
 /* A new variable; false: no room for it (then it is not there). */
 bool weft_bind_add_var(
 	struct weft_binding *b, const char *name, const char *value, bool keep);

@@ -16,6 +16,11 @@ static const char *const variable[] = {
 	[WEFT_VENDOR_OTHER] = NULL,
 };
 
+const char *weft_bind_gpu_variable(enum weft_vendor vendor)
+{
+	return variable[vendor];
+}
+
 const char *weft_bind_visible_name(const struct weft_machine *m)
 {
 	const char *name = m->n_gpus ? variable[m->gpu[0].vendor] : NULL;
@@ -195,6 +200,9 @@ int weft_bind_gpu_env(const struct weft_machine *m, const struct weft_placed_tas
 		 * would pick devices that are hidden now. */
 		weft_bind_add_var(out, "HIP_VISIBLE_DEVICES", plain.s, false);
 		weft_bind_add_var(out, "GPU_DEVICE_ORDINAL", plain.s, false);
+		break;
+	case WEFT_VENDOR_INTEL:
+		weft_bind_add_var(out, "ZE_ENABLE_PCI_ID_DEVICE_ORDER", "1", true);
 		break;
 	default:
 		break;

@@ -29,6 +29,7 @@ struct bind_request {
 	bool has_allowed;
 	int64_t task; /* -1: as the launcher says */
 	bool strict, report, score, explain;
+	bool around, verify, others;
 	const char *report_file; /* NULL: stderr */
 	const char *format;
 };
@@ -65,6 +66,17 @@ void bind_describe(const struct weft_machine *m, const struct weft_placed_task *
 /* Binds this process as the task that it is, then becomes the command.  Returns
  * only when that fails, with the exit status. */
 int bind_exec(const struct bind_request *r, char *const *argv);
+/* --verify without a command: this process against its note. */
+int bind_verify(void);
+/* --others: what the tasks of other steps of the job have here. */
+int bind_others(void);
+/* Is this process a task of srun itself, not of a launcher that srun started? */
+bool bind_launched_by_slurm(void);
+/* "JOB.STEP", or "pid:PARENT" outside Slurm: who places this process. */
+void bind_placer(char *buf, size_t size);
+/* This process's note, that of an ancestor where nothing bound it anew; NULL: none.
+ * Static. */
+const struct weft_note *bind_note(void);
 /* The CPUs of the step whose `tasks` tasks are on this node. */
 int bind_allowed(unsigned tasks, struct weft_cpuset *cpus, struct weft_err *err);
 /* Which of how many tasks of this node we are; 0 of 1 without a launcher.  *tasks: 0,

@@ -21,6 +21,14 @@ static const char *const launcher[][2] = {
 	{"MPI_LOCALRANKID", "MPI_LOCALNRANKS"},
 };
 
+bool bind_launched_by_slurm(void)
+{
+	for (size_t i = 0; i < WEFT_COUNT(launcher); i++)
+		if (getenv(launcher[i][0]))
+			return false;
+	return getenv("SLURM_LOCALID") != NULL;
+}
+
 void bind_local_task(int64_t *id, int64_t *tasks)
 {
 	int64_t known = *tasks, node;

@@ -46,7 +46,19 @@ WEFT_VERB(bind, .name = "bind", .synopsis = "[OPTION...] [-- COMMAND [ARG...]]",
 		"  --task I             with a command: which task this is\n"
 		"  --strict             do not run the command unbound\n"
 		"  --report[=FILE]      say on one line what was applied (default: "
-		"stderr)\n",
+		"stderr)\n"
+		"  --around             keep off the CPUs and GPUs of this user's "
+		"other "
+		"tasks\n"
+		"                       here; in a Slurm job it does so for the job's "
+		"by "
+		"itself\n"
+		"  --verify             in a task, without a command: is it where it "
+		"was "
+		"placed?\n"
+		"                       With one: compare after binding, and say "
+		"differences\n"
+		"  --others             print what the other steps' tasks have here\n",
 	.order = 72, .run = bind_run);
 
 enum {
@@ -60,6 +72,9 @@ enum {
 	OPT_TASK,
 	OPT_STRICT,
 	OPT_REPORT,
+	OPT_AROUND,
+	OPT_VERIFY,
+	OPT_OTHERS,
 	OPT_FIELD
 };
 
@@ -86,7 +101,10 @@ static const struct option longopts[] = {{"tasks", required_argument, NULL, OPT_
 	{"score", no_argument, NULL, OPT_SCORE},
 	{"task", required_argument, NULL, OPT_TASK},
 	{"strict", no_argument, NULL, OPT_STRICT},
-	{"report", optional_argument, NULL, OPT_REPORT}, {0}};
+	{"report", optional_argument, NULL, OPT_REPORT},
+	{"around", no_argument, NULL, OPT_AROUND},
+	{"verify", no_argument, NULL, OPT_VERIFY},
+	{"others", no_argument, NULL, OPT_OTHERS}, {0}};
 
 static int set_format(struct bind_request *r, const char *format, struct weft_err *err)
 {
@@ -143,6 +161,15 @@ static int option(struct bind_request *r, int c, struct weft_err *err)
 	case OPT_REPORT:
 		r->report = true;
 		r->report_file = optarg;
+		return 0;
+	case OPT_AROUND:
+		r->around = true;
+		return 0;
+	case OPT_VERIFY:
+		r->verify = true;
+		return 0;
+	case OPT_OTHERS:
+		r->others = true;
 		return 0;
 	default:
 		/* How many there are is no matter of the ticket's. */
@@ -207,7 +234,13 @@ static int bind_run(int argc, char **argv)
 			r->single ? "--step excludes the options of a single step"
 				  : "--step is for printing; a command is one task "
 				    "of one step");
-	if (!err.text && !command && (r->strict || r->report || r->task >= 0))
+	if (!err.text && !command && (r->verify || r->others) &&
+		(r->single || r->n_steps || r->topology || r->verify == r->others))
+		weft_err_set(&err, WEFT_EUSAGE,
+			"--verify and --others stand alone: they are about tasks that "
+			"run");
+	if (!err.text && !command &&
+		(r->around || r->strict || r->report || r->task >= 0))
 		weft_err_set(&err, WEFT_EUSAGE, "nothing to run: write -- COMMAND");
 	bool text = weft_streq(r->format, "map") || weft_streq(r->format, "srun");
 	if (!err.text && (r->score || r->explain) && (text || command))
@@ -224,7 +257,12 @@ static int bind_run(int argc, char **argv)
 		weft_err_clear(&err);
 		goto out;
 	}
-	status = command ? bind_exec(r, command) : show(r);
+	if (command)
+		status = bind_exec(r, command);
+	else if (r->verify)
+		status = bind_verify();
+	else
+		status = r->others ? bind_others() : show(r);
 out:
 	free(r);
 	return status;

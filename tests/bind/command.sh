@@ -91,6 +91,77 @@ t_run 2 'a wrong list' "$WEFT" bind --allowed 3-1
 t_run 0 'the table' "$WEFT" bind --topology "$M/cpu-dual.model" --tasks 60
 t_has 'says what is shared' "$T_OUT" 'shares its CPU'
 
+# ---- what was given, compared and kept off -----------------------------------
+unset "${!SLURM@}" WEFT_PLACED
+t_run 0 'verify: as planned' "$WEFT" bind --allowed "$last" -- "$WEFT" bind --verify
+t_is 'verify: says so' "$T_OUT" 'as planned'
+t_run 1 'verify: not placed' "$WEFT" bind --verify
+t_has 'verify: not placed, said' "$T_OUT" 'not placed by weft'
+t_run 1 'verify: GPUs hidden since' "$WEFT" bind --topology "$M/dgx-h100.model" --tasks 8 \
+	--gpus-per-task 1 --task 5 -- env CUDA_VISIBLE_DEVICES=0 "$WEFT" bind --verify
+t_is 'verify: which' "$T_OUT" 'CUDA_VISIBLE_DEVICES 0, planned 5'
+t_run 0 'verify: borrowed' "$WEFT" bind --topology "$M/dgx-h100.model" --tasks 8 \
+	--gpus-per-task 1 --task 5 -- "$WEFT" bind --verify
+t_is 'verify: borrowed, said' "$T_OUT" 'as planned; not applied: borrowed topology'
+t_run 0 'verify with a command' "$WEFT" bind --allowed "$last" --verify --report=v -- true
+t_has 'verify: in the report' "$(cat v)" "cpus $last numa 0 applied, verified"
+t_run 2 'verify of a request' "$WEFT" bind --verify --tasks 2
+t_run 2 'verify and others' "$WEFT" bind --verify --others
+t_run 2 'others of a file' "$WEFT" bind --others --topology "$M/dgx-h100.model"
+WEFT_PLACED='1 by=x cpus=0-3' t_run 1 'verify: an altered note' "$WEFT" bind --verify
+if [ "$first" != "$last" ]; then
+	t_run 1 'verify: moved since' "$WEFT" bind --allowed "$last" -- taskset -c "$first" "$WEFT" bind --verify
+	t_is 'verify: where to' "$T_OUT" "cpus $first, planned $last"
+	# What the plug-in has placed is compared, not placed again.
+	note=$("$WEFT" bind --allowed "$last" -- sh -c 'echo "$WEFT_PLACED"')
+	SLURM_JOB_ID=7 SLURM_STEP_ID=1 SLURM_LOCALID=0 SLURM_NODEID=0 SLURM_STEP_TASKS_PER_NODE=1 \
+		WEFT_PLACED=$(printf '%s\n' "$note" | sed 's/by=[^ ]*/by=7.1/') t_run 4 \
+		'verify: not where the plug-in put it' taskset -c "$first" "$WEFT" bind --verify --strict -- true
+	t_has 'verify: said' "$T_OUT" "not as it was placed: cpus $first, planned $last"
+fi
+
+# A step that runs, as far as a process can tell.
+step() { # STEP OPTIONS... -- COMMAND...
+	step=$1
+	shift
+	SLURM_JOB_ID=77 SLURM_STEP_ID=$step SLURMD_NODENAME=n1 "$WEFT" bind "$@"
+}
+mkfifo hold hold2
+M8="--topology $M/dgx-h100.model --tasks 4"
+# shellcheck disable=SC2086
+step 0 $M8 --cpus-per-task 4 --gpus-per-task 1 --task 0 -- sh -c 'echo >up; read -r x <hold' &
+holder=$!
+t_until 10 test -s up
+T_OUT=$(step 1 --others)
+t_is 'others: what a running step has' "$T_OUT" 'cpus=0-1,112-113
+gpus=0000:1b:00.0'
+t_is 'others: not those of another job' "$(SLURM_JOB_ID=7 SLURM_STEP_ID=1 SLURMD_NODENAME=n1 "$WEFT" bind --others)" 'cpus=
+gpus='
+t_is 'others: not those of another node' "$(SLURM_JOB_ID=77 SLURM_STEP_ID=1 SLURMD_NODENAME=n2 "$WEFT" bind --others)" 'cpus=
+gpus='
+t_is 'others: not our own' "$(step 0 --others)" 'cpus=
+gpus='
+T_OUT=$(SLURM_LOCALID=0 step 1 $M8 --cpus-per-task 4 --gpus-per-task 1 --task 0 --report -- true 2>&1)
+t_has 'around: a second step' "$T_OUT" 'task 0: cpus 2-3,114-115 numa 0 gpu 0000:43:00.0'
+T_OUT=$(SLURM_LOCALID=0 step 1 --topology "$M/dgx-h100.model" --tasks 8 --gpus-per-task 1 --task 0 --report -- true 2>&1)
+t_has 'around: GPUs are shared where they are too few' "$T_OUT" 'gpu 0000:1b:00.0'
+T_OUT=$(SLURM_LOCALID=0 step 1 $M8 --cpus-per-task 4 --task 0 --allowed 0-7 --report -- true 2>&1)
+t_has 'around: not where CPUs are named' "$T_OUT" 'task 0: cpus 0-1 numa'
+T_OUT=$("$WEFT" bind $M8 --cpus-per-task 4 --task 0 --report -- true 2>&1)
+t_has 'around: not outside Slurm' "$T_OUT" 'task 0: cpus 0-1,112-113 numa'
+T_OUT=$("$WEFT" bind $M8 --cpus-per-task 4 --task 0 --around --report -- true 2>&1)
+t_has 'around: unless asked for' "$T_OUT" 'task 0: cpus 2-3,114-115 numa'
+# Tasks of one step agree, though the other ends meanwhile.
+# shellcheck disable=SC2086
+SLURM_LOCALID=0 step 1 $M8 --cpus-per-task 4 --task 1 --report=one -- sh -c 'echo >up2; read -r x <hold2' &
+t_until 10 test -s up2
+echo >hold
+wait "$holder"
+T_OUT=$(SLURM_LOCALID=0 step 1 $M8 --cpus-per-task 4 --task 0 --report -- true 2>&1)
+t_has 'around: tasks of a step agree' "$T_OUT" 'task 0: cpus 2-3,114-115 numa'
+echo >hold2
+wait
+
 t_run 0 'topo dump' "$WEFT" topo dump
 printf '%s\n' "$T_OUT" >dump
 t_run 0 'topo --from it' "$WEFT" topo dump --from dump

@@ -241,4 +241,92 @@ START_TEST(apply)
 }
 END_TEST
 
-SUITE("bind", usable_gpus, gpu_names, threads_and_nics, apply)
+START_TEST(notes)
+{
+	static const char good[] = "1 by=7.0 borrowed=0 memory=local cpus=0-3 numa=8 "
+				   "gpus=0000:10:00.0 show=CUDA_VISIBLE_DEVICES=0 "
+				   "around=6 avoid=0000:20:00.0";
+	static const char *const bad[] = {"", "1", "2 by=7.0",
+		"1 by=7.0 borrowed=2 memory=local cpus= numa= gpus= show= around= "
+		"avoid=",
+		"1 by= borrowed=0 memory=locals cpus= numa= gpus= show= around= avoid=",
+		"1 by= borrowed=0 memory=local cpus=4-1 numa= gpus= show= around= "
+		"avoid=",
+		"1 by= borrowed=0 memory=local cpus= numa= gpus= show= around=",
+		"1 by= borrowed=0 memory=local cpus= numa= gpus= show= around= "
+		"avoid= "};
+	struct weft_machine *m = machine("nvidia", NULL);
+	struct weft_placed_task t = {.n_gpus = 1, .gpu = {0}, .n_numa = 1, .numa = {1}};
+	struct weft_others *o = calloc(1, sizeof(*o));
+	struct weft_place_step step = {.ntasks = 2, .gpus_per_task = 1};
+	struct weft_note note;
+	struct weft_binding b;
+	char text[9000];
+
+	weft_cpuset_parse("0-3", &t.cpus);
+	ck_assert_int_eq(
+		weft_bind_prepare(m, &t, &step, NULL, 0, NULL, false, &b, NULL), 0);
+	weft_cpuset_add(&o->cpus, 6);
+	weft_bind_add_others(o, "0000:20:00.0,,0000:20:00.0");
+	weft_bind_add_note(m, &t, "7.0", o, &b);
+	ck_assert_str_eq(var(&b, WEFT_PLACED_ENV), good);
+	ck_assert(weft_bind_read_note(good, &note));
+	ck_assert_str_eq(note.by, "7.0");
+	ck_assert_uint_eq(note.nodemask[0], 1 << 8);
+	ck_assert_str_eq(note.variable, "CUDA_VISIBLE_DEVICES");
+	ck_assert_str_eq(note.visible, "0");
+	ck_assert_str_eq(note.around_gpus, "0000:20:00.0");
+	for (size_t i = 0; i < WEFT_COUNT(bad); i++)
+		ck_assert_msg(!weft_bind_read_note(bad[i], &note), "%s", bad[i]);
+	/* No field is longer than its place. */
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	memcpy(text, "1 by=", 5);
+	ck_assert(!weft_bind_read_note(text, &note));
+	free(o);
+	weft_machine_free(m);
+}
+END_TEST
+
+START_TEST(around)
+{
+	static const struct {
+		const char *cpus, *gpus;
+		unsigned tasks;
+		double each;
+		const char *left_cpus;
+		size_t left_gpus;
+	} cases[] = {
+		{"0-3", "0000:10:00.0,0000:20:00.0", 4, 0, "4-7", 2},
+		{"0-3", "0000:10:00.0,0000:20:00.0", 2, 1, "4-7", 2},
+		{"0-3", "0000:10:00.0,0000:20:00.0", 3, 1, "4-7", 4}, /* too few */
+		{"0-3", "", 5, 0, "0-7", 4},                          /* too few */
+		{"0-7", "9999:10:00.0", 1, 0, "0-7", 4},
+		{"", "", 1, 0, "0-7", 4},
+	};
+	struct weft_machine *m = machine("nvidia", NULL);
+	struct weft_others *o = calloc(1, sizeof(*o));
+
+	for (size_t i = 0; i < WEFT_COUNT(cases); i++) {
+		struct weft_place_step step = {
+			.ntasks = cases[i].tasks, .gpus_per_task = cases[i].each};
+		struct weft_cpuset cpus;
+		unsigned gpus[4] = {0, 1, 2, 3};
+		size_t n = 4;
+		char list[64];
+		memset(o, 0, sizeof(*o));
+		weft_cpuset_parse(cases[i].cpus, &o->cpus);
+		weft_bind_add_others(o, cases[i].gpus);
+		weft_cpuset_parse("0-7", &cpus);
+		weft_bind_around(m, o, &step, &cpus, gpus, &n);
+		weft_cpuset_print(&cpus, list, sizeof(list));
+		ck_assert_msg(!strcmp(list, cases[i].left_cpus), "%zu: %s", i, list);
+		ck_assert_msg(n == cases[i].left_gpus, "%zu: %zu GPUs", i, n);
+		ck_assert_uint_eq(gpus[0], n == 2 ? 2 : 0);
+	}
+	free(o);
+	weft_machine_free(m);
+}
+END_TEST
+
+SUITE("bind", usable_gpus, gpu_names, threads_and_nics, apply, notes, around)
