@@ -67,6 +67,27 @@ static int fill(
 	return 0;
 }
 
+/* Where clusters are federated, a job of ours may run on another one. */
+static bool federated(const job_info_msg_t *msg)
+{
+	for (uint32_t i = 0; i < msg->record_count; i++)
+		if (msg->job_array[i].fed_origin_str)
+			return true;
+	return false;
+}
+
+/* Without SHOW_LOCAL libslurm asks for the federation each time, and few are in one. */
+static int load(const struct slurm_api *api, job_info_msg_t **msg)
+{
+	int status = api->slurm_load_job_user(msg, getuid(), SHOW_ALL | SHOW_LOCAL);
+
+	if (status || !federated(*msg))
+		return status;
+	api->slurm_free_job_info_msg(*msg);
+	*msg = NULL;
+	return api->slurm_load_job_user(msg, getuid(), SHOW_ALL);
+}
+
 int weft_slurm_jobs(struct weft_job **job, size_t *n, struct weft_err *err)
 {
 	const struct slurm_api *api = slurm_api(err);
@@ -80,7 +101,7 @@ int weft_slurm_jobs(struct weft_job **job, size_t *n, struct weft_err *err)
 	if (!api)
 		return -1;
 	slurm_hush_begin(&hush);
-	status = api->slurm_load_job_user(&msg, getuid(), SHOW_ALL);
+	status = load(api, &msg);
 	if (status)
 		slurm_error(api, err, "loading jobs");
 	slurm_hush_end(&hush, err);

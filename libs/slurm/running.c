@@ -83,7 +83,7 @@ int slurm_running(const struct slurm_api *api, struct weft_cluster *c,
 		busy = c->node[i].cpus_used > 0;
 	/* A site may let nobody see the jobs of others, or no jobs at all: then what
 	 * they hold is free at a time that is not known. */
-	if (!busy || api->slurm_load_jobs(0, &msg, SHOW_ALL | SHOW_DETAIL))
+	if (!busy || api->slurm_load_jobs(0, &msg, SHOW_ALL | SHOW_DETAIL | SHOW_LOCAL))
 		return 0;
 	for (uint32_t i = 0; i < msg->record_count && status == 0; i++)
 		if (is_running(msg->job_array[i].job_state))

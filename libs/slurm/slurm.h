@@ -42,7 +42,7 @@ struct weft_job {
 	char *nodes;  /* host list; NULL */
 	double submit, start, end; /* 0: unknown; start of a pending job: expected */
 };
-/* This user's jobs in one call. */
+/* This user's jobs: one message, two where clusters are federated. */
 int weft_slurm_jobs(struct weft_job **job, size_t *n, struct weft_err *err);
 void weft_slurm_jobs_free(struct weft_job *job, size_t n);
 /* scancel of whole jobs (arrays too); a job that has ended is fine. */

@@ -10,7 +10,7 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-/* The four answers of slurmctld that make a snapshot. */
+/* The answers of slurmctld that make a snapshot. */
 struct answers {
 	slurm_conf_t *conf;
 	partition_info_msg_t *partitions;
@@ -30,6 +30,15 @@ static void free_answers(const struct slurm_api *api, struct answers *a)
 		api->slurm_free_license_info_msg(a->licenses);
 }
 
+/* Those of this cluster, and those that slurmdbd shares out to several. */
+static bool has_licenses(const slurm_conf_t *conf)
+{
+	const char *own = conf->licenses, *store = conf->accounting_storage_type;
+
+	return (own && *own && !weft_streq(own, "(null)")) ||
+	       (store && strstr(store, "slurmdbd"));
+}
+
 static int ask(const struct slurm_api *api, struct answers *a, struct weft_err *err)
 {
 	if (api->slurm_load_ctl_conf(0, &a->conf))
@@ -38,8 +47,9 @@ static int ask(const struct slurm_api *api, struct answers *a, struct weft_err *
 		return slurm_error(api, err, "loading partitions");
 	if (api->slurm_load_node(0, &a->nodes, SHOW_ALL | SHOW_DETAIL))
 		return slurm_error(api, err, "loading nodes");
-	/* A site without licenses, or a controller that tells none, is fine. */
-	if (api->slurm_load_licenses(0, &a->licenses, SHOW_ALL))
+	/* A controller that tells none is fine. */
+	if (has_licenses(a->conf) &&
+		api->slurm_load_licenses(0, &a->licenses, SHOW_ALL))
 		a->licenses = NULL;
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* follow.c - progress of a run: reads its journal, asks Slurm once in 5 s at most */
+/* follow.c - progress of a run: reads its journal, asks Slurm where that is silent */
 #include "job.h"
 
 #include <errno.h>
@@ -9,7 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ASK_EVERY 5.0  /* seconds between two questions to Slurm */
+#define QUIET 15.0     /* seconds without a word in the journal, then Slurm is asked */
+#define STOPPED 1.0    /* likewise, where the run was stopped */
+#define ASK_EVERY 60.0 /* and at least so often, should all go well */
 #define LOOK_EVERY 0.5 /* between two looks at the journal */
 #define BAR 24
 
@@ -177,6 +179,41 @@ static bool ended(pid_t engine, int *code)
 	return true;
 }
 
+/* When to ask Slurm, which knows only what the journal can't say: that a job is gone
+ * without a word.  In seconds of weft_monotonic(). */
+struct asking {
+	double word, asked; /* the last of each */
+	double wait;        /* how long it may be silent */
+	bool stopped;       /* the run: jobs that never began leave no word */
+};
+
+/* A run that was just submitted is surely there; of an older one nobody knows. */
+static struct asking ask_first(const struct weft_run *run)
+{
+	double now = weft_monotonic(), age = weft_now() - run->created;
+	double asked = age < 0 || age > QUIET ? now - ASK_EVERY : now;
+
+	return (struct asking){.word = now, .asked = asked, .wait = QUIET};
+}
+
+static bool ask_now(struct asking *a, const struct weft_run *run, double now, bool word)
+{
+	weft_autofree char *why = NULL;
+	bool stops = !a->stopped && weft_run_stopped(run, &why) == 0;
+
+	if (word || stops) {
+		a->stopped |= stops;
+		a->word = now;
+		a->wait = a->stopped ? STOPPED : QUIET;
+	}
+	double last = a->word > a->asked ? a->word : a->asked;
+	if (now - a->asked < ASK_EVERY && now - last < a->wait)
+		return false;
+	a->asked = now;
+	a->wait = 2 * a->wait < ASK_EVERY ? 2 * a->wait : ASK_EVERY;
+	return true;
+}
+
 int follow(const struct opened *o, pid_t engine, bool quiet, bool json)
 {
 	struct follower f = {
@@ -185,7 +222,8 @@ int follow(const struct opened *o, pid_t engine, bool quiet, bool json)
 	struct weft_err err = {0};
 	struct weft_reader *reader = NULL;
 	struct weft_status *st = NULL;
-	double asked = 0, loaded = 0, cost = 0;
+	struct asking asking = ask_first(o->run);
+	double loaded = 0, cost = 0;
 	bool fresh = true, last = false;
 	int code = -1, engine_code = WEFT_EFAILED;
 
@@ -206,14 +244,12 @@ int follow(const struct opened *o, pid_t engine, bool quiet, bool json)
 			weft_err_clear(&err);
 		weft_events_free(e, n);
 		fresh |= n > 0;
-		bool ask = !engine && now - asked >= ASK_EVERY;
+		bool ask = !engine && ask_now(&asking, o->run, now, n > 0);
 		/* Reading all records of a big run takes its time: not more than a
 		 * tenth of ours. */
 		if (last || ask || (fresh && now - loaded >= LOOK_EVERY + 10 * cost)) {
 			struct weft_status *next = NULL;
 
-			if (ask)
-				asked = now;
 			if (status_of(o, ask, &next, &err) && ask) {
 				/* Slurm doesn't answer now: the records do. */
 				weft_err_clear(&err);
