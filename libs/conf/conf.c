@@ -32,6 +32,7 @@ void weft_conf_free(struct weft_conf *c)
 	if (!c)
 		return;
 	free(c->file);
+	free(c->policy_file);
 	free(c->command);
 	free(c->mpi);
 	free(c->scratch);
@@ -59,48 +60,91 @@ void weft_conf_free(struct weft_conf *c)
 }
 
 /*
- * A trusted read runs as root.  It takes no path from the environment, and what
- * it opens can have been written by root alone, so that neither the text nor an
- * error that quotes it tells a user what he could not read or decide himself.
+ * Whose word a file is.  A trusted read runs as root: it takes no path from the
+ * environment, and what it opens can have been written by root alone, so that
+ * neither the text nor an error that quotes it tells a user what he could not read
+ * or decide himself.  The site's file, read by a user's process, is as much root's
+ * (its `command` is run by everyone), but links to it are followed.
  */
-static int read_text(
-	const char *path, bool trusted, char **text, size_t *n, struct weft_err *err)
-{
-	weft_autoclose int fd = -1;
-	int r;
+enum whose { ANYONES, SITES, TRUSTED };
 
-	if (!trusted)
+static int read_text(const char *path, enum whose whose, char **text, size_t *n,
+	struct weft_err *err)
+{
+	weft_autofree char *target = NULL;
+	weft_autoclose int fd = -1;
+
+	if (whose == ANYONES)
 		return weft_read_file(path, WEFT_CONF_MAX_BYTES, text, n, err);
-	fd = weft_open_trusted(path, err);
+	if (whose == SITES) {
+		target = realpath(path, NULL);
+		if (!target)
+			return weft_err_sys(err, WEFT_ECONF, "%s", path);
+	}
+	fd = weft_open_trusted(target ? target : path, err);
 	if (fd < 0)
 		return -1;
-	r = weft_read_fd(fd, path, WEFT_CONF_MAX_BYTES, text, n, err);
-	return r;
+	return weft_read_fd(fd, path, WEFT_CONF_MAX_BYTES, text, n, err);
+}
+
+static int load(const char *path, enum whose whose, struct weft_conf **conf,
+	struct weft_err *err)
+{
+	weft_autofree char *text = NULL;
+	size_t n = 0;
+
+	if (read_text(path, whose, &text, &n, err)) {
+		if (err && err->code == WEFT_ESYS)
+			err->code = WEFT_ECONF;
+		return -1;
+	}
+	return weft_conf_parse(path, text, n, conf, err);
+}
+
+/*
+ * What a user's process reads instead of the site's file can't lift the site's
+ * policy.  A user who builds a weft of his own can; what must hold against him is
+ * checked where root decides (job_submit, slurmstepd).
+ */
+static int hold_policy(struct weft_conf *conf, struct weft_err *err)
+{
+	weft_autofree char *text = NULL;
+	weft_autoerr struct weft_err why = {0};
+	struct weft_conf *site;
+	size_t n = 0;
+
+	/* No such file, or one that isn't root's and so nobody's policy. */
+	if (geteuid() == 0 || read_text(WEFT_CONF_DEFAULT, SITES, &text, &n, &why))
+		return 0;
+	if (weft_conf_parse(WEFT_CONF_DEFAULT, text, n, &site, err))
+		return -1;
+	conf_policy_swap(conf, site);
+	weft_conf_free(site);
+	return 0;
 }
 
 int weft_conf_load(
 	const char *path, bool trusted, struct weft_conf **conf, struct weft_err *err)
 {
-	weft_autofree char *text = NULL;
 	weft_autoerr struct weft_err why = {0};
-	bool fallback = false;
-	size_t n = 0;
 
 	*conf = NULL;
 	if (!path && !trusted)
 		path = secure_getenv("WEFT_CONF");
-	if (!path || !*path) {
-		path = WEFT_CONF_DEFAULT;
-		fallback = true;
+	if (path && *path) {
+		int r = load(path, trusted ? TRUSTED : ANYONES, conf, err);
+
+		if (r == 0 && !trusted && hold_policy(*conf, err)) {
+			weft_conf_free(weft_steal(conf));
+			return -1;
+		}
+		return r;
 	}
-	if (read_text(path, trusted, &text, &n, &why)) {
-		if (fallback && why.sys == ENOENT)
-			return weft_conf_parse(NULL, "", 0, conf, err);
-		if (why.code == WEFT_ESYS)
-			why.code = WEFT_ECONF;
-		if (err)
-			weft_err_move(err, &why);
-		return -1;
-	}
-	return weft_conf_parse(path, text, n, conf, err);
+	if (load(WEFT_CONF_DEFAULT, trusted ? TRUSTED : SITES, conf, &why) == 0)
+		return 0;
+	if (why.sys == ENOENT)
+		return weft_conf_parse(NULL, "", 0, conf, err);
+	if (err)
+		weft_err_move(err, &why);
+	return -1;
 }

@@ -89,10 +89,11 @@ struct weft_conf_partition {
 enum weft_conf_estimate { WEFT_ESTIMATE_NODES, WEFT_ESTIMATE_WILL_RUN };
 
 struct weft_conf {
-	char *file;    /* where it was read; NULL: built-in defaults */
-	bool enabled;  /* enabled = yes|no. Policy */
-	char *reason;  /* why not; NULL: not said. Policy */
-	char *contact; /* whom to ask about a refusal; NULL: not said. Policy */
+	char *file;        /* where it was read; NULL: built-in defaults */
+	char *policy_file; /* where what is marked Policy was; mostly the same */
+	bool enabled;      /* enabled = yes|no. Policy */
+	char *reason;      /* why not; NULL: not said. Policy */
+	char *contact;     /* whom to ask about a refusal; NULL: not said. Policy */
 	char *command; /* absolute path of weft on the nodes; NULL: this program's */
 	char *mpi;     /* srun --mpi type of launch: mpi; NULL: probe */
 	char *scratch; /* node-local folder, default /tmp */
@@ -105,7 +106,7 @@ struct weft_conf {
 	unsigned group_waste;         /* percent of the node-seconds, 10 */
 	unsigned group_jobs;          /* most jobs that a sweep is packed into, 16 */
 	int64_t group_time;           /* longest job that packing makes, 4 h */
-	unsigned job_limit;           /* most jobs of a workflow at once; 0: none */
+	unsigned job_limit; /* most jobs of a workflow at once; 0: none. Policy */
 	enum weft_conf_estimate estimate; /* of the wait in the queue */
 	uint64_t bandwidth; /* of the shared file system, bytes a second, 1G */
 	struct weft_conf_role role[WEFT_CONF_ROLES];
@@ -119,7 +120,9 @@ struct weft_conf {
 
 /* path NULL: $WEFT_CONF, else the default; a missing default file gives the
  * built-in defaults. `trusted`: refuse what others than root could have written,
- * and leave $WEFT_CONF alone. */
+ * and leave $WEFT_CONF alone.
+ * The default file is refused unless it is root's, whoever reads it.  For all but root
+ * its policy holds, too, where another file is read: see weft.conf(5). */
 int weft_conf_load(
 	const char *path, bool trusted, struct weft_conf **conf, struct weft_err *err);
 int weft_conf_parse(const char *file, const char *text, size_t n,

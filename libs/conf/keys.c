@@ -4,11 +4,6 @@
 
 #include "value.h"
 
-#define TOP(key, kind)                                                                 \
-	{                                                                              \
-#key, kind, offsetof(struct weft_conf, key), NULL                      \
-	}
-
 static const char *const estimates[] = {"nodes", "will_run", NULL};
 static const char *const binds[] = {"auto", "none", NULL};
 static const char *const cpus[] = {"near_gpu", "spread", "compact", NULL};
@@ -16,80 +11,89 @@ static const char *const balances[] = {"cores", "even", NULL};
 static const char *const memories[] = {"local", "interleave", "none", NULL};
 static const char *const smts[] = {"1", "2", "all", NULL};
 
-static const struct key top_keys[] = {
-	TOP(enabled, KIND_YESNO),
-	TOP(reason, KIND_TEXT),
-	TOP(contact, KIND_TEXT),
-	TOP(command, KIND_ABSOLUTE),
-	TOP(mpi, KIND_MPI),
-	TOP(scratch, KIND_ABSOLUTE),
-	TOP(memory, KIND_ABSOLUTE),
-	TOP(cache, KIND_ABSOLUTE),
-	TOP(run_dir, KIND_RUN_DIR),
-	TOP(bind, KIND_BIND),
-	TOP(time, KIND_DURATION),
-	TOP(avoid, KIND_NAMES),
-	TOP(group_waste, KIND_PERCENT),
-	TOP(group_jobs, KIND_COUNT),
-	TOP(group_time, KIND_DURATION),
-	TOP(job_limit, KIND_NUMBER),
-	{"estimate", KIND_WORD_OF, offsetof(struct weft_conf, estimate), estimates},
-	TOP(bandwidth, KIND_SIZE),
-};
+#define TOP(key) #key, offsetof(struct weft_conf, key)
+#define ROLE(key) #key, offsetof(struct weft_conf_role, key)
+#define LIMIT(key) #key, offsetof(struct weft_conf_limits, key)
+#define PARTITION(key) #key, offsetof(struct weft_conf_partition, key)
+#define USER(key) #key, offsetof(struct weft_conf_user, key)
+#define USER_LIMIT(key) #key, offsetof(struct weft_conf_user, limits.key)
 
-#define ROLE(key, kind)                                                                \
-	{                                                                              \
-#key, kind, offsetof(struct weft_conf_role, key), NULL                 \
-	}
-#define ROLE_WORD(key, words)                                                          \
-	{                                                                              \
-#key, KIND_CHOICE, offsetof(struct weft_conf_role, key), words         \
-	}
+static const struct key top_keys[] = {
+	{TOP(enabled), KIND_YESNO, NULL, true},
+	{TOP(reason), KIND_TEXT, NULL, true},
+	{TOP(contact), KIND_TEXT, NULL, true},
+	{TOP(command), KIND_ABSOLUTE, NULL, false},
+	{TOP(mpi), KIND_MPI, NULL, false},
+	{TOP(scratch), KIND_ABSOLUTE, NULL, false},
+	{TOP(memory), KIND_ABSOLUTE, NULL, false},
+	{TOP(cache), KIND_ABSOLUTE, NULL, false},
+	{TOP(run_dir), KIND_RUN_DIR, NULL, false},
+	{TOP(bind), KIND_BIND, NULL, false},
+	{TOP(time), KIND_DURATION, NULL, false},
+	{TOP(avoid), KIND_NAMES, NULL, false},
+	{TOP(group_waste), KIND_PERCENT, NULL, false},
+	{TOP(group_jobs), KIND_COUNT, NULL, false},
+	{TOP(group_time), KIND_DURATION, NULL, false},
+	{TOP(job_limit), KIND_NUMBER, NULL, true},
+	{TOP(estimate), KIND_WORD_OF, estimates, false},
+	{TOP(bandwidth), KIND_SIZE, NULL, false},
+};
 
 static const struct key role_keys[] = {
-	ROLE(partition, KIND_WORD),
-	ROLE(partitions, KIND_NAMES),
-	ROLE(qos, KIND_WORD),
-	ROLE(account, KIND_WORD),
-	ROLE(constraint, KIND_WORD),
-	ROLE(setup, KIND_ABSOLUTE),
-	ROLE(time, KIND_DURATION),
-	ROLE(mem_per_cpu, KIND_SIZE),
-	ROLE_WORD(bind, binds),
-	ROLE_WORD(place.cpus, cpus),
-	ROLE_WORD(place.balance, balances),
-	ROLE_WORD(place.memory, memories),
-	ROLE_WORD(place.smt, smts),
-	ROLE(place.spare_cores, KIND_NUMBER),
+	{ROLE(partition), KIND_WORD, NULL, false},
+	{ROLE(partitions), KIND_NAMES, NULL, true},
+	{ROLE(qos), KIND_WORD, NULL, false},
+	{ROLE(account), KIND_WORD, NULL, false},
+	{ROLE(constraint), KIND_WORD, NULL, false},
+	{ROLE(setup), KIND_ABSOLUTE, NULL, false},
+	{ROLE(time), KIND_DURATION, NULL, false},
+	{ROLE(mem_per_cpu), KIND_SIZE, NULL, false},
+	{ROLE(bind), KIND_CHOICE, binds, false},
+	{ROLE(place.cpus), KIND_CHOICE, cpus, false},
+	{ROLE(place.balance), KIND_CHOICE, balances, false},
+	{ROLE(place.memory), KIND_CHOICE, memories, false},
+	{ROLE(place.smt), KIND_CHOICE, smts, false},
+	{ROLE(place.spare_cores), KIND_NUMBER, NULL, false},
 };
 
-/* Of a struct that has the limits `at` an offset. */
-#define LIMIT(at, key, kind)                                                           \
-	{                                                                              \
-#key, kind, at + offsetof(struct weft_conf_limits, key), NULL          \
-	}
-#define LIMITS(at)                                                                     \
-	LIMIT(at, nodes, KIND_LIMIT), LIMIT(at, gpus, KIND_LIMIT),                     \
-		LIMIT(at, members, KIND_LIMIT), LIMIT(at, time, KIND_LIMIT_TIME),      \
-		LIMIT(at, node_hours, KIND_LIMIT_HOURS),                               \
-		LIMIT(at, core_hours, KIND_LIMIT_HOURS),                               \
-		LIMIT(at, gpu_hours, KIND_LIMIT_HOURS),                                \
-		LIMIT(at, user_nodes, KIND_LIMIT), LIMIT(at, user_gpus, KIND_LIMIT),   \
-		LIMIT(at, accounts, KIND_NAMES_OR_NONE),                               \
-		LIMIT(at, read_roots, KIND_ROOTS), LIMIT(at, write_roots, KIND_ROOTS), \
-		LIMIT(at, require_labels, KIND_NAMES_OR_NONE)
+static const struct key limits_keys[] = {
+	{LIMIT(nodes), KIND_LIMIT, NULL, true},
+	{LIMIT(gpus), KIND_LIMIT, NULL, true},
+	{LIMIT(members), KIND_LIMIT, NULL, true},
+	{LIMIT(time), KIND_LIMIT_TIME, NULL, true},
+	{LIMIT(node_hours), KIND_LIMIT_HOURS, NULL, true},
+	{LIMIT(core_hours), KIND_LIMIT_HOURS, NULL, true},
+	{LIMIT(gpu_hours), KIND_LIMIT_HOURS, NULL, true},
+	{LIMIT(user_nodes), KIND_LIMIT, NULL, true},
+	{LIMIT(user_gpus), KIND_LIMIT, NULL, true},
+	{LIMIT(accounts), KIND_NAMES_OR_NONE, NULL, true},
+	{LIMIT(read_roots), KIND_ROOTS, NULL, true},
+	{LIMIT(write_roots), KIND_ROOTS, NULL, true},
+	{LIMIT(require_labels), KIND_NAMES_OR_NONE, NULL, true},
+};
 
-static const struct key limits_keys[] = {LIMITS(0)};
-
+/* Those of [limits] first, at the same numbers. */
 static const struct key user_keys[] = {
-	LIMITS(offsetof(struct weft_conf_user, limits)),
-	{"enabled", KIND_YESNO, offsetof(struct weft_conf_user, enabled), NULL},
-	{"reason", KIND_TEXT, offsetof(struct weft_conf_user, reason), NULL},
+	{USER_LIMIT(nodes), KIND_LIMIT, NULL, true},
+	{USER_LIMIT(gpus), KIND_LIMIT, NULL, true},
+	{USER_LIMIT(members), KIND_LIMIT, NULL, true},
+	{USER_LIMIT(time), KIND_LIMIT_TIME, NULL, true},
+	{USER_LIMIT(node_hours), KIND_LIMIT_HOURS, NULL, true},
+	{USER_LIMIT(core_hours), KIND_LIMIT_HOURS, NULL, true},
+	{USER_LIMIT(gpu_hours), KIND_LIMIT_HOURS, NULL, true},
+	{USER_LIMIT(user_nodes), KIND_LIMIT, NULL, true},
+	{USER_LIMIT(user_gpus), KIND_LIMIT, NULL, true},
+	{USER_LIMIT(accounts), KIND_NAMES_OR_NONE, NULL, true},
+	{USER_LIMIT(read_roots), KIND_ROOTS, NULL, true},
+	{USER_LIMIT(write_roots), KIND_ROOTS, NULL, true},
+	{USER_LIMIT(require_labels), KIND_NAMES_OR_NONE, NULL, true},
+	{USER(enabled), KIND_YESNO, NULL, true},
+	{USER(reason), KIND_TEXT, NULL, true},
 };
 
 static const struct key partition_keys[] = {
-	{"enabled", KIND_YESNO, offsetof(struct weft_conf_partition, enabled), NULL},
-	{"reason", KIND_TEXT, offsetof(struct weft_conf_partition, reason), NULL},
+	{PARTITION(enabled), KIND_YESNO, NULL, true},
+	{PARTITION(reason), KIND_TEXT, NULL, true},
 };
 
 static const struct {
@@ -140,6 +144,51 @@ int conf_key_find(enum conf_place place, const char *name, struct weft_err *err)
 	return weft_err_hint(err, "see weft.conf(5) for the keys");
 }
 
+bool conf_key_is_policy(enum conf_place place, int key)
+{
+	return tables[place].key[key].policy;
+}
+
+static void swap(void *a, void *b, size_t n)
+{
+	char *x = a, *y = b;
+
+	for (size_t i = 0; i < n; i++) {
+		char c = x[i];
+
+		x[i] = y[i];
+		y[i] = c;
+	}
+}
+#define SWAP(a, b) swap(&(a), &(b), sizeof(a))
+
+static void swap_section(
+	enum conf_place place, void *a, void *b, unsigned *line_a, unsigned *line_b)
+{
+	for (size_t i = 0; i < tables[place].n; i++) {
+		const struct key *k = &tables[place].key[i];
+
+		if (!k->policy)
+			continue;
+		swap((char *)a + k->at, (char *)b + k->at, value_size(k));
+		SWAP(line_a[i], line_b[i]);
+	}
+}
+
+void conf_policy_swap(struct weft_conf *a, struct weft_conf *b)
+{
+	SWAP(a->policy_file, b->policy_file);
+	swap_section(CONF_TOP, a, b, a->line, b->line);
+	for (size_t i = 0; i < WEFT_CONF_ROLES; i++)
+		swap_section(CONF_ROLE, &a->role[i], &b->role[i], a->role[i].line,
+			b->role[i].line);
+	SWAP(a->limits, b->limits);
+	SWAP(a->user, b->user);
+	SWAP(a->n_users, b->n_users);
+	SWAP(a->partition, b->partition);
+	SWAP(a->n_partitions, b->n_partitions);
+}
+
 size_t conf_n_keys(enum conf_place place)
 {
 	return tables[place].n;
@@ -170,26 +219,12 @@ void conf_key_print(
 	value_print(k, (const char *)in + k->at, out);
 }
 
-static size_t size_of(enum kind kind)
-{
-	switch (kind) {
-	case KIND_LIMIT:
-		return sizeof(uint64_t);
-	case KIND_LIMIT_TIME:
-		return sizeof(int64_t);
-	case KIND_LIMIT_HOURS:
-		return sizeof(double);
-	default:
-		return sizeof(struct weft_conf_names);
-	}
-}
-
 void conf_limit_copy(
 	int key, struct weft_conf_limits *to, const struct weft_conf_limits *from)
 {
 	const struct key *k = &limits_keys[key];
 
-	memcpy((char *)to + k->at, (const char *)from + k->at, size_of(k->kind));
+	memcpy((char *)to + k->at, (const char *)from + k->at, value_size(k));
 	to->line[key] = from->line[key];
 }
 

@@ -35,6 +35,9 @@ void conf_limit_copy(
 /* env.NAME = VALUE of a role. */
 int conf_env_set(struct weft_conf_role *role, const char *name, const char *value,
 	unsigned line, struct weft_err *err);
+/* Each gets the policy of the other, and where it was said. */
+void conf_policy_swap(struct weft_conf *a, struct weft_conf *b);
+bool conf_key_is_policy(enum conf_place place, int key);
 /* Replaces a string of the conf; -1 without memory. */
 int conf_dup(char **to, const char *value, struct weft_err *err);
 void conf_names_free(struct weft_conf_names *names);

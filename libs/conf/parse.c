@@ -289,7 +289,9 @@ static int parse(const char *file, const char *text, size_t n, struct weft_errs 
 	p.conf = calloc(1, sizeof(*p.conf));
 	if (!p.conf)
 		return weft_err_nomem(err);
-	if (defaults(p.conf, err) || (file && conf_dup(&p.conf->file, file, err)))
+	if (defaults(p.conf, err) ||
+		(file && (conf_dup(&p.conf->file, file, err) ||
+				 conf_dup(&p.conf->policy_file, file, err))))
 		goto fail;
 	p.into = p.conf;
 	p.lines = p.conf->line;

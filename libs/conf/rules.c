@@ -59,7 +59,7 @@ static int switched_off(const struct weft_conf *c, unsigned line, const char *wh
 {
 	weft_err_set(err, WEFT_ESLURM, "%s by the site%s%s", what, reason ? ": " : "",
 		reason ? reason : "");
-	weft_err_at(err, c->file, (struct weft_pos){line, 0}, NULL);
+	weft_err_at(err, c->policy_file, (struct weft_pos){line, 0}, NULL);
 	return weft_conf_hint_ask(c, err, NULL);
 }
 
@@ -116,6 +116,8 @@ static int tell(const struct walk *w, enum conf_place place, const char *name, i
 		[CONF_PARTITION] = "partition",
 		[CONF_ROLE] = "role",
 		[CONF_USER] = "user"};
+	const char *file =
+		conf_key_is_policy(place, key) ? w->conf->policy_file : w->conf->file;
 	weft_autostr struct weft_str value = {0};
 
 	conf_key_print(place, key, in, &value);
@@ -123,7 +125,7 @@ static int tell(const struct walk *w, enum conf_place place, const char *name, i
 		return -1;
 	return w->f(w->ctx, &(struct weft_conf_rule){section[place], name,
 				    conf_key_name(place, key), value.s ? value.s : "",
-				    line ? w->conf->file : NULL, line});
+				    line ? file : NULL, line});
 }
 
 /* all: also what nobody set. */

@@ -26,6 +26,40 @@ void conf_names_free(struct weft_conf_names *names)
 	*names = (struct weft_conf_names){0};
 }
 
+size_t value_size(const struct key *k)
+{
+	switch (k->kind) {
+	case KIND_YESNO:
+	case KIND_BIND:
+		return sizeof(bool);
+	case KIND_TEXT:
+	case KIND_ABSOLUTE:
+	case KIND_RUN_DIR:
+	case KIND_MPI:
+	case KIND_WORD:
+		return sizeof(char *);
+	case KIND_WORD_OF:
+	case KIND_CHOICE:
+	case KIND_NUMBER:
+	case KIND_COUNT:
+	case KIND_PERCENT:
+		return sizeof(unsigned);
+	case KIND_DURATION:
+	case KIND_LIMIT_TIME:
+		return sizeof(int64_t);
+	case KIND_SIZE:
+	case KIND_LIMIT:
+		return sizeof(uint64_t);
+	case KIND_LIMIT_HOURS:
+		return sizeof(double);
+	case KIND_NAMES:
+	case KIND_NAMES_OR_NONE:
+	case KIND_ROOTS:
+		return sizeof(struct weft_conf_names);
+	}
+	return 0;
+}
+
 /* Number of the word, or -1 with the words there are. */
 static int word_of(const char *name, const char *const *word, const char *value,
 	struct weft_err *err)

@@ -30,11 +30,13 @@ enum kind {
 
 struct key {
 	const char *name;
+	size_t at; /* in the struct of the section */
 	enum kind kind;
-	size_t at;               /* in the struct of the section */
 	const char *const *word; /* of KIND_WORD_OF and KIND_CHOICE; NULL at the end */
+	bool policy;             /* the site's, whatever a user reads instead */
 };
 
+size_t value_size(const struct key *k);
 int value_set(const struct key *k, void *at, const char *value, struct weft_err *err);
 void value_print(const struct key *k, const void *at, struct weft_str *out);
 

@@ -1,15 +1,19 @@
 /* cmd_config.c - weft config: what is wrong in weft.conf, and what holds */
 #include "command.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 static int run(int argc, char **argv);
 
-WEFT_VERB(config, .name = "config", .synopsis = "check | show [FILE]",
+WEFT_VERB(config, .name = "config",
+	.synopsis = "check [FILE] | show [--json] [--user NAME] [FILE]",
 	.summary = "Checks weft.conf, or shows the rules of the site",
 	.help = "  check            print every mistake, with its line\n"
 		"  show             print what holds, and where it is said\n"
+		"  --json           print it as JSON\n"
+		"  --user NAME      print what holds for this user\n"
 		"\n"
 		"FILE is the site's weft.conf where nothing else is said.\n",
 	.order = 62, .run = run);
@@ -85,42 +89,95 @@ static int add_rule(void *ctx, const struct weft_conf_rule *rule)
 	return weft_table_row(s->table, cell);
 }
 
-static int show(const char *file)
+static int add_json(void *ctx, const struct weft_conf_rule *r)
+{
+	json_t *o = json_pack("{s:s?, s:s?, s:s, s:s, s:s?, s:i}", "section",
+		r->section, "name", r->name, "key", r->key, "value", r->value, "file",
+		r->file, "line", (int)r->line);
+
+	return json_array_append_new(ctx, o);
+}
+
+static int each_rule(const struct weft_conf *conf, const char *user,
+	int (*f)(void *ctx, const struct weft_conf_rule *rule), void *ctx)
+{
+	return user ? weft_conf_each_rule_of(conf, user, f, ctx)
+		    : weft_conf_each_rule(conf, f, ctx);
+}
+
+static int show_json(const struct weft_conf *conf, const char *user)
+{
+	json_t *rules = json_array();
+	struct weft_str out = {0};
+
+	if (rules && each_rule(conf, user, add_json, rules)) {
+		json_decref(rules);
+		rules = NULL;
+	}
+	/* json_pack() frees the list where it fails, and fails where that is NULL. */
+	if (weft_report_json(json_pack("{s:s?, s:s?, s:s?, s:o}", "file", conf->file,
+				     "policy_file", conf->policy_file, "user", user,
+				     "rules", rules),
+		    JSON_INDENT(2), &out))
+		out.failed = true;
+	return cmd_print(&out);
+}
+
+static int show_table(const struct weft_conf *conf, const char *user)
 {
 	static const char *const head[] = {"section", "key", "value", "from"};
 	struct weft_style style = cmd_style(stdout);
-	struct weft_err err = {0};
 	struct weft_str out = {0};
-	struct weft_conf *conf;
 	struct show s = {0};
 
-	if (weft_conf_load(file, false, &conf, &err))
-		return cmd_fail(&err);
 	s.table = weft_table_new(WEFT_COUNT(head), head);
-	if (!s.table || weft_conf_each_rule(conf, add_rule, &s))
+	if (!s.table || each_rule(conf, user, add_rule, &s))
 		out.failed = true;
 	else
 		weft_table_print(s.table, &style, &out);
 	weft_table_free(s.table);
 	weft_arena_free(&s.arena);
-	weft_conf_free(conf);
 	return cmd_print(&out);
+}
+
+static int show(const char *file, const char *user, bool json)
+{
+	struct weft_err err = {0};
+	struct weft_conf *conf;
+	int status;
+
+	if (weft_conf_load(file, false, &conf, &err))
+		return cmd_fail(&err);
+	status = json ? show_json(conf, user) : show_table(conf, user);
+	weft_conf_free(conf);
+	return status;
 }
 
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = {{NULL, 0, NULL, 0}};
-	int status = 0;
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+		{"user", required_argument, NULL, 'u'}, {NULL, 0, NULL, 0}};
+	const char *user = NULL;
+	bool json = false;
+	int status = 0, c;
 
 	cmd_getopt_start();
-	if (cmd_getopt(&verb_config, argc, argv, "", options, &status) == -2)
+	while ((c = cmd_getopt(&verb_config, argc, argv, "", options, &status)) >= 0) {
+		if (c == 'u')
+			user = optarg;
+		else
+			json = true;
+	}
+	if (c == -2)
 		return status;
 	const char *what = optind < argc ? argv[optind] : NULL;
 	if (argc - optind > 2)
 		return cmd_usage(&verb_config, "one file, not %d", argc - optind - 1);
+	if (weft_streq(what, "check") && (user || json))
+		return cmd_usage(&verb_config, "--user and --json are of show");
 	if (weft_streq(what, "check"))
 		return check(argv[optind + 1]);
 	if (weft_streq(what, "show"))
-		return show(argv[optind + 1]);
+		return show(argv[optind + 1], user, json);
 	return cmd_usage(&verb_config, "check or show?");
 }

@@ -23,6 +23,18 @@ golden check bad
 golden check good
 golden check empty
 golden show bad
+golden_user() { # USER NAME
+	"$WEFT" config show --user "$1" "$2.conf" >"$T_TMP/out" 2>&1
+	if [ -n "${UPDATE-}" ]; then
+		cp "$T_TMP/out" "$2.$1.expected"
+	elif cmp -s "$2.$1.expected" "$T_TMP/out"; then
+		t_ok "what holds for $1"
+	else
+		t_fail "what holds for $1" "$(diff -u "$2.$1.expected" "$T_TMP/out")"
+	fi
+}
+golden_user bob good
+golden_user alice good
 golden show good
 golden show empty
 
@@ -35,6 +47,11 @@ t_is "however many there are" "$("$WEFT" config check "$T_TMP/many.conf" 2>&1 |
 	grep -c 'unknown key')" 60
 t_is "WEFT_CONF is the site's file" "$(WEFT_CONF=$PWD/good.conf "$WEFT" config show |
 	awk '$2 == "mpi" { print $3, $4 }')" "pmi2 $PWD/good.conf:3"
+t_is "--json has every rule" "$("$WEFT" config show --json good.conf |
+	grep -c '"key":')" "$("$WEFT" config show good.conf | tail -n +2 | wc -l)"
+t_has "with its value and place" "$("$WEFT" config show --json good.conf |
+	tr -d ' \n')" '"section":"limits","name":null,"key":"nodes","value":"16","file":"good.conf","line":19'
+t_run 2 "--user is of show" "$WEFT" config check --user bob good.conf
 t_run 0 "no site file is no mistake" env WEFT_CONF="$T_TMP/none" "$WEFT" config check
 t_has "and said" "$T_OUT" "built-in"
 t_run 2 "a file that isn't there" "$WEFT" config check "$T_TMP/none"
@@ -48,7 +65,30 @@ site() { unshare --mount sh -c 'mount --bind "$1" /etc && exec "$2" config check
 if [ "$(id -u)" = 0 ] && unshare --mount mount --bind "$etc" /etc 2>/dev/null; then
 	t_run 0 "the site's file is right" site
 	t_is "and named" "$T_OUT" "/etc/weft/weft.conf: no mistakes"
+	# What a user reads instead can't lift the site's policy; root's can.
+	printf 'mpi = pmix\nenabled = yes\n[user bob]\nenabled = yes\n[limits]\nnodes = 99\n' \
+		>"$T_TMP/own.conf"
+	chmod 755 "$T_TMP" && chmod 644 "$T_TMP/own.conf"
+	show_as() { # UID: the rules with a weft.conf of one's own
+		unshare --mount sh -c 'mount --bind "$1" /etc && shift && exec "$@"' sh "$etc" \
+			setpriv --reuid "$1" --regid "$1" --clear-groups \
+			env WEFT_CONF="$T_TMP/own.conf" "$T_TMP/weft" config show
+	}
+	cp "$WEFT" "$T_TMP/weft"
+	rules=$(show_as 65534)
+	t_is "the site's limit holds" "$(echo "$rules" | awk '$1 == "limits" && $2 == "nodes" { print $3, $4 }')" \
+		"16 /etc/weft/weft.conf:19"
+	t_is "and who is off stays off" "$(echo "$rules" | awk '$2 == "bob" && $3 == "enabled" { print $4, $5 }')" \
+		"no /etc/weft/weft.conf:23"
+	t_is "the rest is the user's" "$(echo "$rules" | awk '$2 == "mpi" { print $3, $4 }')" \
+		"pmix $T_TMP/own.conf:1"
+	t_is "root's other file counts whole" "$(show_as 0 | awk '$1 == "limits" && $2 == "nodes" { print $3, $4 }')" \
+		"99 $T_TMP/own.conf:6"
 	chmod 666 "$etc/weft/weft.conf"
+	t_run 2 "a site's file that others may write is refused to all" \
+		unshare --mount sh -c 'mount --bind "$1" /etc && exec "$2" config show' sh "$etc" "$WEFT"
+	t_is "and is nobody's policy" "$(show_as 65534 | awk '$1 == "limits" && $2 == "nodes" { print $3, $4 }')" \
+		"99 $T_TMP/own.conf:6"
 	t_run 2 "one that others may write is not" site
 	t_has "and said" "$T_OUT" "/etc/weft/weft.conf"
 else

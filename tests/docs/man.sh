@@ -36,9 +36,9 @@ for verb in $verbs; do
 done
 
 # The keys of weft.conf, from the tables of the room that reads it.
-sed -n 's/^[[:space:]]*{"\([a-z_]*\)", KIND_[A-Z_]*, .*/\1/p' "$TOP/libs/conf/keys.c" |
+sed -n 's/^[[:space:]]*{[A-Z_]*(\([a-z_.]*\)), KIND_[A-Z_]*, .*/\1/p' "$TOP/libs/conf/keys.c" |
 	sort -u >"$T_TMP/a"
-sed -n 's/^\.It Cm \([a-z_]*\) .*/\1/p' "$TOP/man/weft.conf.5" | sort -u >"$T_TMP/b"
+sed -n 's/^\.It Cm \([a-z_.]*\) .*/\1/p' "$TOP/man/weft.conf.5" | sort -u >"$T_TMP/b"
 if [ -s "$T_TMP/a" ]; then
 	t_is "keys of weft.conf that weft.conf.5 lacks" "$(missing)" ''
 else
