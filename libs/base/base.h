@@ -281,4 +281,17 @@ enum weft_level { WEFT_ERROR, WEFT_WARN, WEFT_INFO, WEFT_DEBUG };
 void weft_log(enum weft_level level, const char *fmt, ...) WEFT_PRINTF(2, 3);
 void weft_log_set(enum weft_level upto, void (*sink)(enum weft_level, const char *));
 
+/* What the site's policy refused to whom: one line in the system's log (syslog(3),
+ * facility authpriv, level notice), beside what the user is told.  workflow NULL: none.
+ * Texts may be a user's: what could end a line or hide in one becomes '?', and they are
+ * cut.  Not for slurmctld's locks: the log's socket may block. */
+struct weft_refusal {
+	const char *user, *workflow;
+	const char *rule;  /* "limits.nodes" */
+	const char *value; /* "40 nodes of 16" */
+};
+void weft_log_refusal(const struct weft_refusal *r);
+/* The line. */
+void weft_refusal_line(const struct weft_refusal *r, struct weft_str *out);
+
 #endif

@@ -57,6 +57,7 @@ struct ask {
 	int64_t time; /* 0: the partition's */
 	bool exclusive;
 	enum weft_launch launch;
+	enum weft_role role;
 	/* "" none; borrowed */
 	const char *partition, *gpu_type, *constraint, *exclude, *nodelist, *licenses,
 		*gres;

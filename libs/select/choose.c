@@ -1,5 +1,6 @@
 /* choose.c - the rules of preference between partitions. */
 #include "select/choose.h"
+#include "select/allow.h"
 #include "select/refuse.h"
 
 #include <math.h>
@@ -108,10 +109,13 @@ static bool needs_gpus(const struct asks *asks)
 	return false;
 }
 
-bool candidate_allowed(const struct asks *asks, const struct pool *pool)
+bool candidate_allowed(
+	const struct pools *ps, const struct asks *asks, const struct pool *pool)
 {
 	const char *given = asks->v[0].partition;
 
+	if (allow_partition(ps->conf, asks->v[0].role, pool->part->name, NULL))
+		return false;
 	return *given ? in_list(given, pool->part->name) : !pool->avoid;
 }
 
@@ -237,7 +241,8 @@ static int hint_avoided(struct pools *ps, const struct asks *asks, struct weft_e
 		struct fit f;
 		size_t failed;
 
-		if (!ps->pool[i].avoid)
+		if (!ps->pool[i].avoid || allow_partition(ps->conf, asks->v[0].role,
+						  ps->pool[i].part->name, NULL))
 			continue;
 		if (fit_all(ps, &ps->pool[i], asks, &f, &failed, err) < 0)
 			return -1;
@@ -340,13 +345,15 @@ static int choose_pool(struct pools *ps, const struct asks *asks,
 
 		if (rc)
 			return rc;
+		if (allow_partitions(ps->conf, first->role, first->partition, err))
+			return 1;
 	}
 	for (size_t i = 0; i < ps->n; i++) {
 		struct candidate *c = &v[n];
 		size_t failed = 0;
 
 		*c = (struct candidate){.pool = &ps->pool[i]};
-		if (!candidate_allowed(asks, c->pool))
+		if (!candidate_allowed(ps, asks, c->pool))
 			continue;
 		if (candidate_fit(ps, asks, goal, c, &failed, err) < 0)
 			return -1;

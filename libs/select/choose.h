@@ -48,8 +48,9 @@ struct candidate {
 int candidate_fit(struct pools *ps, const struct asks *asks, const struct goal *goal,
 	struct candidate *c, size_t *failed, struct weft_err *err);
 /* Is the pool one that the asks may go to: named by the step, or not left out by
- * weft.conf? */
-bool candidate_allowed(const struct asks *asks, const struct pool *pool);
+ * weft.conf; in no case one that policy keeps from them? */
+bool candidate_allowed(
+	const struct pools *ps, const struct asks *asks, const struct pool *pool);
 /* The latest end that is as good as the earliest of those that come into question; of
  * candidates that don't fit nothing is read but their fit. */
 double candidates_good_end(const struct candidate *v, size_t n);

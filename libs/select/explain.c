@@ -1,4 +1,5 @@
 /* explain.c - every partition and alternative of a step: why not, and why. */
+#include "select/allow.h"
 #include "select/refuse.h"
 #include "select/work.h"
 
@@ -59,7 +60,12 @@ static int try_pool(
 	size_t failed = 0;
 
 	*one = (struct candidate){.pool = &ps->pool[index]};
-	if (!candidate_allowed(&e->asks, one->pool)) {
+	if (allow_partition(e->w.conf, e->step->role, one->pool->part->name, err)) {
+		one->fit.stage = STAGE_DOWN;
+		take(e, c, err);
+		return 0;
+	}
+	if (!candidate_allowed(ps, &e->asks, one->pool)) {
 		one->fit.stage = STAGE_DOWN;
 		c->why = *e->asks.v[0].partition
 				 ? "the step names another partition"

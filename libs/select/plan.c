@@ -36,6 +36,7 @@ static int fill_ask(struct work *w, const struct weft_step *step, struct ask *a,
 
 	if (ask_make(a, r, step->launch, &w->plan->arena, key, err) < 0)
 		return -1;
+	a->role = step->role;
 	if (role && role->partition) {
 		a->role_partition = weft_arena_strdup(&w->plan->arena, role->partition);
 		if (!a->role_partition)

@@ -202,6 +202,7 @@ int pools_make(struct pools *ps, const struct weft_cluster *c,
 {
 	memset(ps, 0, sizeof(*ps));
 	ps->cluster = c;
+	ps->conf = conf;
 	if (number_shapes(ps, err) < 0 || number_uses(ps, err) < 0)
 		goto fail;
 	ps->n = c->n_partitions;

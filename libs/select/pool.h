@@ -36,6 +36,7 @@ struct room_cache;
 struct pools {
 	struct weft_arena arena;
 	const struct weft_cluster *cluster;
+	const struct weft_conf *conf; /* NULL: no policy */
 	struct pool *pool; /* as the cluster's partitions */
 	size_t n;
 	unsigned *shape_of; /* node -> number of its shape */

@@ -1,5 +1,6 @@
 /* refuse.c - why not, and what the cluster has instead. */
 #include "select/refuse.h"
+#include "select/allow.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,16 @@ static void list_partitions(const struct pools *ps, struct weft_str *out)
 		weft_str_printf(out, "%s%s", i ? ", " : "", ps->pool[i].part->name);
 	if (ps->n > LISTED)
 		weft_str_add(out, ", ...");
+}
+
+/* Those that policy leaves to the ask. */
+static void list_allowed(
+	const struct pools *ps, const struct ask *a, struct weft_str *out)
+{
+	for (size_t i = 0; i < ps->n; i++)
+		if (!allow_partition(ps->conf, a->role, ps->pool[i].part->name, NULL))
+			weft_str_printf(out, "%s%s", out->len ? ", " : "",
+				ps->pool[i].part->name);
 }
 
 int refuse_partition(const struct pools *ps, const char *name, struct weft_err *err)
@@ -336,11 +347,15 @@ int refuse(const struct pools *ps, const struct pool *pool, const struct ask *a,
 
 	*key = KEY_NONE;
 	if (!pool) {
-		list_partitions(ps, &list);
+		list_allowed(ps, a, &list);
 		weft_err_set(
 			err, WEFT_EPLACE, "no partition may be chosen for this step");
+		if (!list.len && ps->n)
+			return weft_conf_hint_ask(ps->conf, err,
+				"the site keeps steps of role %s off every partition",
+				weft_role_name(a->role));
 		return weft_err_hint(err, "name one with partition: %s",
-			list.s ? list.s : "the cluster has none");
+			list.len ? list.s : "the cluster has none");
 	}
 	switch (f->stage) {
 	case STAGE_DOWN:

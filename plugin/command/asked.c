@@ -96,6 +96,8 @@ int asked_load(
 		return add(errs, &err);
 	if (load_file(a, file, errs))
 		return -1;
+	if (cmd_switched_on(a->conf, a->wf->name, &err))
+		return add(errs, &err);
 	if (!name)
 		return 0;
 	a->step = cmd_step(a->wf, a->wf->file, name, &member, &err);

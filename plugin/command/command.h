@@ -51,6 +51,13 @@ int cmd_print(struct weft_str *s);
 /* The conf that root goes by, on a node: $WEFT_CONF or the default, trusted. */
 int cmd_site_conf(struct weft_conf **conf, struct weft_err *err);
 
+/* Who we are, as weft.conf names users; valid until the next call. */
+const char *cmd_user(void);
+/* Is weft switched on, for us? -1: err says why not, and the admin is told.
+ * workflow: its name, or NULL. */
+int cmd_switched_on(
+	const struct weft_conf *conf, const char *workflow, struct weft_err *err);
+
 /* The path of weft on the nodes: the conf's (which may be NULL), else this program's;
  * malloced, or NULL. */
 char *cmd_path_on_nodes(const struct weft_conf *conf);

@@ -1,8 +1,10 @@
 /* common_conf.c - what verbs take from weft.conf */
 #include "command.h"
 
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /*
  * For root at boot and in Slurm's Prolog and Epilog.  Their environment is the
@@ -19,4 +21,25 @@ int cmd_site_conf(struct weft_conf **conf, struct weft_err *err)
 char *cmd_path_on_nodes(const struct weft_conf *conf)
 {
 	return conf && conf->command ? strdup(conf->command) : weft_self_path();
+}
+
+const char *cmd_user(void)
+{
+	static char number[16];
+	const struct passwd *pw = getpwuid(geteuid());
+
+	snprintf(number, sizeof(number), "%u", (unsigned)geteuid());
+	return pw ? pw->pw_name : number;
+}
+
+int cmd_switched_on(
+	const struct weft_conf *conf, const char *workflow, struct weft_err *err)
+{
+	const char *user = cmd_user();
+
+	if (weft_conf_switched_on(conf, user, err) == 0)
+		return 0;
+	weft_log_refusal(&(struct weft_refusal){
+		user, workflow, conf->enabled ? "user.enabled" : "enabled", "no"});
+	return -1;
 }

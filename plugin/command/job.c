@@ -37,12 +37,8 @@ int job_open(struct job *j, const struct job_args *a)
 		return cmd_fail(&err);
 	if (weft_conf_load(a->conf, false, &j->conf, &err))
 		return cmd_fail(&err);
-	if (!j->conf->enabled && !a->plan_only) {
-		weft_err_set(&err, WEFT_ESLURM,
-			"weft is switched off on this site (enabled = no in %s)",
-			j->conf->file);
+	if (!a->plan_only && cmd_switched_on(j->conf, j->wf->name, &err))
 		return cmd_fail(&err);
-	}
 	if (read_cluster(j, a, &err))
 		return cmd_fail(&err);
 	if (!a->no_plan &&

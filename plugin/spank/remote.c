@@ -124,12 +124,21 @@ int remote_user_init(spank_t sp)
 	weft_autoerr struct weft_err err = {0};
 	enum host_step kind;
 	struct weft_ticket t;
+	uid_t uid;
+	gid_t gid;
 
 	if (!remote.on || !o->any || host_step_kind(sp, &kind) ||
 		kind != HOST_STEP_TASKS)
 		return 0;
 	if (*o->bad)
 		latch("%s", o->bad);
+	/* The site's word, whatever weft.conf the user's srun went by. */
+	if (!*remote.why && site_asks_user()) {
+		if (host_user(sp, &uid, &gid))
+			latch("Slurm doesn't say whose step this is");
+		else
+			site_user_off(uid, remote.why, sizeof(remote.why));
+	}
 	remote.active = true;
 	if (*remote.why || o->bind == OPTION_BIND_NONE || read_ticket(sp, o, &t))
 		return 0;

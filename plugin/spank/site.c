@@ -1,9 +1,12 @@
 #include "plugin/spank/site.h"
 
 #include <dlfcn.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define PASSWD_BYTES 65536
 
 static enum site_state state = SITE_BROKEN;
 static struct weft_conf *conf;
@@ -57,6 +60,40 @@ enum site_state site_state(void)
 const struct weft_conf *site_conf(void)
 {
 	return state == SITE_ON ? conf : NULL;
+}
+
+bool site_asks_user(void)
+{
+	const struct weft_conf *c = site_conf();
+
+	for (size_t i = 0; c && i < c->n_users; i++)
+		if (!c->user[i].enabled)
+			return true;
+	return false;
+}
+
+/* By name, or by number where no name is known. */
+bool site_user_off(uid_t uid, char *why, size_t size)
+{
+	const struct weft_conf *c = site_conf();
+	weft_autoerr struct weft_err err = {0};
+	weft_autofree char *line = NULL, *buf = NULL;
+	struct passwd pw, *found = NULL;
+	char number[16];
+
+	/* Nobody is looked up for a file that switches nobody off. */
+	if (!site_asks_user())
+		return false;
+	snprintf(number, sizeof(number), "%u", (unsigned)uid);
+	buf = malloc(PASSWD_BYTES);
+	if (buf && getpwuid_r(uid, &pw, buf, PASSWD_BYTES, &found) != 0)
+		found = NULL;
+	if (weft_conf_switched_on(c, number, &err) == 0 &&
+		(!found || weft_conf_switched_on(c, found->pw_name, &err) == 0))
+		return false;
+	line = weft_err_line(&err);
+	snprintf(why, size, "%s", line ? line : "weft is switched off for you");
+	return true;
 }
 
 const char *site_conf_path(void)

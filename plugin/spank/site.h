@@ -22,6 +22,10 @@ enum site_state site_read(int ac, char **av, bool trusted, char *why, size_t siz
 enum site_state site_state(void);
 /* NULL unless SITE_ON. Lives until the next site_read() or site_forget(). */
 const struct weft_conf *site_conf(void);
+/* Does weft.conf switch any user off? */
+bool site_asks_user(void);
+/* Is weft switched off for this user? Then why says so. */
+bool site_user_off(uid_t uid, char *why, size_t size);
 /* What plugstack.conf named; NULL: the default. */
 const char *site_conf_path(void);
 void site_forget(void);

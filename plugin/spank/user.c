@@ -59,6 +59,8 @@ void user_side_check(void)
 	if (site_state() == SITE_BROKEN)
 		user_side_fail(
 			WEFT_EUSAGE, "%s (tell the site's administrators)", broken);
+	if (site_user_off(getuid(), broken, sizeof(broken)))
+		user_side_fail(WEFT_ESLURM, "%s", broken);
 	if (*o->bad)
 		user_side_fail(WEFT_EUSAGE, "%s", o->bad);
 }

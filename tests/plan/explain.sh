@@ -36,6 +36,7 @@ golden nothing --explain greedy refused/alternatives.yaml
 golden waits --cluster waits.cluster.yaml --explain soon waits.yaml
 golden other-alternative --cluster waits.cluster.yaml --explain other waits.yaml
 golden unknown --explain plian sizes.yaml
+golden policy --conf policy.conf --explain gpus policy.yaml
 golden dot-needs --dot needs.yaml
 golden dot-workflow --dot workflow.yaml
 plan --dot workflow.yaml >"$T_TMP/again"

@@ -103,6 +103,25 @@ done
 conf off.conf 'enabled = no'
 task "conf=$D/off.conf"
 t_has 'enabled = no: nothing is done' "$T_OUT" 'status=0'
+conf bob.conf "cache = $D
+contact = the help desk
+[user $(id -un 65534)]
+enabled = no
+reason = he knows why"
+task "conf=$D/bob.conf"
+t_has 'a user who is switched off: status' "$T_OUT" 'status=64'
+t_has 'a user who is switched off: message' "$T_OUT" "$D/bob.conf:4: weft is switched off for user $(id -un 65534) by the site: he knows why (ask the help desk)"
+conf number.conf "cache = $D
+[user 65534]
+enabled = no"
+task "conf=$D/number.conf"
+t_has 'by number' "$T_OUT" "switched off for user 65534"
+conf other.conf "cache = $D
+[user somebody-else]
+enabled = no"
+task "conf=$D/other.conf"
+t_has 'another user is off' "$T_OUT" 'status=0'
+host 'a user is off: every fault of the host' faults "conf=$D/other.conf"
 
 # ---- a node without a cache --------------------------------------------------
 
