@@ -122,7 +122,9 @@ static bool task_range(const char **s, unsigned long v[3])
 	if (*end == ':')
 		v[2] = strtoul(end + 1, &end, 10);
 	*s = end;
-	return v[2] > 0 && v[1] >= v[0] && v[1] - v[0] <= MAX_ARRAY_TASKS;
+	/* Slurm's numbers have 32 bits; with them no sum here overflows. */
+	return v[2] > 0 && v[2] <= UINT32_MAX && v[1] <= UINT32_MAX && v[1] >= v[0] &&
+	       v[1] - v[0] <= MAX_ARRAY_TASKS;
 }
 
 char *slurm_array_tasks(const char *expression)

@@ -120,6 +120,7 @@ START_TEST(array)
 	tasks("x", NULL);
 	tasks("9-3", NULL);
 	tasks("0-4294967294", NULL);
+	tasks("18446744073709551615:2", NULL);
 }
 END_TEST
 
