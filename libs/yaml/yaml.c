@@ -129,11 +129,26 @@ struct weft_yaml_node *weft_yaml_new(
 	return n;
 }
 
+/* Bytes of the character that begins here; 0: it is none. */
+static size_t utf8_length(const unsigned char *p)
+{
+	size_t n = *p < 0x80 ? 1 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
+
+	return strnlen((const char *)p, n) == n && weft_utf8_valid((const char *)p, n)
+		       ? n
+		       : 0;
+}
+
 void weft_yaml_quote(struct weft_str *out, const char *text)
 {
+	size_t n = 1;
+
 	weft_str_addc(out, '"');
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-		if (*p == '"' || *p == '\\')
+	for (const unsigned char *p = (const unsigned char *)text; *p; p += n ? n : 1) {
+		n = utf8_length(p);
+		if (!n)
+			weft_str_add(out, "\\uFFFD");
+		else if (*p == '"' || *p == '\\')
 			weft_str_addc(out, '\\'), weft_str_addc(out, (char)*p);
 		else if (*p == '\n')
 			weft_str_add(out, "\\n");
@@ -142,16 +157,15 @@ void weft_yaml_quote(struct weft_str *out, const char *text)
 		else if (*p < 0x20 || *p == 0x7f)
 			weft_str_printf(out, "\\x%02x", *p);
 		else if (*p == 0xc2 && p[1] < 0xa0) /* C1 controls, next line */
-			weft_str_printf(out, "\\x%02x", *++p);
+			weft_str_printf(out, "\\x%02x", p[1]);
 		else if (*p == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9))
-			weft_str_add(out, p[2] == 0xa8 ? "\\L" : "\\P"), p += 2;
+			weft_str_add(out, p[2] == 0xa8 ? "\\L" : "\\P");
 		else if (*p == 0xef && p[1] == 0xbb && p[2] == 0xbf)
-			weft_str_add(out, "\\uFEFF"), p += 2;
+			weft_str_add(out, "\\uFEFF");
 		else if (*p == 0xef && p[1] == 0xbf && p[2] >= 0xbe)
-			weft_str_printf(out, "\\uFFF%c", p[2] == 0xbe ? 'E' : 'F'),
-				p += 2;
+			weft_str_printf(out, "\\uFFF%c", p[2] == 0xbe ? 'E' : 'F');
 		else
-			weft_str_addc(out, (char)*p);
+			weft_str_addn(out, (const char *)p, n);
 	}
 	weft_str_addc(out, '"');
 }

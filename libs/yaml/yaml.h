@@ -65,7 +65,8 @@ bool weft_yaml_is_null(const struct weft_yaml_node *n);
 /* A new node in the document's arena, for overlays and --set; NULL: no memory. */
 struct weft_yaml_node *weft_yaml_new(
 	struct weft_yaml_doc *doc, enum weft_yaml_kind kind, struct weft_pos pos);
-/* Appends text as a double-quoted scalar on one line. */
+/* Appends text as a double-quoted scalar on one line; a byte that is no UTF-8 becomes
+ * U+FFFD. */
 void weft_yaml_quote(struct weft_str *out, const char *text);
 
 #endif

@@ -443,6 +443,10 @@ START_TEST(quoting_round_trip)
 	struct weft_yaml_doc *doc = parse(s.s);
 	ck_assert_str_eq(doc->root->text, text);
 	weft_yaml_free(doc);
+	/* What Slurm cut in the middle of a character still reads. */
+	s.len = 0;
+	weft_yaml_quote(&s, "caf\xc2");
+	ck_assert_str_eq(s.s, "\"caf\\uFFFD\"");
 }
 END_TEST
 
