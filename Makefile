@@ -4,11 +4,15 @@
 #   make check           all tests (sets itself up: make deps)
 #   make demo            a private Slurm cluster, a real workflow on it, the result
 #   make bench           the measured figures
+#   make fuzz            an hour of fuzzing (FUZZ_TIME=, FUZZ_TARGETS=)
 #   make install         DESTDIR=, prefix= and the other GNU names
 #   make lint check-layers schema clean help
 #
-# VARIANT=release|debug|san|cov   DEPS=no (packagers: check for no packages)
+# VARIANT=release|debug|san|cov|fuzz   DEPS=no (packagers: check for no packages)
 
+ifneq ($(filter fuzz,$(MAKECMDGOALS)),)
+VARIANT := fuzz
+endif
 VARIANT ?= release
 DEPS ?= yes
 MAKEFLAGS += --no-builtin-rules
@@ -47,8 +51,23 @@ else ifeq ($(VARIANT),cov)
 B := build/cov
 CFLAGS ?= -O0 -g
 VFLAGS := --coverage
+else ifeq ($(VARIANT),fuzz)
+B := build/fuzz
+CFLAGS ?= -O1 -g
+VFLAGS := -fsanitize=address,undefined -fno-omit-frame-pointer \
+	-fno-sanitize-recover=undefined
+# clang brings libFuzzer; without it gcc counts, and our own driver runs.  Warnings
+# are gcc's to give.
+ifneq ($(wildcard $(shell clang -print-resource-dir 2>/dev/null)/lib/*/libclang_rt.fuzzer*),)
+CC := clang
+WARN := -w
+VFLAGS += -fsanitize=fuzzer-no-link
+FUZZ_MAIN := -fsanitize=fuzzer
 else
-$(error VARIANT=$(VARIANT): use release, debug, san or cov)
+VFLAGS += -fsanitize-coverage=trace-pc
+endif
+else
+$(error VARIANT=$(VARIANT): use release, debug, san, cov or fuzz)
 endif
 
 # -iquote, not -I: <slurm/slurm.h> is Slurm's header, "slurm/slurm.h" is our room's.
@@ -115,12 +134,14 @@ UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/%)
 TOOL_SRC := $(wildcard tests/tools/*.c)
 TOOLS := $(TOOL_SRC:tests/tools/%.c=$(B)/tests/%)
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ := $(FUZZ_SRC:tests/fuzz/fuzz_%.c=$(B)/tests/fuzz/%)
 EXAMPLE := $(B)/examples/augmentation/gray-scott
 EXAMPLE_SRC := $(wildcard contrib/examples/augmentation/*.c)
 
 # ---- building ----------------------------------------------------------------
 
-.PHONY: all deps check check-layers demo bench lint install uninstall schema clean \
+.PHONY: all deps check check-layers demo bench fuzz lint install uninstall schema clean \
 	help dist
 all: $(if $(COMMAND_SRC),$(B)/weft) $(if $(SPANK_SRC),$(B)/weft.so)
 
@@ -206,8 +227,25 @@ $(B)/tests/%: $(B)/obj/tests/tools/%.o $(ARCHIVES)
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS_ALL) -rdynamic -o $@ $< $(ARCHIVES) $(COMMAND_LIBS)
 
-check: all $(UNIT) $(TOOLS) $(EXAMPLE) $(PLAIN)
+# A fuzz target of what is no library's: its objects.
+FUZZ_EXTRA_bind := $(B)/obj/plugin/command/bind_request.o
+FUZZ_EXTRA_cmdline := $(B)/obj/plugin/spank/cmdline.o
+FUZZ_EXTRA_order := $(B)/obj/plugin/spank/order.o
+FUZZ_DRIVER := $(if $(FUZZ_MAIN),,$(B)/obj/tests/fuzz/driver.o)
+$(B)/tests/fuzz/bind: $(FUZZ_EXTRA_bind)
+$(B)/tests/fuzz/cmdline: $(FUZZ_EXTRA_cmdline)
+$(B)/tests/fuzz/order: $(FUZZ_EXTRA_order)
+$(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/fuzz_%.o $(FUZZ_DRIVER) $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(SAY) LINK $@
+	$(Q)$(CC) $(LDFLAGS_ALL) $(FUZZ_MAIN) -rdynamic -o $@ $< $(FUZZ_EXTRA_$*) \
+		$(FUZZ_DRIVER) $(ARCHIVES) $(COMMAND_LIBS)
+
+check: all $(UNIT) $(TOOLS) $(FUZZ) $(EXAMPLE) $(PLAIN)
 	@BUILD=$(B) VARIANT=$(VARIANT) tests/run $(TESTS)
+
+fuzz: $(FUZZ)
+	@BUILD=$(B) tests/fuzz/long
 
 check-layers: $(ARCHIVES)
 	@BUILD=$(B) tests/layers $(foreach r,$(ROOMS) spank,'$(r):$(SEES_$(r)):$(LINK_$(r))')
