@@ -398,6 +398,8 @@ static int finish_map(struct builder *b, struct weft_yaml_node *node, size_t fir
 {
 	size_t n = (b->n_stack - first) / 2, at;
 
+	if (n == 0) /* there may be no stack yet */
+		return 0;
 	if (check_keys(b, b->stack + first, n, &at) != 0)
 		return -1;
 	if (at < n) {
