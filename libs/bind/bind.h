@@ -59,7 +59,8 @@ void weft_bind_nic_map(const struct weft_machine *m, const struct weft_placement
 
 #define WEFT_PLACED_ENV "WEFT_PLACED"
 struct weft_note {
-	char by[72]; /* who placed it: "JOB.STEP" of Slurm, "pid:PARENT" elsewhere */
+	char by[72];   /* who placed it: "JOB.STEP" of Slurm, "pid:PARENT" elsewhere */
+	char host[72]; /* where */
 	bool borrowed;
 	struct weft_cpuset cpus;
 	enum weft_place_memory memory;

@@ -13,6 +13,8 @@ void weft_bind_nic_env(const struct weft_machine *m, const struct weft_placed_ta
 	struct weft_binding *out);
 /* In which a vendor's runtime looks for its GPUs; NULL: not known. */
 const char *weft_bind_gpu_variable(enum weft_vendor vendor);
+/* This machine, as notes name it. */
+void weft_bind_host(char *buf, size_t size);
 /* A new variable; false: no room for it (then it is not there). */
 bool weft_bind_add_var(
 	struct weft_binding *b, const char *name, const char *value, bool keep);

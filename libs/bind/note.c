@@ -2,16 +2,24 @@
  * note - what a task was given, as one line in its environment: for `weft bind
  * --verify`, and for steps that arrive later and are placed around it.
  *
- *   WEFT_PLACED=1 by=77.0 borrowed=0 memory=local cpus=0-7 numa=0 gpus=0000:07:00.0
- *   show=CUDA_VISIBLE_DEVICES=1 around= avoid=
+ *   WEFT_PLACED=1 by=77.0 host=n1 borrowed=0 memory=local cpus=0-7 numa=0
+ * gpus=0000:07:00.0 show=CUDA_VISIBLE_DEVICES=1 around= avoid=
  *
  * Whoever reads it reads a user's text: it takes exactly this form.
  */
 #include <string.h>
+#include <unistd.h>
 
 #include "bind/env.h"
 
 static const char *const memory_name[] = {"local", "interleave", "none"};
+
+void weft_bind_host(char *buf, size_t size)
+{
+	if (gethostname(buf, size) || strcspn(buf, " \n") != strnlen(buf, size))
+		snprintf(buf, size, "?");
+	buf[size - 1] = '\0';
+}
 
 static void add_set(struct weft_str *s, const char *key, const struct weft_cpuset *set)
 {
@@ -32,10 +40,12 @@ void weft_bind_add_note(const struct weft_machine *m, const struct weft_placed_t
 	const char *variable =
 		t->n_gpus ? weft_bind_gpu_variable(m->gpu[t->gpu[0]].vendor) : NULL;
 	struct weft_cpuset nodes = {0};
+	char host[sizeof(((struct weft_note *)0)->host)];
 
 	memcpy(nodes.w, out->nodemask, sizeof(out->nodemask));
-	weft_str_printf(&s, "1 by=%s borrowed=%d memory=%s", by, out->borrowed,
-		memory_name[out->memory]);
+	weft_bind_host(host, sizeof(host));
+	weft_str_printf(&s, "1 by=%s host=%s borrowed=%d memory=%s", by, host,
+		out->borrowed, memory_name[out->memory]);
 	add_set(&s, "cpus", &out->cpus);
 	add_set(&s, "numa", &nodes);
 	weft_str_add(&s, " gpus=");
@@ -86,6 +96,7 @@ bool weft_bind_read_note(const char *text, struct weft_note *note)
 
 	memset(note, 0, sizeof(*note));
 	if (*p++ != '1' || !field(&p, " by=", note->by, sizeof(note->by)) ||
+		!field(&p, " host=", note->host, sizeof(note->host)) ||
 		!field(&p, " borrowed=", word, sizeof(word)) ||
 		(!weft_streq(word, "0") && !weft_streq(word, "1")))
 		return false;

@@ -13,15 +13,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bind/bind.h"
+#include "bind/env.h"
 
 #define ENVIRON_MAX (1u << 20)
 
 struct scan {
 	const char *by;
 	const struct weft_note *ancestor;
-	const char *node; /* NULL: not in Slurm */
-	char *text;       /* an environment: ENVIRON_MAX bytes and an end */
+	bool slurm;
+	char host[72]; /* nodes of a test cluster share a kernel */
+	char *text;    /* an environment: ENVIRON_MAX bytes and an end */
 	struct weft_others *o;
 	bool followed;
 	struct weft_note own; /* of a task of our own step */
@@ -68,7 +69,7 @@ static void add(struct scan *s, const struct weft_note *note)
 	}
 	if (s->ancestor && weft_streq(note->by, s->ancestor->by))
 		return;
-	if (s->node && !same_job(s->by, note->by))
+	if (s->slurm && !same_job(s->by, note->by))
 		return;
 	for (size_t w = 0; w < WEFT_CPU_WORDS; w++)
 		s->o->cpus.w[w] |= note->cpus.w[w];
@@ -96,10 +97,8 @@ static void look(struct scan *s, int proc, const char *pid)
 	const char *text = variable(s->text, n, WEFT_PLACED_ENV);
 	if (!text || !weft_bind_read_note(text, &note))
 		return;
-	/* Nodes of a test cluster share a kernel. */
-	if (s->node && !weft_streq(variable(s->text, n, "SLURMD_NODENAME"), s->node))
-		return;
-	add(s, &note);
+	if (weft_streq(note.host, s->host))
+		add(s, &note);
 }
 
 void weft_bind_find_others(
@@ -108,13 +107,14 @@ void weft_bind_find_others(
 	weft_autofree char *text = malloc(ENVIRON_MAX + 1);
 	struct scan s = {.by = by,
 		.ancestor = ancestor,
-		.node = strchr(by, ':') ? NULL : getenv("SLURMD_NODENAME"),
+		.slurm = !strchr(by, ':'),
 		.text = text,
 		.o = o};
 	DIR *d = text ? opendir("/proc") : NULL;
 	char self[16];
 
 	memset(o, 0, sizeof(*o));
+	weft_bind_host(s.host, sizeof(s.host));
 	snprintf(self, sizeof(self), "%d", (int)getpid());
 	for (const struct dirent *e; d && (e = readdir(d));)
 		if (isdigit((unsigned char)*e->d_name) && !weft_streq(e->d_name, self))

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "plugin/spank/others.h"
 #include "plugin/spank/site.h"
 
 #define DUMP_SECONDS 10.0
@@ -92,11 +93,20 @@ static void find_allowed(struct node *n, const char *cores)
 			cores);
 }
 
+/* Around what the job's other steps have, where that leaves enough. */
 static int place(
 	struct node *n, const unsigned *gpus, size_t n_gpus, struct weft_err *err)
 {
-	return weft_place(n->machine, n->all_cpus ? NULL : &n->allowed, gpus, n_gpus,
-		&n->step, 1, &n->placement, err);
+	struct weft_cpuset cpus = n->allowed;
+	unsigned left[WEFT_MAX_DEVICES];
+
+	if (n->all_cpus)
+		memset(&cpus, 0xff, sizeof(cpus));
+	memcpy(left, gpus, n_gpus * sizeof(*left));
+	if (n->others)
+		weft_bind_around(n->machine, n->others, &n->step, &cpus, left, &n_gpus);
+	return weft_place(
+		n->machine, &cpus, left, n_gpus, &n->step, 1, &n->placement, err);
 }
 
 static bool wants_gpus(const struct node *n)
@@ -107,7 +117,7 @@ static bool wants_gpus(const struct node *n)
 int node_prepare(
 	struct node *n, spank_t sp, const struct weft_ticket *t, struct weft_err *err)
 {
-	uint32_t tasks = 0;
+	uint32_t tasks = 0, job, step;
 
 	node_clear(n);
 	n->step = t->place;
@@ -125,7 +135,11 @@ int node_prepare(
 	if (r && dump(sp, &n->machine, err))
 		return -1;
 	find_allowed(n, host_step_cores(sp));
-	if (!wants_gpus(n) && place(n, NULL, 0, err)) {
+	if (!host_job_id(sp, &job) && !host_step_id(sp, &step))
+		snprintf(n->by, sizeof(n->by), "%u.%u", (unsigned)job, (unsigned)step);
+	n->others = others_find(sp);
+	unsigned none[1] = {0};
+	if (!wants_gpus(n) && place(n, none, 0, err)) {
 		node_clear(n);
 		return -1;
 	}
@@ -228,6 +242,10 @@ int node_bind_task(struct node *n, spank_t sp, unsigned task, char *why, size_t 
 		    late ? u.gpu : NULL, u.n, u.has_visible ? u.visible : NULL,
 		    n->machine->borrowed, &b, &err))
 		return tell(&err, why, size);
+	weft_bind_nic_map(n->machine, n->placement, 0, &b);
+	if (*n->by)
+		weft_bind_add_note(
+			n->machine, &n->placement->task[task], n->by, n->others, &b);
 	const char *failed = weft_bind_apply(&b);
 	if (failed) {
 		snprintf(why, size, "step %s, task %u: %s: %s", n->name, task, failed,
@@ -248,5 +266,6 @@ void node_clear(struct node *n)
 {
 	weft_machine_free(n->machine);
 	weft_placement_free(n->placement);
+	free(n->others);
 	memset(n, 0, sizeof(*n));
 }

@@ -18,7 +18,9 @@
 struct node {
 	struct weft_machine *machine; /* NULL: nothing to bind */
 	struct weft_cpuset allowed;
-	bool all_cpus; /* the allocation isn't known: no limit of ours */
+	bool all_cpus;              /* the allocation isn't known: no limit of ours */
+	struct weft_others *others; /* of the job's other steps; NULL: none */
+	char by[72];                /* "JOB.STEP" */
 	struct weft_place_step step;
 	struct weft_placement *placement; /* NULL: made in task_init */
 	char name[64];

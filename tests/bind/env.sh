@@ -19,7 +19,7 @@ while read -r name model tasks options; do
 		# shellcheck disable=SC2086
 		env -i "$WEFT" bind --topology "$model" $options --task "$i" -- /usr/bin/env |
 			grep -E '^(OMP_|CUDA_|ROCR_|HIP_|GPU_|ZE_|NCCL_|UCX_|MPICH_|WEFT_)' |
-			sed 's/by=pid:[0-9]* /by=pid:- /' | LC_ALL=C sort
+			sed 's/by=pid:[0-9]* host=[^ ]* /by=- host=- /' | LC_ALL=C sort
 	done 2>&1)
 	if [ -n "${WEFT_TEST_WRITE-}" ]; then
 		printf '%s\n' "$got" >"$name.env"

@@ -62,6 +62,9 @@ for u in alice bob; do
 		  - name: gpu
 		    run: "true"
 		    resources: {ntasks: 2, gpus_per_task: 1, partition: gpu, time: 3m}
+		  - name: one
+		    run: "true"
+		    resources: {ntasks: 1, cpus_per_task: 1, time: 3m}
 		  - name: near
 		    run: "true"
 		    inputs: [{from: ./heat.yaml, as: self, to: node}]
@@ -85,6 +88,15 @@ for u in alice bob; do
 		srun ./show; echo "plain $?"
 		srun --weft-step=train ./show; echo "step $?"
 		weft exec train -- ./show; echo "exec $?"
+	END
+	# Two steps at once: each is placed for one CPU of the two that both may use.
+	put $u two.sh <<-'END'
+		#!/bin/bash
+		rm -f up
+		srun --overlap -n1 -c2 --weft-step=one sh -c './show >first; echo >up; until [ -e down ]; do sleep 0.1; done' &
+		until [ -s up ]; do sleep 0.1; done
+		srun --overlap -n1 -c2 --weft-step=one sh -c './show; weft bind --others; weft bind --verify'
+		touch down; wait; cat first; rm down
 	END
 	put $u touch.sh <<-'END'
 		#!/bin/sh
@@ -154,6 +166,16 @@ round() { # MODE USER
 	t_has "$n: job: step" "$OUT" 'step 0'
 	t_has "$n: job: exec" "$OUT" 'exec 0'
 	t_is "$n: job: exec has the file's tasks" "$(printf '%s\n' "$OUT" | sed '1,/^step/d' | grep -c 'of 2 omp 1')" 2
+
+	as "$2" srun --weft=heat.yaml --weft-step=train weft bind --verify
+	t_is "$n: verify: as planned" "$STATUS $OUT" '0 as planned
+as planned'
+	as "$2" srun --weft=heat.yaml --weft-step=train sh -c 'taskset -cp 0-1 $$ >/dev/null; weft bind --verify'
+	t_is "$n: verify: moved since" "$STATUS $(printf '%s\n' "$OUT" | sort)" '1 cpus 0-1, planned 0
+cpus 0-1, planned 1'
+	as "$2" sh -c 'sbatch -W -n2 -o two.out --weft=heat.yaml two.sh >/dev/null; cat two.out'
+	t_is "$n: a second step is placed around the first" \
+		"$(printf '%s\n' "$OUT" | cut -d' ' -f1-3 | tr '\n' ';')" '0 cpus 1;cpus=0;gpus=;as planned;0 cpus 0;'
 	nodes_are_fine "$n"
 }
 round optional alice

@@ -243,17 +243,21 @@ END_TEST
 
 START_TEST(notes)
 {
-	static const char good[] = "1 by=7.0 borrowed=0 memory=local cpus=0-3 numa=8 "
-				   "gpus=0000:10:00.0 show=CUDA_VISIBLE_DEVICES=0 "
-				   "around=6 avoid=0000:20:00.0";
+	static const char good[] =
+		"1 by=7.0 host=%s borrowed=0 memory=local cpus=0-3 numa=8 "
+		"gpus=0000:10:00.0 show=CUDA_VISIBLE_DEVICES=0 "
+		"around=6 avoid=0000:20:00.0";
 	static const char *const bad[] = {"", "1", "2 by=7.0",
-		"1 by=7.0 borrowed=2 memory=local cpus= numa= gpus= show= around= "
+		"1 by=7.0 host= borrowed=2 memory=local cpus= numa= gpus= show= "
+		"around= "
 		"avoid=",
-		"1 by= borrowed=0 memory=locals cpus= numa= gpus= show= around= avoid=",
-		"1 by= borrowed=0 memory=local cpus=4-1 numa= gpus= show= around= "
+		"1 by= host= borrowed=0 memory=locals cpus= numa= gpus= show= around= "
 		"avoid=",
-		"1 by= borrowed=0 memory=local cpus= numa= gpus= show= around=",
-		"1 by= borrowed=0 memory=local cpus= numa= gpus= show= around= "
+		"1 by= host= borrowed=0 memory=local cpus=4-1 numa= gpus= show= "
+		"around= "
+		"avoid=",
+		"1 by= host= borrowed=0 memory=local cpus= numa= gpus= show= around=",
+		"1 by= host= borrowed=0 memory=local cpus= numa= gpus= show= around= "
 		"avoid= "};
 	struct weft_machine *m = machine("nvidia", NULL);
 	struct weft_placed_task t = {.n_gpus = 1, .gpu = {0}, .n_numa = 1, .numa = {1}};
@@ -261,7 +265,7 @@ START_TEST(notes)
 	struct weft_place_step step = {.ntasks = 2, .gpus_per_task = 1};
 	struct weft_note note;
 	struct weft_binding b;
-	char text[9000];
+	char text[9000], host[65] = "";
 
 	weft_cpuset_parse("0-3", &t.cpus);
 	ck_assert_int_eq(
@@ -269,8 +273,11 @@ START_TEST(notes)
 	weft_cpuset_add(&o->cpus, 6);
 	weft_bind_add_others(o, "0000:20:00.0,,0000:20:00.0");
 	weft_bind_add_note(m, &t, "7.0", o, &b);
-	ck_assert_str_eq(var(&b, WEFT_PLACED_ENV), good);
-	ck_assert(weft_bind_read_note(good, &note));
+	gethostname(host, sizeof(host));
+	snprintf(text, sizeof(text), good, host);
+	ck_assert_str_eq(var(&b, WEFT_PLACED_ENV), text);
+	ck_assert(weft_bind_read_note(text, &note));
+	ck_assert_str_eq(note.host, host);
 	ck_assert_str_eq(note.by, "7.0");
 	ck_assert_uint_eq(note.nodemask[0], 1 << 8);
 	ck_assert_str_eq(note.variable, "CUDA_VISIBLE_DEVICES");
