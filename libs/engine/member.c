@@ -91,11 +91,16 @@ static int prepare(struct unit *u, struct weft_err *err)
 
 static int digest(struct unit *u, struct weft_err *err)
 {
-	char *hex = weft_arena_alloc(&u->arena, WEFT_DIGEST_HEX);
+	char *own = weft_arena_alloc(&u->arena, WEFT_DIGEST_HEX);
+	char *all = weft_arena_alloc(&u->arena, WEFT_DIGEST_HEX);
 
-	u->record.digest = hex;
-	return hex ? weft_record_digest(u->e->wf, u->step, &u->member, hex, err)
-		   : weft_err_nomem(err);
+	u->record.digest = own;
+	u->record.definition = all;
+	if (!own || !all)
+		return weft_err_nomem(err);
+	if (weft_record_digest(u->e->wf, u->step, NULL, all, err))
+		return -1;
+	return weft_record_digest(u->e->wf, u->step, &u->member, own, err);
 }
 
 static int stage_in(struct unit *u, struct weft_err *err)

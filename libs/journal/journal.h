@@ -76,6 +76,8 @@ int weft_run_plan_text(
  * not made. */
 char *weft_run_step_dir(const struct weft_run *run, const struct weft_step *step,
 	const struct weft_member *member);
+/* Number of the latest run in PARENT/NAME; 0: none. */
+unsigned weft_run_last(const char *dir);
 /* Stop marker: reason in one line. 1: not stopped. reason malloced. */
 int weft_run_stop(const struct weft_run *run, const char *reason, struct weft_err *err);
 int weft_run_stopped(const struct weft_run *run, char **reason);
@@ -105,8 +107,9 @@ struct weft_record {
 	char *reason;        /* one line for people; "" */
 	char *job;           /* "1234" "1234_7"; "" local */
 	unsigned attempt;
-	char *digest;                   /* of definition and inputs */
-	char *hosts;                    /* host list where it ran */
+	char *digest;     /* of definition and inputs */
+	char *definition; /* of the definition alone: alike for all members */
+	char *hosts;      /* host list where it ran */
 	double queued, started, ended;  /* submission, launch, end */
 	uint64_t staged_in, staged_out; /* bytes */
 	double stage_seconds;
@@ -125,6 +128,25 @@ void weft_record_free(struct weft_record *r);
 int weft_record_digest(const struct weft_workflow *wf, const struct weft_step *step,
 	const struct weft_member *member, char hex[WEFT_DIGEST_HEX],
 	struct weft_err *err);
+
+/* ---- history ----------------------------------------------------------- */
+
+/* What a step was like, of members that were done by the definition that it has now. */
+struct weft_history_step {
+	size_t n;       /* members that were looked at; 0: nothing is known */
+	double seconds; /* from a member's launch to its end, 95th percentile */
+	uint64_t *out;  /* bytes of each of the step's outputs, of a member: the mean */
+};
+struct weft_history {
+	struct weft_arena arena;
+	struct weft_history_step *step; /* by index; NULL: there is no earlier run */
+	size_t n_steps;
+};
+/* From the latest runs in PARENT/NAME, local ones or Slurm's: a sample of at most 512
+ * records, spread over steps and members.  What can't be read counts as not there. */
+int weft_history_load(const char *parent, const struct weft_workflow *wf, bool local,
+	struct weft_history **h, struct weft_err *err);
+void weft_history_free(struct weft_history *h);
 
 /* Last value of a metric in a JSON-lines file. 1: missing. */
 int weft_metric_last(const char *file, const char *name, struct weft_value *out,

@@ -87,6 +87,7 @@ static json_t *to_json(const struct weft_record *r)
 	json_object_set_new(o, "job", text(r->job));
 	json_object_set_new(o, "attempt", json_integer(r->attempt));
 	json_object_set_new(o, "digest", text(r->digest));
+	json_object_set_new(o, "definition", text(r->definition));
 	json_object_set_new(o, "hosts", text(r->hosts));
 	json_object_set_new(o, "queued", json_real(r->queued));
 	json_object_set_new(o, "started", json_real(r->started));
@@ -183,6 +184,7 @@ static struct weft_record *from_json(const json_t *o)
 	r->job = copy(o, "job");
 	r->attempt = (unsigned)integer(o, "attempt");
 	r->digest = copy(o, "digest");
+	r->definition = copy(o, "definition");
 	r->hosts = copy(o, "hosts");
 	r->queued = real(o, "queued");
 	r->started = real(o, "started");
@@ -191,7 +193,8 @@ static struct weft_record *from_json(const json_t *o)
 	r->staged_out = (uint64_t)integer(o, "staged_out");
 	r->stage_seconds = real(o, "stage_seconds");
 	if (!r->step || !r->member || !r->reason || !r->job || !r->digest ||
-		!r->hosts || read_outputs(r, json_object_get(o, "outputs"))) {
+		!r->definition || !r->hosts ||
+		read_outputs(r, json_object_get(o, "outputs"))) {
 		weft_record_free(r);
 		return NULL;
 	}
@@ -253,6 +256,7 @@ void weft_record_free(struct weft_record *r)
 	free(r->reason);
 	free(r->job);
 	free(r->digest);
+	free(r->definition);
 	free(r->hosts);
 	free(r);
 }

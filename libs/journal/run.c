@@ -18,8 +18,7 @@
 #define OVERLAYS 64
 enum { SUM_WORKFLOW, SUM_PLAN, SUM_OVERLAY }; /* places in weft_run.sum */
 
-/* Largest number among the entries of a folder, 0 if there is none. */
-static unsigned last_number(const char *dir)
+unsigned weft_run_last(const char *dir)
 {
 	unsigned last = 0;
 	DIR *d = opendir(dir);
@@ -39,7 +38,7 @@ static unsigned last_number(const char *dir)
 /* mkdir is the claim: it either makes the number ours or says that it is taken. */
 static int claim(const char *parent, unsigned *number, char **dir, struct weft_err *err)
 {
-	for (unsigned n = last_number(parent) + 1;; n++) {
+	for (unsigned n = weft_run_last(parent) + 1;; n++) {
 		char *path = weft_printf("%s/%u", parent, n);
 
 		if (!path)
@@ -207,7 +206,7 @@ static char *resolve(const char *dir)
 {
 	if (has_run(dir))
 		return strdup(dir);
-	for (unsigned n = last_number(dir); n; n--) {
+	for (unsigned n = weft_run_last(dir); n; n--) {
 		weft_autofree char *path = weft_printf("%s/%u", dir, n);
 
 		if (path && has_run(path))

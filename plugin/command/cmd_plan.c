@@ -5,7 +5,7 @@ static int plan_main(int argc, char **argv);
 WEFT_VERB(plan, .name = "plan",
 	.synopsis = "[--json | --dot | --explain STEP] [--cluster FILE | --local] "
 		    "[--set KEY=VALUE] "
-		    "[--overlay FILE] [--conf FILE] FILE",
+		    "[--overlay FILE] [--run-dir DIR] [--conf FILE] FILE",
 	.summary = "Shows where the steps of a workflow would run, and what they cost",
 	.help = "  --json           the whole plan as JSON (see plan.schema.json)\n"
 		"  --dot            the steps and what they wait for as a graph in "
@@ -19,6 +19,8 @@ WEFT_VERB(plan, .name = "plan",
 		"  --set KEY=VALUE  change a value of the workflow (vars.x, "
 		"steps.NAME.KEY)\n"
 		"  --overlay FILE   merge this file into the workflow\n"
+		"  --run-dir DIR    parent of the run directories: what earlier runs "
+		"took\n"
 		"  --conf FILE      read this weft.conf\n"
 		"\n"
 		"Exit status: 3 the workflow has errors, 4 it can't be placed, 6 "
@@ -26,7 +28,15 @@ WEFT_VERB(plan, .name = "plan",
 		"can't be asked.\n",
 	.order = 20, .run = plan_main);
 
-enum { OPT_CLUSTER = 256, OPT_CONF, OPT_DOT, OPT_EXPLAIN, OPT_JSON, OPT_LOCAL };
+enum {
+	OPT_CLUSTER = 256,
+	OPT_CONF,
+	OPT_DOT,
+	OPT_EXPLAIN,
+	OPT_JSON,
+	OPT_LOCAL,
+	OPT_RUN_DIR
+};
 
 /* What to print instead of the table. */
 struct what {
@@ -43,6 +53,7 @@ static int read_options(int argc, char **argv, struct job_args *a, struct what *
 		{"explain", required_argument, NULL, OPT_EXPLAIN},
 		{"json", no_argument, NULL, OPT_JSON},
 		{"local", no_argument, NULL, OPT_LOCAL},
+		{"run-dir", required_argument, NULL, OPT_RUN_DIR},
 		CMD_WORKFLOW_OPTIONS,
 		{0},
 	};
@@ -72,6 +83,9 @@ static int read_options(int argc, char **argv, struct job_args *a, struct what *
 		case OPT_LOCAL:
 			a->local = true;
 			break;
+		case OPT_RUN_DIR:
+			a->parent = optarg;
+			break;
 		case CMD_OPT_SET:
 		case CMD_OPT_OVERLAY:
 			if ((status = cmd_workflow_option(&verb_plan, &a->w, c)))
@@ -97,9 +111,10 @@ static int read_options(int argc, char **argv, struct job_args *a, struct what *
 }
 
 /* 4 where nothing holds the step, as of the plan. */
-static int explain(const struct job *j, const char *name,
+static int explain(const struct job *j, const struct job_args *a, const char *name,
 	const struct weft_style *style, struct weft_str *out)
 {
+	struct weft_select_options opt = job_options(j, a);
 	struct weft_explanation *x;
 	struct weft_errs errs = {0};
 	struct weft_err err = {0};
@@ -114,7 +129,7 @@ static int explain(const struct job *j, const char *name,
 	if (!step || member)
 		return cmd_fail(&err);
 	if (weft_select_explain(
-		    j->wf, j->cluster, j->conf, NULL, step->index, &x, &errs))
+		    j->wf, j->cluster, j->conf, &opt, step->index, &x, &errs))
 		return cmd_fail_errs(&errs, false);
 	weft_report_explanation(x, step->name, style, out);
 	for (size_t i = 0; i < x->n_candidates; i++)
@@ -138,7 +153,7 @@ static int plan_main(int argc, char **argv)
 		return status;
 	status = job_open(&j, &a);
 	if (status == 0 && w.explain) {
-		status = explain(&j, w.explain, &style, &out);
+		status = explain(&j, &a, w.explain, &style, &out);
 	} else if (status == 0) {
 		if (w.dot)
 			weft_report_plan_dot(j.plan, j.wf, &out);

@@ -9,7 +9,6 @@
 
 struct run_args {
 	struct job_args job;
-	const char *parent;
 	bool quiet, json, follow;
 };
 
@@ -43,7 +42,7 @@ static int parse(const struct weft_verb *v, int argc, char **argv, struct run_ar
 				return status;
 			break;
 		case OPT_RUN_DIR:
-			a->parent = optarg;
+			a->job.parent = optarg;
 			break;
 		case OPT_CONF:
 			a->job.conf = optarg;
@@ -98,7 +97,7 @@ static int run_it(const struct run_args *a, bool follow_it)
 
 	if (status)
 		goto out;
-	if (make_run(&j, &a->job, run_parent(a->parent, j.conf), &run, &err)) {
+	if (make_run(&j, &a->job, run_parent(a->job.parent, j.conf), &run, &err)) {
 		status = cmd_fail(&err);
 		goto out;
 	}

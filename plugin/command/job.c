@@ -21,12 +21,18 @@ static int read_cluster(struct job *j, const struct job_args *a, struct weft_err
 	return -1;
 }
 
+struct weft_select_options job_options(const struct job *j, const struct job_args *a)
+{
+	return (struct weft_select_options){
+		.local = a->local, .past = past_of_steps(j->past)};
+}
+
 int job_open(struct job *j, const struct job_args *a)
 {
 	struct weft_errs errs = {0};
 	struct weft_err err = {0};
 	struct weft_spec_options opt = cmd_spec_options(&a->w);
-	struct weft_select_options how = {.local = a->local};
+	struct weft_select_options how;
 
 	*j = (struct job){0};
 	if (weft_spec_load(a->file, &opt, &j->wf, &errs))
@@ -41,6 +47,9 @@ int job_open(struct job *j, const struct job_args *a)
 		return cmd_fail(&err);
 	if (read_cluster(j, a, &err))
 		return cmd_fail(&err);
+	if (!a->local && !a->allocation && (!a->no_plan || a->plan_only))
+		j->past = past_load(run_parent(a->parent, j->conf), j->wf);
+	how = job_options(j, a);
 	if (!a->no_plan &&
 		weft_select_plan(j->wf, j->cluster, j->conf, &how, &j->plan, &errs))
 		return cmd_fail_errs(&errs, a->json);
@@ -50,6 +59,7 @@ int job_open(struct job *j, const struct job_args *a)
 void job_close(struct job *j)
 {
 	weft_plan_free(j->plan);
+	past_free(j->past);
 	weft_cluster_free(j->cluster);
 	weft_conf_free(j->conf);
 	weft_spec_free(j->wf);

@@ -12,11 +12,13 @@ struct job {
 	struct weft_conf *conf;
 	struct weft_cluster *cluster;
 	struct weft_plan *plan;
-	char *source; /* the file's text */
+	struct past *past; /* what earlier runs were like; NULL: nothing is known */
+	char *source;      /* the file's text */
 	size_t source_len;
 };
 struct job_args {
 	const char *file, *conf, *cluster;
+	const char *parent; /* of run directories: --run-dir */
 	struct cmd_workflow_args w;
 	bool plan_only;  /* for `weft plan`: also where weft is switched off */
 	bool local;      /* plan for this machine */
@@ -24,6 +26,12 @@ struct job_args {
 	bool json;       /* errors as JSON */
 	bool no_plan;    /* read and check only */
 };
+/* What select is told of earlier runs and the like; borrows from j. */
+struct weft_select_options job_options(const struct job *j, const struct job_args *a);
+/* past.c: never an error, a plan does without. */
+struct past *past_load(const char *parent, const struct weft_workflow *wf);
+const struct weft_select_past *past_of_steps(const struct past *p);
+void past_free(struct past *p);
 /* Reads, checks and plans; prints what is wrong. 0, or the exit status. */
 int job_open(struct job *j, const struct job_args *a);
 void job_close(struct job *j);

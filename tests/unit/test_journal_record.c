@@ -18,6 +18,7 @@ static struct weft_record sample(struct weft_record_output *o)
 		.job = (char *)"12_3",
 		.attempt = 4,
 		.digest = (char *)"00ff",
+		.definition = (char *)"11ee",
 		.hosts = (char *)"n[1-3]",
 		.queued = 1700000000.123456,
 		.started = 0.1,
@@ -48,6 +49,7 @@ START_TEST(comes_back_as_it_was)
 	ck_assert_str_eq(r->job, w.job);
 	ck_assert_uint_eq(r->attempt, 4);
 	ck_assert_str_eq(r->digest, w.digest);
+	ck_assert_str_eq(r->definition, w.definition);
 	ck_assert_str_eq(r->hosts, w.hosts);
 	ck_assert(r->queued == w.queued && r->started == w.started &&
 		  r->ended == w.ended);

@@ -36,9 +36,10 @@ static void done(void)
 	wf = NULL;
 }
 
+static const struct weft_select_past *past; /* for make() */
 static void make(const char *steps, bool local)
 {
-	const struct weft_select_options opt = {.local = local};
+	const struct weft_select_options opt = {.local = local, .past = past};
 	struct weft_errs errs = {0};
 	struct weft_err err = {0};
 	weft_autofree char *text =
@@ -365,6 +366,59 @@ START_TEST(json_as_in_the_schema)
 }
 END_TEST
 
+static const char coupled[] =
+	"  - {name: post, run: x, inputs: [{from: train.model, as: m}],\n"
+	"     resources: {time: 10m}}\n"
+	"  - {name: train, run: x, outputs: {model: m}, resources: {gpus: 1, time: "
+	"1h}}\n";
+
+/* CPU work goes to GPU nodes only with data that is worth it. */
+START_TEST(data_keeps_it_there)
+{
+	const uint64_t heavy = UINT64_C(200) << 30, light = UINT64_C(20) << 30;
+	const struct weft_select_past of_heavy[] = {{0}, {1, 60, &heavy}};
+	const struct weft_select_past of_light[] = {{0}, {1, 60, &light}};
+	const struct weft_select_past slow[] = {{1, 36000, NULL}, {1, 60, &heavy}};
+
+	make(coupled, false);
+	ck_assert_str_eq(plan->step[0].partition, "cpu");
+	done();
+	past = of_heavy; /* 200 s at 1 GiB a second, of 10 minutes */
+	make(coupled, false);
+	ck_assert_str_eq(plan->step[0].partition, "gpu");
+	done();
+	past = of_light;
+	make(coupled, false);
+	ck_assert_str_eq(plan->step[0].partition, "cpu");
+	done();
+	past = slow; /* what it took before is no longer than what it may take */
+	make(coupled, false);
+	ck_assert_str_eq(plan->step[0].partition, "gpu");
+	done();
+	past = NULL;
+}
+END_TEST
+
+/* The explanation goes by the same data. */
+START_TEST(data_explained)
+{
+	const uint64_t heavy = UINT64_C(200) << 30;
+	const struct weft_select_past of_heavy[] = {{0}, {1, 60, &heavy}};
+	const struct weft_select_options opt = {.past = of_heavy};
+	struct weft_explanation *x;
+	struct weft_errs errs = {0};
+
+	make(coupled, false);
+	ck_assert_int_eq(weft_select_explain(wf, cluster, conf, &opt, 0, &x, &errs), 0);
+	ck_assert_uint_eq(x->n_candidates, 2);
+	ck_assert(!x->candidate[0].chosen && x->candidate[1].chosen);
+	ck_assert(x->candidate[0].data == 200 && x->candidate[0].end == 800);
+	ck_assert(x->candidate[1].data == 0 && x->candidate[1].end == 600);
+	weft_explanation_free(x);
+	done();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("select");
@@ -378,6 +432,8 @@ int main(void)
 	tcase_add_test(c, json_there_and_back);
 	tcase_add_test(c, json_damaged);
 	tcase_add_test(c, json_as_in_the_schema);
+	tcase_add_test(c, data_keeps_it_there);
+	tcase_add_test(c, data_explained);
 	suite_add_tcase(s, c);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
