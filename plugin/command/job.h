@@ -70,7 +70,8 @@ int submit_run(const struct job *j, const struct weft_run *run, struct weft_err 
 /* sbatch options that the file says itself: mail, and the maps `slurm`. */
 void add_user_options(const struct weft_workflow *wf, const struct weft_step *step,
 	struct weft_argv *a);
-/* Is the run directory to be seen on the nodes? */
+/* shared.c: is the run directory to be seen on the nodes?  A node of each partition is
+ * asked, once a day for all in a user's folder. */
 int check_shared(const struct job *j, const struct weft_run *run, struct weft_err *err);
 
 /* jobs.c: the jobs of a run, and which of them Slurm still knows as alive. */

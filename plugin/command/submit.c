@@ -7,8 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/vfs.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -241,108 +239,4 @@ int submit_run(const struct job *j, const struct weft_run *run, struct weft_err 
 	}
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return r;
-}
-
-/* File systems that nodes share by their nature. Source: statfs(2), linux/magic.h and
- * the file systems' own headers (Lustre, GPFS, BeeGFS). */
-static bool is_network(const char *dir)
-{
-	static const unsigned long magic[] = {0x6969 /* NFS */, 0x0bd00bd0 /* Lustre */,
-		0x47504653 /* GPFS */, 0x19830326 /* BeeGFS */, 0x00c36400 /* Ceph */,
-		0xaad7aaea /* PanFS */, 0xff534d42 /* CIFS */, 0x013661 /* GFS2 */,
-		0x7461636f /* OCFS2 */, 0x73757245 /* Coda */, 0x5346414f /* AFS */};
-	struct statfs s;
-
-	if (statfs(dir, &s))
-		return false;
-	for (size_t i = 0; i < WEFT_COUNT(magic); i++)
-		if ((unsigned long)s.f_type == magic[i])
-			return true;
-	return false;
-}
-
-#define PROBE_SECONDS 15
-
-/* 0: seen; 1: no node was free to ask; -1: not to be seen. */
-static int probe(
-	const char *partition, const struct weft_run *run, struct weft_err *err)
-{
-	weft_autoargv struct weft_argv a = {0};
-	weft_autofree char *out = NULL, *said = NULL;
-	struct weft_spawn s = WEFT_SPAWN_INIT;
-	struct weft_env env = {0};
-	extern char **environ;
-	int status = 0, r = -1;
-
-	weft_argv_add(&a, "srun");
-	weft_argv_addf(&a, "--partition=%s", partition);
-	weft_argv_addf(&a, "--immediate=%d", PROBE_SECONDS);
-	weft_argv_add(&a, "--nodes=1");
-	weft_argv_add(&a, "--ntasks=1");
-	weft_argv_add(&a, "--time=1");
-	weft_argv_add(&a, "--quiet");
-	weft_argv_add(&a, "--mpi=none");
-	weft_argv_add(&a, "--input=none");
-	weft_argv_add(&a, "--chdir=/");
-	weft_argv_add(&a, "--job-name=weft-probe");
-	weft_argv_add(&a, "/bin/sh");
-	weft_argv_add(&a, "-c");
-	weft_argv_add(&a, "if [ -r \"$0/run.json\" ]; then echo seen; else echo "
-			  "\"unseen $(hostname)\"; fi");
-	weft_argv_add(&a, run->dir);
-	if (a.failed || weft_env_copy(&env, environ)) {
-		weft_err_nomem(err);
-		goto out;
-	}
-	weft_slurm_scrub(&env);
-	s.argv = a.v;
-	s.envp = env.vars.v;
-	if (weft_capture(&s, PROBE_SECONDS + 15, 65536, &out, &said, &status, err)) {
-		if (errno == ETIMEDOUT)
-			r = 1;
-		goto out;
-	}
-	if (weft_starts_with(out, "seen")) {
-		r = 0;
-	} else if (weft_starts_with(out, "unseen ")) {
-		out[strcspn(out, "\n")] = '\0';
-		weft_err_set(err, WEFT_ESLURM,
-			"the run directory %s isn't to be seen on node %s", run->dir,
-			out + 7);
-		weft_err_hint(err,
-			"run from a folder on a file system that the nodes share, or "
-			"name one with --run-dir");
-	} else {
-		r = 1;
-	}
-out:
-	weft_env_free(&env);
-	return r;
-}
-
-int check_shared(const struct job *j, const struct weft_run *run, struct weft_err *err)
-{
-	if (is_network(run->dir))
-		return 0;
-	for (size_t i = 0; i < j->plan->n_groups; i++) {
-		const char *partition = j->plan->group[i].shape.partition;
-		bool asked = false;
-
-		for (size_t k = 0; k < i; k++)
-			asked |= weft_streq(
-				j->plan->group[k].shape.partition, partition);
-		if (asked)
-			continue;
-		int r = probe(partition, run, err);
-		if (r < 0)
-			return -1;
-		if (r > 0) {
-			weft_err_clear(err);
-			weft_log(WEFT_WARN,
-				"no node of partition %s was free within %d s to see "
-				"whether %s is shared; going on",
-				partition, PROBE_SECONDS, run->dir);
-		}
-	}
-	return 0;
 }

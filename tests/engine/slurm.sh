@@ -109,6 +109,8 @@ t_is "four tasks on two GPU nodes" "$(grep -c '^g[12] [0-3] gpu=[01]$' "$runs/ki
 t_is "each with a GPU of its own" "$(sed 's/ [0-3] / /' "$runs/kinds/1/steps/gpu/stdout" | sort -u | wc -l)" 4
 t_is "a step without GPUs stays off GPU nodes" "$(grep -c '^c[12] gpu=none' "$runs/kinds/1/steps/cpu/stdout")" 1
 t_is "WEFT_LAUNCH starts tasks" "$(grep -c '^task [0-2] of 3' "$runs/kinds/1/steps/single/stdout")" 3
+t_is "a node of each partition was asked once whether it sees the folder" \
+	"$(rpcs REQUEST_RESOURCE_ALLOCATION)" 2
 
 # ---- refused before anything is submitted -------------------------------------------
 put big.yaml <<'E'
@@ -182,6 +184,8 @@ steps:
   - {name: a, run: "touch ../begun; exec sleep 4712.$$", resources: {time: 5m, mem: 100M}}
   - {name: b, depends: [a], run: "true", resources: {time: 5m, mem: 100M}}
 E
+# The engine and its member's process at once: one that outlives the other writes a record.
+kill_engine() { pkill -STOP -f "weft engine --group=0 $runs/slow/$1\$" && pkill -9 -f "weft engine --group=0 $runs/slow/$1\$"; }
 begun() { [ -e "$runs/slow/$1/steps/a/begun" ]; }
 queue_empty() { [ -z "$(as alice squeue -h)" ]; }
 no_sleep() { ! pgrep -f "sleep 4712\.$$\$" >/dev/null; }
@@ -202,7 +206,7 @@ t_run 7 "which is no success" as alice weft status slow
 
 as alice weft submit -q slow.yaml >/dev/null
 t_until 20 begun 3
-pkill -9 -f "weft engine --group=0 $runs/slow/3\$"
+kill_engine 3
 if t_until 40 queue_empty; then t_ok "an engine that is killed holds nothing up"; else
 	t_fail "an engine that is killed holds nothing up" "$(as alice squeue)"
 fi
@@ -239,7 +243,7 @@ as alice weft submit -q slow.yaml >/dev/null
 t_until 20 begun 4
 as alice weft status --follow slow >"$T_TMP/followed" &
 follower=$!
-pkill -9 -f "weft engine --group=0 $runs/slow/[0-9]*\$"
+kill_engine 4
 wait "$follower"
 t_is "a job that ends without a word is found out" "$?" 1
 t_has "and said" "$(cat "$T_TMP/followed")" "without a completion record"
