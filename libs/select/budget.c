@@ -1,7 +1,6 @@
 /* budget.c - the plan's upper bound against the workflow's budget. */
+#include "select/arith.h"
 #include "select/work.h"
-
-#include <string.h>
 
 /* A step without a time limit has no upper bound. */
 static void check_limits(struct work *w)
@@ -32,44 +31,31 @@ void check_budget(struct work *w)
 	const struct {
 		const char *key, *unit;
 		double limit, plan;
-		size_t field;
+		enum arith what;
 	} rows[] = {
 		{"node_hours", "node-hours", b->node_hours, w->plan->node_hours,
-			offsetof(struct weft_plan_step, node_hours)},
+			ARITH_NODE_HOURS},
 		{"gpu_hours", "GPU-hours", b->gpu_hours, w->plan->gpu_hours,
-			offsetof(struct weft_plan_step, gpu_hours)},
+			ARITH_GPU_HOURS},
 		{"core_hours", "core-hours", b->core_hours, w->plan->core_hours,
-			offsetof(struct weft_plan_step, core_hours)},
+			ARITH_CORE_HOURS},
 	};
 
 	check_limits(w);
 	for (size_t i = 0; i < WEFT_COUNT(rows); i++) {
+		weft_autostr struct weft_str sum = {0};
 		struct weft_err err = {0};
-		const struct weft_plan_step *most = w->plan->step;
-		double top = -1;
-		char path[32], buf[WEFT_UNIT_MAX];
+		char path[32];
 
 		if (!(rows[i].limit > 0) || !(rows[i].plan > rows[i].limit))
 			continue;
-		for (size_t k = 0; k < w->plan->n_steps; k++) {
-			const struct weft_plan_step *s = &w->plan->step[k];
-			double v;
-
-			memcpy(&v, (const char *)s + rows[i].field, sizeof(v));
-			if (v > top) {
-				most = s;
-				top = v;
-			}
-		}
 		weft_err_set(&err, WEFT_EPLACE,
 			"the steps may take %.10g %s at their time limits, the budget "
 			"is "
 			"%.10g",
 			rows[i].plan, rows[i].unit, rows[i].limit);
-		weft_err_hint(&err,
-			"most goes to step %s: %zu x %u nodes, %u GPUs, %s = %.10g %s",
-			most->name, most->members, most->nodes, most->gpus,
-			weft_format_duration(buf, most->time), top, rows[i].unit);
+		if (arith_print(w->plan, rows[i].what, &sum) == 0)
+			weft_err_hint(&err, "%s", sum.s);
 		snprintf(path, sizeof(path), "budget.%s", rows[i].key);
 		weft_err_at(&err, w->wf->file, b->pos, path);
 		weft_errs_add(w->errs, &err);

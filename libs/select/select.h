@@ -122,6 +122,25 @@ int weft_select_explain(const struct weft_workflow *wf,
 	struct weft_explanation **out, struct weft_errs *errs);
 void weft_explanation_free(struct weft_explanation *x);
 
+/* Whose plan it is, for what weft.conf says of users. */
+struct weft_policy {
+	const char *user;    /* NULL: [limits] alone */
+	const char *account; /* of steps that name none; NULL: not known */
+	/* What the user's other jobs of weft ask for; counted only for user_nodes and
+	 * user_gpus. */
+	uint64_t held_nodes, held_gpus;
+	/* The plan is for an allocation that is there: what a job may be is settled. */
+	bool allocated;
+	/* Told of each refusal, for the admin's log; may be NULL. */
+	void (*refused)(void *ctx, const char *rule, const char *value);
+	void *ctx;
+};
+/* Is the plan, at its upper bound, what [limits] allows?  0, or -1: each error tells
+ * what was counted, what is allowed and whom to ask. */
+int weft_select_policy(const struct weft_workflow *wf, const struct weft_plan *plan,
+	const struct weft_conf *conf, const struct weft_policy *policy,
+	struct weft_errs *errs);
+
 /* The plan as JSON (schema: conf/plan.schema.json), and back. */
 int weft_plan_print_json(const struct weft_plan *plan, struct weft_str *out);
 int weft_plan_parse_json(

@@ -152,3 +152,30 @@ char *slurm_array_tasks(const char *expression)
 	}
 	return out.len ? weft_str_take(&out) : NULL;
 }
+
+uint64_t slurm_count_tasks(const char *ranges)
+{
+	unsigned long v[3];
+	const char *s = ranges;
+	uint64_t n = 0;
+
+	while (task_range(&s, v)) {
+		n += (v[1] - v[0]) / v[2] + 1;
+		if (*s != ',')
+			break;
+		s++;
+	}
+	return n;
+}
+
+uint64_t slurm_tres_count(const char *tres, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *s = tres; s && *s; s += *s == ',') {
+		if (strncmp(s, name, n) == 0 && s[n] == '=')
+			return strtoull(s + n + 1, NULL, 10);
+		s += strcspn(s, ",");
+	}
+	return 0;
+}

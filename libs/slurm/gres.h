@@ -16,4 +16,10 @@ int slurm_gres_used(struct weft_node *n, const char *gres);
  * memory, or more than a million. */
 char *slurm_array_tasks(const char *expression);
 
+/* Tasks in such ranges: "0-6,9" is 8. */
+uint64_t slurm_count_tasks(const char *ranges);
+
+/* The count of one TRES of "cpu=2,mem=4G,node=1,gres/gpu=2"; 0: it isn't there. */
+uint64_t slurm_tres_count(const char *tres, const char *name);
+
 #endif

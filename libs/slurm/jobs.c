@@ -39,6 +39,16 @@ static enum weft_job_state job_state(uint32_t state)
 	}
 }
 
+/* Of an array's pending tasks as many as may run at once. */
+static uint64_t tasks_at_once(const slurm_job_info_t *from, const char *tasks)
+{
+	uint64_t n = tasks ? slurm_count_tasks(tasks) : 1;
+
+	return from->array_max_tasks && from->array_max_tasks < n
+		       ? from->array_max_tasks
+		       : n;
+}
+
 static int fill(
 	const struct slurm_api *api, const slurm_job_info_t *from, struct weft_job *to)
 {
@@ -61,6 +71,12 @@ static int fill(
 	if (from->state_reason != WAIT_NO_REASON && api->reason_string)
 		reason = api->reason_string(from->state_reason);
 	if (reason && !(to->reason = strdup(reason)))
+		return -1;
+	to->depends = from->state_reason == WAIT_DEPENDENCY;
+	uint64_t n = tasks_at_once(from, to->tasks);
+	to->n_nodes = n * (from->num_nodes < NO_VAL ? from->num_nodes : 1);
+	to->n_gpus = n * slurm_tres_count(from->tres_req_str, "gres/gpu");
+	if (from->comment && *from->comment && !(to->comment = strdup(from->comment)))
 		return -1;
 	if (from->nodes && *from->nodes && !(to->nodes = strdup(from->nodes)))
 		return -1;
@@ -126,6 +142,7 @@ void weft_slurm_jobs_free(struct weft_job *job, size_t n)
 		free(job[i].tasks);
 		free(job[i].reason);
 		free(job[i].nodes);
+		free(job[i].comment);
 	}
 	free(job);
 }

@@ -41,6 +41,11 @@ struct weft_job {
 	char *reason; /* "Dependency", "Resources" ... as squeue prints; NULL */
 	char *nodes;  /* host list; NULL */
 	double submit, start, end; /* 0: unknown; start of a pending job: expected */
+	char *comment;             /* NULL: none */
+	bool depends;              /* pending: it waits for another job */
+	/* What it asks for, all tasks that may run at once: of an array's pending tasks
+	 * as many as its limit lets run. */
+	uint64_t n_nodes, n_gpus;
 };
 /* This user's jobs: one message, two where clusters are federated. */
 int weft_slurm_jobs(struct weft_job **job, size_t *n, struct weft_err *err);

@@ -36,6 +36,11 @@ void past_free(struct past *p);
 int job_open(struct job *j, const struct job_args *a);
 void job_close(struct job *j);
 
+/* policy.c: is the plan what the site allows this user? 0, or -1 with errors. */
+int check_policy(const struct job *j, const struct job_args *a, struct weft_errs *errs);
+/* How the comment of each of our Slurm jobs begins. */
+#define WEFT_JOB_COMMENT "weft "
+
 /* A run that exists, opened for its engine, status and the like. */
 struct opened {
 	struct weft_run *run;

@@ -99,7 +99,7 @@ static int submit_group(const struct job *j, const struct weft_run *run, size_t 
 	if (weft_plan_sbatch_args(g, &a))
 		return weft_err_nomem(err);
 	weft_argv_addf(&a, "--job-name=%s.%s", run->name, g->name);
-	weft_argv_addf(&a, "--comment=weft %s", run->id);
+	weft_argv_addf(&a, "--comment=" WEFT_JOB_COMMENT "%s", run->id);
 	if (add_output(run, g, &a, &script))
 		return weft_err_nomem(err);
 	weft_argv_add(&a, "--open-mode=append");

@@ -244,4 +244,21 @@ START_TEST(mpi)
 }
 END_TEST
 
-SUITE("slurm", gres, given_back, array, scrub, submit, no_sbatch, mpi)
+START_TEST(held)
+{
+	static const char tres[] =
+		"cpu=8,mem=4G,node=2,billing=8,gres/gpu=4,gres/gpu:a100=3";
+
+	ck_assert_uint_eq(slurm_count_tasks("7"), 1);
+	ck_assert_uint_eq(slurm_count_tasks("0-6,9,11-12"), 10);
+	ck_assert_uint_eq(slurm_count_tasks("0-8:2"), 5);
+	ck_assert_uint_eq(slurm_count_tasks(""), 0);
+	ck_assert_uint_eq(slurm_tres_count(tres, "gres/gpu"), 4);
+	ck_assert_uint_eq(slurm_tres_count(tres, "node"), 2);
+	ck_assert_uint_eq(slurm_tres_count(tres, "gres/gpu:a100"), 3);
+	ck_assert_uint_eq(slurm_tres_count(tres, "gpu"), 0);
+	ck_assert_uint_eq(slurm_tres_count(NULL, "node"), 0);
+}
+END_TEST
+
+SUITE("slurm", gres, given_back, array, scrub, submit, no_sbatch, mpi, held)
