@@ -114,6 +114,25 @@ static bool wants_gpus(const struct node *n)
 	return n->step.gpus_all || n->step.gpus_per_task > 0;
 }
 
+/* The GPUs of the step and what its environment calls them. */
+struct usable {
+	unsigned gpu[WEFT_MAX_DEVICES];
+	size_t n;
+	char visible[1024];
+	bool has_visible;
+};
+
+static int place_with(struct node *n, const struct usable *u, struct weft_err *err)
+{
+	/* Fewer than the tasks ask for: Slurm has dealt them out by itself
+	 * (--gpu-bind), each task sees its own, and only CPUs are ours to place. */
+	if (u->n == 0 || (double)u->n < n->step.gpus_per_task * n->step.ntasks)
+		n->step.gpus_per_task = 0;
+	if (u->n == 0)
+		n->step.gpus_all = false;
+	return place(n, u->gpu, u->n, err);
+}
+
 int node_prepare(
 	struct node *n, spank_t sp, const struct weft_ticket *t, struct weft_err *err)
 {
@@ -138,8 +157,12 @@ int node_prepare(
 	if (!host_job_id(sp, &job) && !host_step_id(sp, &step))
 		snprintf(n->by, sizeof(n->by), "%u.%u", (unsigned)job, (unsigned)step);
 	n->others = others_find(sp);
-	unsigned none[1] = {0};
-	if (!wants_gpus(n) && place(n, none, 0, err)) {
+	/* Here once, not in each task; what GPUs the step has, only a task is told. */
+	if (wants_gpus(n) && n->machine->n_gpus)
+		return 0;
+	n->no_gpus = wants_gpus(n);
+	struct usable none = {.n = 0};
+	if (place_with(n, &none, err)) {
 		node_clear(n);
 		return -1;
 	}
@@ -159,14 +182,6 @@ static const char *visible_name(const struct weft_machine *m)
 	}
 }
 
-/* The GPUs of the step and what its environment calls them. */
-struct usable {
-	unsigned gpu[WEFT_MAX_DEVICES];
-	size_t n;
-	char visible[1024];
-	bool has_visible;
-};
-
 static void find_gpus(const struct node *n, spank_t sp, struct usable *u)
 {
 	char list[1024];
@@ -183,18 +198,6 @@ static void find_gpus(const struct node *n, spank_t sp, struct usable *u)
 		host_getenv(sp, "SLURM_JOB_GPUS", list, sizeof(list)) == HOST_HAVE)
 		ids = list;
 	u->n = weft_bind_usable_gpus(n->machine, ids, visible, u->gpu);
-}
-
-/* In the task's child: which GPUs there are is known only now. */
-static int place_late(struct node *n, const struct usable *u, struct weft_err *err)
-{
-	/* Fewer than the tasks ask for: Slurm has dealt them out by itself
-	 * (--gpu-bind), each task sees its own, and only CPUs are ours to place. */
-	if (u->n == 0 || (double)u->n < n->step.gpus_per_task * n->step.ntasks)
-		n->step.gpus_per_task = 0;
-	if (u->n == 0)
-		n->step.gpus_all = false;
-	return place(n, u->gpu, u->n, err);
 }
 
 static int tell(struct weft_err *err, char *why, size_t size)
@@ -228,11 +231,11 @@ int node_bind_task(struct node *n, spank_t sp, unsigned task, char *why, size_t 
 
 	if (late) {
 		find_gpus(n, sp, &u);
-		if (!u.has_visible && *n->name && task == 0)
-			warn_no_gpus(n);
-		if (place_late(n, &u, &err))
+		if (place_with(n, &u, &err))
 			return tell(&err, why, size);
 	}
+	if ((n->no_gpus || (late && !u.has_visible)) && *n->name && task == 0)
+		warn_no_gpus(n);
 	if (task >= n->placement->n_tasks) {
 		snprintf(why, size, "task %u of %zu on this node", task,
 			n->placement->n_tasks);

@@ -2,9 +2,9 @@
  * node - a step's tasks on this node: which CPUs, GPUs and memory, and the binding.
  *
  * node_prepare() runs once in user_init, where the allocation is known; the
- * binding is applied once a task in task_init.  A step with GPUs is mapped in
- * task_init, since only there does Slurm say which GPUs the step has; every task
- * computes the same mapping.
+ * binding is applied once a task in task_init.  A step with GPUs on a machine
+ * with some is mapped in task_init, since only there does Slurm say which GPUs the step
+ * has; every task computes the same mapping.
  *
  * Ownership: the node owns what it points to.  Runs as: see remote.c.
  */
@@ -22,6 +22,7 @@ struct node {
 	struct weft_others *others; /* of the job's other steps; NULL: none */
 	char by[72];                /* "JOB.STEP" */
 	struct weft_place_step step;
+	bool no_gpus;                     /* GPUs are asked for, the machine has none */
 	struct weft_placement *placement; /* NULL: made in task_init */
 	char name[64];
 };

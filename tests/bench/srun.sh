@@ -1,5 +1,6 @@
 # shellcheck shell=bash source=tests/bench/lib.sh
-# srun.sh - what the plug-in costs an srun: enabled but unused, and with --weft-step.
+# srun.sh - what the plug-in costs an srun: enabled but unused, with --weft-step, and for a
+# step of 64 tasks that are placed.
 #
 # One private cluster; a pair is one `srun true` with the plug-in's line in plugstack.conf
 # and one without it (srun and slurmstepd read it anew each time), first and second in
@@ -16,11 +17,12 @@ dir=/var/tmp/weft-bench.$$
 trap '"$CLUSTER" down -q --dir "$dir"; rm -rf "$BENCH_TMP"' EXIT
 "$CLUSTER" up -q --dir "$dir" --cpu-nodes 1 --gpu-nodes 0 --cpus-per-node 64 --build "$BUILD" || exit 1
 printf 'name: b\nsteps:\n  - {name: train, run: "true", resources: {time: 5m}}\n' >"$dir/home/alice/b.yaml"
+sed 's/time: 5m/&, ntasks: 64/' "$dir/home/alice/b.yaml" >"$dir/home/alice/b64.yaml"
 # Runs on the login host, as root: it changes plugstack.conf between the two.
 cat >"$dir/root/pairs" <<'END'
 #!/bin/bash
-conf=$1 pairs=$2
-shift 2
+conf=$1 pairs=$2 tasks=$3
+shift 3
 cp "$conf" "$conf.with"
 : >"$conf.without"
 once() { # with|without OPTIONS...: microseconds, in $T
@@ -29,7 +31,7 @@ once() { # with|without OPTIONS...: microseconds, in $T
 	sleep 0.1
 	shift
 	local start=$EPOCHREALTIME
-	srun --quiet "$@" true || exit 1
+	srun --quiet --mem=500 --ntasks="$tasks" "$@" true || exit 1
 	local end=$EPOCHREALTIME
 	T=$((${end/./} - ${start/./}))
 }
@@ -49,11 +51,11 @@ chmod 755 "$dir/root/pairs"
 # The topology as a boot would cache it.
 "$CLUSTER" sh --dir "$dir" --user root --node c1 -- weft topo cache --dir=/run/weft >/dev/null || exit 1
 
-pairs() { # NAME BAR OPTIONS... of the srun with the plug-in
-	local name=$1 bar=$2
-	shift 2
+pairs() { # NAME TASKS PAIRS BAR OPTIONS... of the srun with the plug-in
+	local name=$1 tasks=$2 pairs=$3 bar=$4
+	shift 4
 	"$CLUSTER" sh --dir "$dir" --user root --chdir "$dir/home/alice" -- \
-		"$dir/root/pairs" "$dir/plugstack.conf.d/weft.conf" "$PAIRS" "$@" \
+		"$dir/root/pairs" "$dir/plugstack.conf.d/weft.conf" "$pairs" "$tasks" "$@" \
 		>"$BENCH_TMP/pairs" || exit 1
 	awk 'NF == 2 { print $1 / $2, $1, $2 }' "$BENCH_TMP/pairs" | sort -n | awk -v name="$name" -v bar="$bar" '
 		{ r[NR] = $1; a[NR] = $2; b[NR] = $3 }
@@ -73,6 +75,9 @@ pairs() { # NAME BAR OPTIONS... of the srun with the plug-in
 			return n
 		}' || BENCH_BAD=1
 }
-pairs 'srun true, plug-in unused' 1.02
-pairs 'srun true, --weft-step' 1.3 --weft=b.yaml --weft-step=train
+pairs 'srun true, plug-in unused' 1 "$PAIRS" 1.02
+pairs 'srun true, --weft-step' 1 "$PAIRS" 1.3 --weft=b.yaml --weft-step=train
+# Tasks of 64 that share this machine's few processors take a while: fewer pairs do.
+pairs 'srun -n 64 true, --weft-bind=auto' 64 $((PAIRS / 2)) 1.05 --weft-bind=auto
+pairs 'srun -n 64 true, --weft-step' 64 $((PAIRS / 2)) 1.05 --weft=b64.yaml --weft-step=train
 bench_done
