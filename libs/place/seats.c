@@ -15,7 +15,9 @@ struct room {
 	bool cores;       /* units are cores, else threads */
 	bool span;        /* a task may lie over several domains, though it fits one */
 	bool overflow;    /* a GPU's task may go to another domain */
-	bool twice;       /* CPUs are given twice */
+	bool twice;       /* CPUs are given twice: */
+	unsigned each;    /* so often each of them, */
+	size_t extra;     /* and so many once more */
 	bool memory;      /* a domain's memory is to hold its tasks' needs */
 	unsigned *free;   /* units of each domain */
 	unsigned *cap;    /* of it at the beginning */
@@ -70,13 +72,18 @@ static bool has_room(const struct room *r, const struct task *t, unsigned d)
 {
 	if (r->memory && r->left[d] < bytes(r, t))
 		return false;
-	return r->twice ? r->cap[d] > 0 : r->free[d] >= need(r, t);
+	if (r->twice)
+		return r->seated[d] < r->cap[d] * (r->each + (r->extra > 0));
+	return r->free[d] >= need(r, t);
 }
 
 static void occupy(struct room *r, const struct task *t, unsigned d)
 {
+	if (r->twice)
+		r->extra -= r->seated[d] >= r->cap[d] * r->each;
+	else
+		r->free[d] -= need(r, t);
 	r->seated[d]++;
-	r->free[d] -= r->twice ? 0 : need(r, t);
 	r->left[d] -= bytes(r, t);
 }
 
@@ -271,6 +278,8 @@ static bool attempt(struct room *r)
 
 	memset(j->units, 0, j->n_tasks * j->shape.n_doms * sizeof(*j->units));
 	memset(j->seated, 0, j->n_steps * sizeof(*j->seated));
+	r->each = (unsigned)(j->n_tasks / j->shape.n_cpus);
+	r->extra = j->n_tasks % j->shape.n_cpus;
 	for (unsigned d = 0; d < j->shape.n_doms; d++) {
 		r->cap[d] = r->cores ? j->shape.dom[d].n_cores : j->shape.dom[d].n_cpus;
 		r->free[d] = r->cap[d];
@@ -370,15 +379,12 @@ static bool try_all(struct room *r)
 			back_to_cores(j);
 		return true;
 	}
-	/* Everyone gets one thread, as near as there is any. */
-	r->twice = true;
+	/* Everyone gets one thread, as near as there is any that has no more tasks than
+	 * it must. */
+	r->twice = r->overflow = true;
 	r->span = false;
 	for (size_t i = 0; i < j->n_tasks; i++)
 		j->task[i].need_cpus = 1;
-	r->overflow = false;
-	if (attempt(r))
-		return true;
-	r->overflow = true;
 	return attempt(r);
 }
 

@@ -33,7 +33,8 @@ t_is 'json: a GPU task' "$(json infer 3 gpus nics numa)" "['0000:ca:00.0'] ['000
 t_is 'json: CPUs as a list' "$(bind odd-gpus --tasks 2 --format json | grep '"cpus"')" \
 	'   "cpus": "0-7,16-23",
    "cpus": "8-15,24-31",'
-t_is 'json: what is shared' "$(json sim 39 shared_cpus far)" 'True False'
+t_is 'json: what is shared' "$(json infer 3 shared_cpus far)" 'True False'
+t_is 'json: no more than must be' "$(grep -c '"shared_cpus": true' "$T_TMP/json")" 24
 t_is 'json: a step without a name' "$(bind laptop --format json | grep -c '"step": null')" 1
 t_is 'json: memory from anywhere' "$(bind laptop --memory none --format json | grep -c '"numa": null')" 1
 # Cores 6, 6 and 9: (6 + 6 + 9)^2 / (3 * (36 + 36 + 81)).
