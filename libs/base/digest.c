@@ -5,6 +5,8 @@
 #include <xxhash.h>
 #pragma GCC diagnostic pop
 
+#include <string.h>
+
 #include "base/base.h"
 
 static void print(XXH128_hash_t h, char hex[WEFT_DIGEST_HEX])
@@ -12,8 +14,32 @@ static void print(XXH128_hash_t h, char hex[WEFT_DIGEST_HEX])
 	XXH128_canonical_t c;
 
 	XXH128_canonicalFromHash(&c, h);
-	for (size_t i = 0; i < sizeof(c.digest); i++)
-		snprintf(hex + 2 * i, 3, "%02x", c.digest[i]);
+	weft_digest_hex(c.digest, hex);
+}
+
+static void store(XXH128_hash_t h, unsigned char sum[WEFT_DIGEST_BYTES])
+{
+	XXH128_canonical_t c;
+
+	XXH128_canonicalFromHash(&c, h);
+	memcpy(sum, c.digest, sizeof(c.digest));
+}
+
+void weft_digest_hex(
+	const unsigned char sum[WEFT_DIGEST_BYTES], char hex[WEFT_DIGEST_HEX])
+{
+	static const char digit[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < WEFT_DIGEST_BYTES; i++) {
+		*hex++ = digit[sum[i] >> 4];
+		*hex++ = digit[sum[i] & 15];
+	}
+	*hex = '\0';
+}
+
+void weft_digest_bytes(const void *data, size_t n, unsigned char sum[WEFT_DIGEST_BYTES])
+{
+	store(XXH3_128bits(data, n), sum);
 }
 
 void weft_digest(const void *data, size_t n, char hex[WEFT_DIGEST_HEX])
@@ -42,4 +68,17 @@ void weft_hasher_end(struct weft_hasher *h, char hex[WEFT_DIGEST_HEX])
 
 	print(XXH3_128bits_digest(s), hex);
 	XXH3_freeState(s);
+}
+
+void weft_hasher_take(struct weft_hasher *h, unsigned char sum[WEFT_DIGEST_BYTES])
+{
+	XXH3_state_t *s = (XXH3_state_t *)h;
+
+	store(XXH3_128bits_digest(s), sum);
+	XXH3_128bits_reset(s);
+}
+
+void weft_hasher_free(struct weft_hasher *h)
+{
+	XXH3_freeState((XXH3_state_t *)h);
 }
