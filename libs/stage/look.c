@@ -1,5 +1,5 @@
 /* look.c - what is there: sizes, space, names that match. */
-#include "stage/copy.h"
+#include "stage/stage.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -7,6 +7,7 @@
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 

@@ -1,42 +1,121 @@
 /*
  * stage - data moves whole or not at all, always as the user.
  *
- * A file or tree is copied (reflinked, hard-linked where allowed) to a temporary
- * sibling, made durable, and renamed to its final name: after any kill the final
- * name is absent or whole.  The source's identity is checked before and after.
- * Kept: permissions (a private copy is writable), modification times, holes, user
- * attributes, links inside a tree.  Not kept: owner, set-id bits, ACLs.  FIFOs,
- * sockets and devices are refused.
+ * A file or tree is copied to a temporary sibling by several threads, hashed on the
+ * way (XXH3-128 a chunk), made durable as asked, and renamed to its final name: after
+ * any kill the final name is absent or whole, and the next call cleans up or goes on.
+ * The source's identity (inode, size, mtime, ctime) is checked before and after: what
+ * changed is copied once more, then it is an error.  No link is followed below the
+ * source or the destination; on the way to the destination only the user's own links
+ * and root's are.
  *
- * Ownership: reports are plain data.  Units: bytes, seconds.  Errors: WEFT_ESTAGE
- * with the path and what to do.  Threads: calls on different destinations may
- * run at the same time.  Runs as: the user, never root on a user's behalf.
+ * Ownership: reports are plain data, messages in them the caller's to clear.  Units:
+ * bytes, seconds.  Errors: WEFT_ESTAGE with the path and what to do; WEFT_EINTR when
+ * told to stop.  Threads: calls on different destinations may run at the same time;
+ * threads that a call starts, with all signals blocked, have ended when it returns.
+ * Fork: safe between calls.  Runs as: the user, never root on a user's behalf.
  */
 #ifndef WEFT_STAGE_H
 #define WEFT_STAGE_H
 
+#include <signal.h>
+
 #include "base/base.h"
 
 enum weft_stage_how {
-	WEFT_STAGE_AUTO, /* reflink, else copy */
-	WEFT_STAGE_LINK, /* symbolic link to the source, read-only use */
-	WEFT_STAGE_HARD, /* hard link where the file system allows, else copy */
-	WEFT_STAGE_COPY, /* private, writable copy (reflink is one) */
+	WEFT_STAGE_AUTO,   /* reflink, else on a network file system the server's own
+			      copy, else reading and writing */
+	WEFT_STAGE_LINK,   /* symbolic link to the source, read-only use (put only) */
+	WEFT_STAGE_HARD,   /* hard link where the file system allows, else as AUTO */
+	WEFT_STAGE_COPY,   /* AUTO; put: a private copy, writable */
+	WEFT_STAGE_SERVER, /* copy_file_range where it works, else reading and writing
+			    */
+	WEFT_STAGE_STREAM, /* reading and writing, so that all is hashed */
+};
+
+enum weft_stage_durable {
+	WEFT_STAGE_DATA, /* what has its final name survives a crash of the machine */
+	WEFT_STAGE_FULL, /* and it has that name once the call returns */
+	WEFT_STAGE_NONE, /* the machine decides when */
+};
+
+enum weft_stage_special {
+	WEFT_STAGE_REFUSE, /* a FIFO, socket or device is an error, by name */
+	WEFT_STAGE_SKIP,   /* left out, counted */
+	WEFT_STAGE_MAKE,   /* made anew, as cp -a does */
+};
+
+/* While it runs; total: of what was found so far, final once scanned. */
+struct weft_stage_progress {
+	uint64_t bytes, total, files;
+	double seconds;
+	bool scanned;
+};
+
+struct weft_stage_options {
+	enum weft_stage_how how;
+	enum weft_stage_durable durable;
+	enum weft_stage_special special;
+	bool archive;  /* as cp -a: owner, set-id bits, ACLs, all attributes */
+	bool writable; /* the copy is for writing to */
+	bool replace;  /* what has the final name goes */
+	bool resume;   /* go on from what a killed call has left */
+	bool partial;  /* leave what there is for that when it fails */
+	bool manifest; /* keep a record beside dst: verify, nothing to do next time */
+	unsigned threads; /* 0: as many as it takes */
+	/* Called in the caller's thread, a few times a second. */
+	void (*progress)(void *arg, const struct weft_stage_progress *p);
+	void *arg;
+	/* Nonzero: stop.  May be set by a signal handler. */
+	const volatile sig_atomic_t *stop;
 };
 
 struct weft_stage_report {
 	uint64_t bytes; /* of the data, however it got there */
 	uint64_t moved; /* bytes that were really written */
-	uint64_t files;
+	uint64_t files; /* and links and special files */
 	double seconds;
-	const char *strategy; /* "reflink", "hard link", "copy", "link", "mixed" */
+	/* "already there", "reflink", "hard link", "server copy", "copy", "link", or
+	 * "mixed" */
+	const char *strategy;
+	const char *why; /* static text */
+	uint64_t folders;
+	uint64_t resumed; /* bytes that a killed call had brought */
+	uint64_t retries; /* files that changed and were copied again */
+	uint64_t skipped; /* special files left out */
+	uint64_t owners;  /* entries that could not keep their owner */
+	uint64_t dropped; /* attributes (xattrs, ACLs) that dst's file system refused */
+	unsigned threads; /* at most */
+	char hash[WEFT_DIGEST_HEX]; /* of names, types, data; "": not all was read */
 };
 
 /* src: file or folder, a link at the top is followed. dst: final name in a folder
- * that exists; must not exist itself (err->sys is EEXIST then); leftover temporaries
- * of killed attempts are removed. No space: err->sys is ENOSPC or EDQUOT. */
+ * that exists; must not exist itself unless options say so (err->sys is EEXIST then).
+ * No space: err->sys is ENOSPC or EDQUOT. */
+int weft_stage_copy(const char *src, const char *dst,
+	const struct weft_stage_options *opt, struct weft_stage_report *report,
+	struct weft_err *err);
+/* The same for the engine: permissions, times, holes, user attributes and links kept,
+ * the owner not; durable, without a record. */
 int weft_stage_put(const char *src, const char *dst, enum weft_stage_how how,
 	struct weft_stage_report *report, struct weft_err *err);
+
+/* What verify found; paths are relative to dst, in `first`, a line each. */
+struct weft_stage_diff {
+	uint64_t missing, extra, different;
+	uint64_t unread; /* linked, not read: only their identity was compared */
+	char *first;     /* malloced, NULL: no difference */
+};
+/* Reads dst again and compares with the record that weft_stage_copy has left. */
+int weft_stage_verify(const char *dst, const struct weft_stage_options *opt,
+	struct weft_stage_diff *diff, struct weft_stage_report *report,
+	struct weft_err *err);
+/* Removes what killed calls of this host have left in a folder, and records whose
+ * file or folder is gone; *n: how many.  other_hosts: those, too, after this many
+ * seconds without a change (0: never). */
+int weft_stage_clean(
+	const char *dir, int64_t other_hosts, uint64_t *n, struct weft_err *err);
+
 /* Bytes and files below a path. */
 int weft_stage_measure(
 	const char *path, uint64_t *bytes, uint64_t *files, struct weft_err *err);

@@ -1,204 +1,381 @@
 /* tree.c - a folder with all that is in it.
  *
- * Walked by descriptors: each step opens one name in a folder that is open, and no
- * link is followed on either side, so nobody can lead it elsewhere meanwhile. */
-#include "stage/copy.h"
+ * Each folder is opened from the top, by its path below it, without following a link
+ * on either side (stage_open_beneath), so nobody can lead the walk elsewhere; then
+ * single names are worked on in the folder that is open.  On the copy's side nobody
+ * else has the right to enter: its top is 0700 until all is there. */
+#include "stage/room.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-/* Two descriptors a level. */
-#define MAX_LEVELS 200
-/* Up to here each file is made durable by itself; beyond, one flush of the whole file
- * system is less work, though it waits for what others write. */
-#define FEW_FILES 64
+/* Files of one folder that a thread takes at once. */
+#define BATCH 32
 
-static const char *below_root(const struct weft_stage_job *job)
+struct stage_folder *stage_folder_new(
+	struct stage_worker *w, struct stage_folder *up, const char *name)
 {
-	return job->path.s + job->root_len + 1;
-}
+	struct stage_job *job = w->job;
+	struct stage_folder *dir;
 
-/* The copy of another name of this file, or NULL. Linear: such files are few. */
-static const char *known_name(const struct weft_stage_job *job, const struct stat *st)
-{
-	for (size_t i = 0; i < job->n_name; i++)
-		if (job->name[i].ino == st->st_ino && job->name[i].dev == st->st_dev)
-			return job->name[i].path;
-	return NULL;
-}
-
-static int keep_name(struct weft_stage_job *job, const struct stat *st)
-{
-	char *path = strdup(below_root(job));
-
-	if (!path || weft_grow(job->name, job->n_name, job->cap_name) != 0) {
-		free(path);
-		return weft_err_nomem(job->err);
+	pthread_mutex_lock(&job->lock);
+	dir = weft_arena_alloc(&job->arena, sizeof(*dir));
+	if (dir && (dir->name = weft_arena_strdup(&job->arena, name))) {
+		dir->up = up;
+		dir->in = dir->out = -1;
+		dir->older = job->folders;
+		job->folders = dir;
+	} else {
+		dir = NULL;
+		weft_err_nomem(&w->err);
 	}
-	job->name[job->n_name++] =
-		(struct weft_stage_name){st->st_dev, st->st_ino, path};
-	return 0;
+	pthread_mutex_unlock(&job->lock);
+	return dir;
 }
 
-static int copy_link(struct weft_stage_job *job, int in, const char *name, int out,
-	const struct stat *st)
+void stage_folder_use(struct stage_folder *dir)
 {
-	struct timespec times[2] = {st->st_atim, st->st_mtim};
-	char to[PATH_MAX];
-	ssize_t n = readlinkat(in, name, to, sizeof(to) - 1);
-
-	if (n < 0)
-		return weft_stage_sys(job, "reading");
-	to[n] = '\0';
-	if (symlinkat(to, out, name) != 0)
-		return weft_stage_sys(job, "copying");
-	(void)!utimensat(out, name, times, AT_SYMLINK_NOFOLLOW);
-	job->report->files++;
-	return 0;
+	dir->users++;
 }
 
-static int copy_one_file(struct weft_stage_job *job, int in_dir, const char *name,
-	int out, const struct stat *st)
+static int open_folder(struct stage_worker *w, struct stage_folder *dir)
 {
-	const char *first = st->st_nlink > 1 ? known_name(job, st) : NULL;
-	weft_autoclose int in = -1;
+	const int flags = O_RDONLY | O_DIRECTORY;
+	weft_autostr struct weft_str path = {0};
+
+	stage_folder_path(dir, &path);
+	if (path.failed)
+		return weft_err_nomem(&w->err);
+	dir->in = stage_open_beneath(w->job->in, path.s, flags);
+	if (dir->in < 0)
+		return errno == ELOOP || errno == ENOTDIR
+			       ? stage_changed(w, dir, NULL)
+			       : stage_sys(w, "reading", dir, NULL);
+	if (w->job->read_only)
+		return 0;
+	dir->out = stage_open_beneath(w->job->out, path.s, flags);
+	return dir->out < 0 ? stage_sys(w, "copying", dir, NULL) : 0;
+}
+
+static void close_folder(struct stage_folder *dir)
+{
+	weft_closep(&dir->in);
+	weft_closep(&dir->out);
+}
+
+/* All that is in it is there. */
+static int finish(struct stage_worker *w, struct stage_folder *dir)
+{
 	struct stat now;
+	int fd;
 
-	if (first) {
-		job->report->files++;
-		return linkat(job->root, first, out, name, 0)
-			       ? weft_stage_sys(job, "linking")
-			       : 0;
+	if (fstat(dir->in, &now) != 0)
+		return stage_sys(w, "reading", dir, NULL);
+	if (!stage_same(&dir->st, &now)) {
+		w->job->folder_changed = true;
+		return stage_changed(w, dir, NULL);
 	}
-	/* O_NONBLOCK: should it be a FIFO by now, don't wait for a writer. */
-	in = openat(in_dir, name,
-		O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (in < 0 || fstat(in, &now) != 0)
-		return weft_stage_sys(job, "reading");
-	if (weft_stage_check_same(job, st, &now) != 0 ||
-		weft_stage_copy_file(job, in, &now, in_dir, name, 0, out, name,
-			job->report->files < FEW_FILES) != 0)
+	dir->done = true;
+	if (w->job->read_only)
+		return 0;
+	if (stage_attrs(w, &dir->st, dir->in, dir->out, dir, NULL) != 0)
 		return -1;
-	return st->st_nlink > 1 ? keep_name(job, st) : 0;
+	if (w->job->record) {
+		if (fstat(dir->out, &now) != 0)
+			return stage_sys(w, "copying", dir, NULL);
+		dir->dst = stage_id_of(&now);
+	}
+	fd = dir->out;
+	dir->out = -1;
+	return stage_put_away(w->job, fd) != 0 ? stage_sys(w, "copying", dir, NULL) : 0;
 }
 
-static int copy_folder(struct weft_stage_job *job, int in, const struct stat *before,
-	int dir, const char *name, unsigned level);
-
-static int copy_entry(
-	struct weft_stage_job *job, int in, const char *name, int out, unsigned level)
+int stage_folder_drop(struct stage_worker *w, struct stage_folder *dir)
 {
-	struct stat st, now;
-
-	if (fstatat(in, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return weft_stage_sys(job, "reading");
-	switch (st.st_mode & S_IFMT) {
-	case S_IFREG:
-		return copy_one_file(job, in, name, out, &st);
-	case S_IFLNK:
-		return copy_link(job, in, name, out, &st);
-	case S_IFDIR: {
-		weft_autoclose int fd = openat(
-			in, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-		if (fd < 0 || fstat(fd, &now) != 0)
-			return weft_stage_sys(job, "reading");
-		if (now.st_ino == job->root_ino && now.st_dev == job->root_dev)
-			return weft_err_set(job->err, WEFT_ESTAGE,
-				"the copy would be inside of what is copied: %s",
-				job->path.s);
-		return copy_folder(job, fd, &now, out, name, level + 1);
-	}
-	default:
-		weft_err_set(job->err, WEFT_ESTAGE,
-			"%s is %s: only files, folders and links "
-			"are staged",
-			job->path.s, weft_stage_kind(st.st_mode));
-		return weft_err_hint(job->err,
-			"name the outputs one by one, or remove it "
-			"when the step ends");
-	}
-}
-
-static int copy_entries(
-	struct weft_stage_job *job, DIR *d, int in, int out, unsigned level)
-{
-	size_t len = job->path.len;
-	struct dirent *e;
 	int rc = 0;
 
-	while (rc == 0 && (errno = 0, e = readdir(d)) != NULL) {
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
-		weft_str_addc(&job->path, '/');
-		weft_str_add(&job->path, e->d_name);
-		if (job->path.failed)
-			return weft_err_nomem(job->err);
-		rc = copy_entry(job, in, e->d_name, out, level);
-		job->path.len = len;
-		job->path.s[len] = '\0';
-	}
-	if (rc == 0 && errno != 0)
-		rc = weft_stage_sys(job, "reading");
+	if (atomic_fetch_sub(&dir->users, 1) != 1)
+		return 0;
+	if (!dir->later && !w->job->failed && dir->in >= 0)
+		rc = finish(w, dir);
+	close_folder(dir);
 	return rc;
 }
 
-static int copy_folder(struct weft_stage_job *job, int in, const struct stat *before,
-	int dir, const char *name, unsigned level)
+/* The subfolder's copy; one that a killed call has made is entered again. */
+static int make_folder(struct stage_worker *w, struct stage_folder *dir,
+	const char *name, bool *was_there)
 {
-	weft_autoclose int out = -1;
-	struct stat made;
-	int copy, rc;
-	DIR *d;
+	struct stat st;
 
-	if (level > MAX_LEVELS)
-		return weft_err_set(job->err, WEFT_ESTAGE,
-			"%s: more than %d folders deep", job->path.s, MAX_LEVELS);
-	if (mkdirat(dir, name, 0700) != 0)
-		return weft_stage_sys(job, "copying");
-	out = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	copy = openat(in, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	d = copy >= 0 ? fdopendir(copy) : NULL;
-	if (out < 0 || !d) {
-		if (copy >= 0)
-			close(copy);
-		return weft_stage_sys(job, "reading");
+	*was_there = false;
+	if (mkdirat(dir->out, name, 0700) == 0)
+		return 0;
+	if (errno != EEXIST || !dir->was_there ||
+		fstatat(dir->out, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return stage_sys(w, "copying", dir, name);
+	if (!S_ISDIR(st.st_mode)) {
+		if (unlinkat(dir->out, name, 0) != 0 ||
+			mkdirat(dir->out, name, 0700) != 0)
+			return stage_sys(w, "copying", dir, name);
+		return 0;
 	}
-	if (level == 0) {
-		(void)!flock(out, LOCK_EX | LOCK_NB);
-		job->root = out;
-		if (fstat(out, &made) != 0) {
-			closedir(d);
-			return weft_stage_sys(job, "copying");
-		}
-		job->root_dev = made.st_dev;
-		job->root_ino = made.st_ino;
+	*was_there = true;
+	return fchmodat(dir->out, name, 0700, 0) != 0
+		       ? stage_sys(w, "copying", dir, name)
+		       : 0;
+}
+
+static int add_folder(
+	struct stage_worker *w, struct stage_folder *dir, const char *name)
+{
+	struct stage_folder *sub;
+	bool was_there = false;
+
+	dir->later = true;
+	if (!w->job->read_only && make_folder(w, dir, name, &was_there) != 0)
+		return -1;
+	sub = stage_folder_new(w, dir, name);
+	if (!sub)
+		return -1;
+	sub->was_there = was_there;
+	return stage_pool_add_folder(w, sub);
+}
+
+/* Names of files that are waiting to be copied, one after the other. */
+struct names {
+	struct weft_str s;
+	size_t n;
+};
+
+static int hand_out(
+	struct stage_worker *w, struct stage_folder *dir, struct names *names)
+{
+	char *s = weft_str_take(&names->s);
+	size_t n = names->n;
+
+	names->n = 0;
+	if (!s)
+		return weft_err_nomem(&w->err);
+	stage_folder_use(dir);
+	if (stage_pool_add_batch(w, dir, s, n) == 0)
+		return 0;
+	dir->users--;
+	free(s);
+	return -1;
+}
+
+static int add_file(struct stage_worker *w, struct stage_folder *dir, const char *name,
+	struct names *names)
+{
+	weft_str_addn(&names->s, name, strlen(name) + 1);
+	if (names->s.failed)
+		return weft_err_nomem(&w->err);
+	return ++names->n == BATCH ? hand_out(w, dir, names) : 0;
+}
+
+static int add_entry(struct stage_worker *w, struct stage_folder *dir,
+	const struct dirent *e, struct names *names)
+{
+	unsigned char type = e->d_type;
+	struct stat st;
+
+	if (type == DT_REG)
+		return add_file(w, dir, e->d_name, names);
+	if (type == DT_DIR)
+		return add_folder(w, dir, e->d_name);
+	if (type == DT_LNK)
+		return stage_symlink(w, dir, e->d_name);
+	if (fstatat(dir->in, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return stage_sys(w, "reading", dir, e->d_name);
+	switch (st.st_mode & S_IFMT) {
+	case S_IFREG:
+		return add_file(w, dir, e->d_name, names);
+	case S_IFDIR:
+		return add_folder(w, dir, e->d_name);
+	case S_IFLNK:
+		return stage_symlink(w, dir, e->d_name);
+	default:
+		return stage_special(w, dir, e->d_name, &st);
 	}
-	rc = copy_entries(job, d, in, out, level);
+}
+
+static DIR *list(int fd)
+{
+	int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = own >= 0 ? fdopendir(own) : NULL;
+
+	if (!d && own >= 0)
+		close(own);
+	return d;
+}
+
+static bool is_dots(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* What a killed call had copied and the source no longer has. */
+static int remove_stale(struct stage_worker *w, struct stage_folder *dir)
+{
+	DIR *d = list(dir->out);
+	struct dirent *e;
+	struct stat st;
+	int rc = 0;
+
+	if (!d)
+		return stage_sys(w, "copying", dir, NULL);
+	while (rc == 0 && (e = readdir(d)) != NULL) {
+		weft_autofree char *path = NULL;
+
+		if (is_dots(e->d_name) ||
+			fstatat(dir->in, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			continue;
+		path = weft_printf("/proc/self/fd/%d/%s", dir->out, e->d_name);
+		rc = path ? weft_remove_tree(path, &w->err) : weft_err_nomem(&w->err);
+	}
 	closedir(d);
-	if (rc != 0)
-		return -1;
-	if (weft_stage_copy_end(job, in, before, out) != 0)
-		return -1;
-	/* Some network file systems refuse fsync on folders: nothing to be had. */
-	if (job->report->files <= FEW_FILES) {
-		if (fsync(out) != 0 && errno != EINVAL && errno != ENOTSUP)
-			return weft_stage_sys(job, "copying");
-	} else if (level == 0 && syncfs(out) != 0) {
-		return weft_stage_sys(job, "copying");
+	return rc;
+}
+
+static int scan_entries(struct stage_worker *w, struct stage_folder *dir)
+{
+	struct names names = {0};
+	DIR *d = list(dir->in);
+	struct dirent *e = NULL;
+	int rc = 0;
+
+	if (!d)
+		return stage_sys(w, "reading", dir, NULL);
+	while (rc == 0 && (errno = 0, e = readdir(d)) != NULL)
+		if (!is_dots(e->d_name))
+			rc = add_entry(w, dir, e, &names);
+	if (rc == 0 && errno != 0)
+		rc = stage_sys(w, "reading", dir, NULL);
+	closedir(d);
+	for (const char *p = names.s.s; rc == 0 && names.n > 0; names.n--) {
+		if (!stage_go_on(w))
+			rc = -1;
+		else
+			rc = stage_file(w, dir, p, p, false);
+		p += strlen(p) + 1;
 	}
+	weft_str_free(&names.s);
+	return rc;
+}
+
+static int start(struct stage_worker *w, struct stage_folder *dir)
+{
+	struct stage_job *job = w->job;
+	struct stat st;
+
+	if (open_folder(w, dir) != 0)
+		return -1;
+	if (fstat(dir->in, &dir->st) != 0)
+		return stage_sys(w, "reading", dir, NULL);
+	job->n_folders++;
+	if (job->read_only)
+		return 0;
+	if (dir->st.st_ino == job->out_ino && dir->st.st_dev == job->out_dev) {
+		weft_autofree char *path = stage_shown(job, dir, NULL);
+
+		return weft_err_set(&w->err, WEFT_ESTAGE,
+			"the copy would be inside of what is copied: %s",
+			path ? path : job->src);
+	}
+	if (fstat(dir->out, &st) != 0)
+		return stage_sys(w, "copying", dir, NULL);
+	dir->gid = st.st_mode & S_ISGID ? st.st_gid : getegid();
+	return dir->was_there ? remove_stale(w, dir) : 0;
+}
+
+int stage_scan(struct stage_worker *w, struct stage_folder *dir)
+{
+	int rc;
+
+	stage_folder_use(dir);
+	rc = start(w, dir);
+	if (rc == 0)
+		rc = scan_entries(w, dir);
+	if (rc != 0)
+		dir->later = true; /* not finished */
+	return stage_folder_drop(w, dir) != 0 ? -1 : rc;
+}
+
+static int open_copy(struct stage_worker *w, const struct stage_folder *dir)
+{
+	weft_autostr struct weft_str path = {0};
+	int fd;
+
+	stage_folder_path(dir, &path);
+	fd = path.failed
+		     ? -1
+		     : stage_open_beneath(w->job->out, path.s, O_PATH | O_DIRECTORY);
+	if (fd < 0)
+		stage_sys(w, "copying", dir, NULL);
+	return fd;
+}
+
+static int make_link(struct stage_worker *w, struct stage_link *l)
+{
+	weft_autoclose int from = open_copy(w, l->first->dir);
+	weft_autoclose int to = from >= 0 ? open_copy(w, l->dir) : -1;
+	int rc;
+
+	if (from < 0 || to < 0)
+		return -1;
+	rc = linkat(from, l->first->name, to, l->name, 0);
+	if (rc != 0 && errno == EEXIST && l->dir->was_there &&
+		unlinkat(to, l->name, 0) == 0)
+		rc = linkat(from, l->first->name, to, l->name, 0);
+	if (rc != 0)
+		return stage_sys(w, "linking", l->dir, l->name);
+	l->first->linked = true;
 	return 0;
 }
 
-int weft_stage_copy_tree(struct weft_stage_job *job, int in, const struct stat *before,
-	int dir, const char *name)
+/* Being linked has changed what they are. */
+static int look_again(struct stage_worker *w, const struct stage_first *first)
 {
-	job->root_len = job->path.len;
-	return copy_folder(job, in, before, dir, name, 0);
+	weft_autoclose int dir = open_copy(w, first->dir);
+	struct stat st;
+
+	if (dir < 0)
+		return -1;
+	if (fstatat(dir, first->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return stage_sys(w, "linking", first->dir, first->name);
+	first->entry->dst = stage_id_of(&st);
+	return 0;
+}
+
+int stage_tree_end(struct stage_worker *w)
+{
+	struct stage_job *job = w->job;
+
+	for (size_t i = 0; i < job->n_links; i++) {
+		if (job->record)
+			job->link[i].entry->same = job->link[i].first->entry;
+		if (!job->read_only && make_link(w, &job->link[i]) != 0)
+			return -1;
+	}
+	for (size_t i = 0; i < job->n_first && job->record && !job->read_only; i++)
+		if (job->first[i]->linked && look_again(w, job->first[i]) != 0)
+			return -1;
+	for (struct stage_folder *d = job->folders; d; d = d->older) {
+		int rc;
+
+		if (d->done)
+			continue;
+		rc = open_folder(w, d);
+		if (rc == 0)
+			rc = finish(w, d);
+		close_folder(d);
+		if (rc != 0)
+			return -1;
+	}
+	return 0;
 }

@@ -1,0 +1,115 @@
+/* attr.c - modes, owners, times, extended attributes and ACLs
+ *
+ * The order matters: a new owner clears set-id bits and capabilities, an ACL changes
+ * the mode, and all of it the ctime but not the times that are set last. */
+#include "stage/room.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+mode_t stage_umask(void)
+{
+	weft_autofree char *text = NULL;
+	const char *at;
+
+	/* umask() itself would have to set it, for all threads. */
+	if (weft_read_file("/proc/self/status", 1 << 16, &text, NULL, NULL) != 0 ||
+		!(at = strstr(text, "\nUmask:")))
+		return 07777;
+	return (mode_t)strtoul(at + 7, NULL, 8);
+}
+
+static bool wanted(const struct stage_job *job, const char *name)
+{
+	if (!job->opt->archive)
+		return weft_starts_with(name, "user.");
+	/* A label comes from the policy of the place where a file is. */
+	return strcmp(name, "security.selinux") != 0;
+}
+
+static int copy_one(struct stage_worker *w, int in, int out, const char *name)
+{
+	ssize_t len = fgetxattr(in, name, NULL, 0);
+	weft_autofree char *value = len >= 0 ? malloc((size_t)len + 1) : NULL;
+
+	if (len < 0)
+		return 0; /* gone, or not ours to read */
+	if (!value)
+		return weft_err_nomem(&w->err);
+	len = fgetxattr(in, name, value, (size_t)len);
+	if (len >= 0 && fsetxattr(out, name, value, (size_t)len, 0) != 0) {
+		if (errno == ENOSPC || errno == EDQUOT)
+			return -1;
+		w->job->dropped++;
+	}
+	return 0;
+}
+
+static int copy_xattrs(struct stage_worker *w, int in, int out)
+{
+	weft_autofree char *more = NULL;
+	char few[512], *names = few;
+	ssize_t n = flistxattr(in, few, sizeof(few));
+
+	if (n < 0 && errno == ERANGE) {
+		n = flistxattr(in, NULL, 0);
+		names = more = n > 0 ? malloc((size_t)n) : NULL;
+		n = more ? flistxattr(in, more, (size_t)n) : 0;
+	}
+	if (n < 0 && errno == ENOTSUP)
+		w->job->no_xattrs = true;
+	for (const char *p = names; n > 0 && p < names + n; p += strlen(p) + 1)
+		if (wanted(w->job, p) && copy_one(w, in, out, p) != 0)
+			return -1;
+	return 0;
+}
+
+/* The mode without the bits that mean the owner, where that isn't kept. */
+static int copy_owner(
+	struct stage_worker *w, const struct stat *st, int out, mode_t *mode)
+{
+	struct stat own;
+
+	if (fstat(out, &own) != 0)
+		return -1;
+	if (!w->job->opt->archive) {
+		/* A folder keeps the group it passes on. */
+		*mode = (*mode & 0777) |
+			(S_ISDIR(st->st_mode) ? own.st_mode & S_ISGID : 0);
+		return 0;
+	}
+	if (own.st_uid == st->st_uid && own.st_gid == st->st_gid)
+		return 0;
+	if (fchown(out, st->st_uid, st->st_gid) == 0)
+		return 0;
+	w->job->owners++;
+	/* The group may be one of the user's. */
+	if (own.st_gid == st->st_gid || fchown(out, (uid_t)-1, st->st_gid) == 0)
+		*mode &= ~(mode_t)S_ISUID;
+	else
+		*mode &= ~(mode_t)(S_ISUID | S_ISGID);
+	return 0;
+}
+
+int stage_attrs(struct stage_worker *w, const struct stat *st, int in, int out,
+	const struct stage_folder *dir, const char *name)
+{
+	const struct stage_job *job = w->job;
+	struct timespec times[2] = {st->st_atim, st->st_mtim};
+	mode_t mode = st->st_mode & 07777;
+
+	if (copy_owner(w, st, out, &mode) != 0)
+		goto fail;
+	if (job->opt->writable)
+		mode |= S_ISDIR(st->st_mode) ? 0700 : 0200;
+	if (!job->no_xattrs && copy_xattrs(w, in, out) != 0)
+		goto fail;
+	if (fchmod(out, mode) == 0 && futimens(out, times) == 0)
+		return 0;
+fail:
+	return stage_sys(w, "copying the permissions and times of", dir, name);
+}

@@ -1,0 +1,149 @@
+#!/bin/sh
+# cp.sh - weft stage: copies as cp -a makes them, whole or not at all, and their check
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+cd "$T_TMP" || exit 1
+parts() { find "${1:-.}" -maxdepth 1 -name '.weft-part.*' | wc -l; }
+# All that cp -a keeps, of a tree, a line a name.
+look() {
+	(
+		cd "$1" && find . -printf '%P\0%y %m %U:%G %s %T@ %l %n\0' | tr '\n\0' '?\n' |
+			paste - - | LC_ALL=C sort
+	)
+}
+json() { printf '%s' "$T_OUT" | python3 -c 'import json,sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
+
+# ---- a tree with everything in it
+mkdir -p tree/sub/empty tree/d0000 tree/d0555
+printf 'one' >tree/one
+printf '' >tree/sub/nothing
+printf 'x' >"tree/sub/new
+line"
+printf 'x' >"tree/sub/$(printf '\377\376')"
+printf 'x' >tree/sub/-rf
+printf 'x' >"tree/sub/ blank %41 "
+long=$(printf '%0255d' 0)
+printf 'x' >"tree/$long"
+printf 'in it' >tree/d0555/file
+printf 'secret' >tree/mode0
+printf 'x' >tree/setid
+chmod 4755 tree/setid
+chmod 0000 tree/mode0 tree/d0000
+chmod 1777 tree/sub
+ln tree/one tree/sub/two
+ln tree/one tree/d0555/three
+ln -s /nowhere tree/dangling
+ln -s ../one tree/sub/up
+head -c 20000000 /dev/urandom >tree/big
+truncate -s 30M tree/sparse
+printf 'middle' | dd of=tree/sparse bs=1 seek=20000000 conv=notrunc 2>/dev/null
+touch -d '1901-02-03 04:05:06.123456789 UTC' tree/one
+touch -d '1969-12-31 23:59:59.9 UTC' tree/sub/empty
+touch -h -d '2001-01-01 01:01:01.000000001 UTC' tree/dangling
+chmod 0555 tree/d0555
+if [ "$(id -u)" -eq 0 ]; then chown 4321:1234 tree/sub/-rf && chown -h 99:98 tree/sub/up; fi
+
+if [ "$(id -u)" -eq 0 ]; then
+	t_run 0 "a tree" "$WEFT" stage cp tree copy
+	t_is "is what cp -a makes" "$(look copy)" "$(look tree)"
+	t_run 0 "and the same data" diff -r --no-dereference tree copy
+	t_is "holes stay" "$(test "$(stat -c %b copy/sparse)" -lt 2000 && echo yes)" yes
+	t_run 0 "it verifies" "$WEFT" stage verify copy
+else
+	chmod 0700 tree/d0000 tree/mode0
+	t_run 0 "a tree" "$WEFT" stage cp tree copy
+	t_is "is what cp -a makes" "$(look copy)" "$(look tree)"
+fi
+t_is "no temporary is left" "$(parts)" 0
+
+# ---- again: nothing to do; changed: refused, or replaced
+t_run 0 "again" "$WEFT" stage cp --json tree copy
+t_is "has nothing to do" "$(json strategy) $(json moved)" "already there 0"
+echo more >>tree/one
+t_run 5 "a changed source" "$WEFT" stage cp tree copy
+t_has "isn't copied over" "$T_OUT" "copy is already there"
+t_is "what is there stays" "$(cat copy/one)" one
+t_run 0 "unless told to" "$WEFT" stage cp -q --replace tree copy
+t_is "then it is the new one" "$(cat copy/sub/two)" "onemore"
+t_is "the old one is gone" "$(parts)" 0
+t_run 0 "a mode alone" chmod 0600 tree/one
+t_run 5 "is a change" "$WEFT" stage cp tree copy
+
+# ---- verify tells each kind of difference
+t_run 0 "a copy" "$WEFT" stage cp -q --json tree v
+hash=$(json hash)
+t_is "its hash is that of any copy" "$("$WEFT" stage cp --json --threads 1 tree v2 |
+	python3 -c 'import json,sys; print(json.load(sys.stdin)["hash"])')" "$hash"
+t_run 0 "verifies" "$WEFT" stage verify --json v
+t_is "by that hash" "$(json hash) $(json different)" "$hash 0"
+stamp=$(stat -c %y v/big)
+printf 'y' | dd of=v/big bs=1 seek=19000000 conv=notrunc 2>/dev/null
+touch -d "$stamp" v/big
+t_run 5 "a changed byte" "$WEFT" stage verify v
+t_has "is told" "$T_OUT" "other data: big"
+t_run 5 "with its time put back it is no unchanged copy" "$WEFT" stage cp tree v
+rm v/dangling && ln -s /elsewhere v/dangling && rm v/sub/-rf && touch v/new
+t_run 5 "more of it" "$WEFT" stage verify v
+t_has "a link" "$T_OUT" "leads elsewhere: dangling"
+t_has "a missing file" "$T_OUT" "missing: -rf"
+t_has "a new file" "$T_OUT" "not in the record: new"
+t_run 5 "without a record" "$WEFT" stage verify tree
+t_has "it says so" "$T_OUT" "no record of tree"
+
+# ---- names
+mkdir into
+t_run 0 "into a folder" "$WEFT" stage cp -q tree/one tree/sub into/
+t_is "under their names" "$(ls into)" "one
+sub"
+t_run 2 "several need a folder" "$WEFT" stage cp tree/one tree/sub other
+mkdir into2
+t_run 0 "a pattern, a slash" "$WEFT" stage cp -q 'tree/o*' tree/sub/ into2/
+t_is "what it matches" "$(ls into2)" "one
+sub"
+t_run 2 "what has no name" "$WEFT" stage cp tree/.. into/
+t_run 0 "a link named itself is followed" "$WEFT" stage cp -q tree/sub/up real
+t_is "to a file" "$(stat -c %F real)" "regular file"
+t_run 5 "no source" "$WEFT" stage cp none x
+t_run 5 "onto itself" "$WEFT" stage cp --replace tree/one tree/one
+t_has "is refused" "$T_OUT" "are the same"
+t_run 5 "into itself" "$WEFT" stage cp tree tree/sub/x
+t_has "is refused" "$T_OUT" "inside of what is copied"
+t_run 5 "over what it is in" "$WEFT" stage cp --replace tree/sub tree
+t_has "is refused" "$T_OUT" "inside of what would be replaced"
+t_is "nothing is left of all that" "$(parts) $(parts tree) $(parts tree/sub)" "0 0 0"
+t_run 2 "an unknown word" "$WEFT" stage cp --durable maybe a b
+t_run 2 "an unknown verb" "$WEFT" stage mv a b
+t_run 2 "no words" "$WEFT" stage
+
+# ---- special files
+mkdir sp && mkfifo sp/fifo && touch sp/file
+t_run 5 "a FIFO" "$WEFT" stage cp sp sp1
+t_has "is refused by name" "$T_OUT" "sp/fifo is a FIFO"
+t_run 0 "skipped" "$WEFT" stage cp --special skip sp sp1
+t_has "with a word" "$T_OUT" "sp/fifo is a FIFO: left out"
+t_is "the rest is there" "$(ls sp1)" file
+t_run 0 "copied" "$WEFT" stage cp --special copy sp sp2
+t_is "as a FIFO" "$(look sp2)" "$(look sp)"
+t_run 0 "and it verifies" "$WEFT" stage verify sp2
+
+# ---- hard links, and no record
+t_run 0 "hard links" "$WEFT" stage cp --strategy hard --json sp1 hard
+t_is "are made" "$(stat -c %i sp1/file) $(json strategy)" "$(stat -c %i hard/file) hard link"
+t_run 0 "once more there is nothing to do" "$WEFT" stage cp --strategy hard --json sp1 hard
+t_is "says it" "$(json strategy)" "already there"
+t_run 0 "no record" "$WEFT" stage cp -q --no-record tree/one bare
+t_run 5 "can't be verified" "$WEFT" stage verify bare
+
+# ---- cleaning
+mkdir gc
+"$WEFT" stage cp -q sp1 gc/a && "$WEFT" stage cp -q sp1 gc/b && rm -r gc/a
+mkdir "gc/.weft-part.a.00000000.$(hostname).999999999.0"
+touch "gc/.weft-part.a.00000000.$(hostname).999999999.0.j" gc/.weft-part.a.00000000.elsewhere.1.0
+t_run 0 "what is left" "$WEFT" stage gc gc
+t_has "is counted" "$T_OUT" "gc: 3 removed"
+t_is "copies and others' stay" "$(find gc -maxdepth 1 -name '.w*' | wc -l) $(ls gc)" "2 b"
+
+# As a user, so that the folder can be removed.
+chmod -R u+rwX . 2>/dev/null
+t_done
