@@ -216,13 +216,11 @@ static bool is_there(struct stage_worker *w, struct stage_file *f, uint64_t i,
 {
 	const unsigned char *noted =
 		f->part && !f->again ? stage_resume_find(w, f, (int64_t)i) : NULL;
-	struct stage_file old = *f;
+	struct stage_file old = {
+		.dir = f->dir, .name = f->name, .in = f->out, .out = -1};
 
 	if (!noted)
 		return false;
-	old.in = f->out;
-	old.out = -1;
-	old.sparse = false;
 	if (stage_data(w, &old, off, end) != 0)
 		weft_err_clear(&w->err);
 	weft_hasher_take(w->hasher, sum);

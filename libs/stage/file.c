@@ -128,14 +128,12 @@ static bool same_as_noted(
 	struct stage_worker *w, struct stage_file *f, struct stage_sum *sum)
 {
 	const unsigned char *noted = f->part ? stage_resume_find(w, f, -1) : NULL;
-	struct stage_file old = *f;
+	struct stage_file old = {
+		.dir = f->dir, .name = f->name, .in = f->out, .out = -1};
 	struct stat st;
 
 	if (!noted || fstat(f->out, &st) != 0 || st.st_size != f->st.st_size)
 		return false;
-	old.in = f->out;
-	old.out = -1;
-	old.sparse = false;
 	if (stage_data(w, &old, 0, st.st_size) != 0) {
 		weft_err_clear(&w->err);
 		return false;
