@@ -25,9 +25,12 @@ static unsigned gpu_class(
 		return 0;
 	if (common)
 		return 1;
+	/* A card of which nothing is known is near all, as a GPU is. */
+	bool known = weft_cpuset_next(&nic->cpus, 0) >= 0;
 	for (unsigned d = 0; d < s->n_doms; d++)
 		if (in_set(&j->near[gpu * s->words], d) &&
-			weft_cpuset_meets(&nic->cpus, &s->m->numa[s->dom[d].numa].cpus))
+			(!known || weft_cpuset_meets(&nic->cpus,
+					   &s->m->numa[s->dom[d].numa].cpus)))
 			return 1;
 	return g->package == nic->package ? 2 : 3;
 }
