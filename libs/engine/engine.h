@@ -20,7 +20,8 @@
 struct weft_engine_node {
 	const char *name;
 	unsigned cpus, gpus;
-	/* Without Slurm: which of this machine's; members get their own. */
+	/* This machine's, for members that are children: each gets its own.  Empty:
+	 * which ones are the job's is not known, members share them. */
 	struct weft_cpuset allowed;
 	const char *visible; /* CUDA_VISIBLE_DEVICES as it was; NULL: not set */
 };
@@ -37,7 +38,14 @@ struct weft_engine {
 	const char *job;      /* "1234", "1234_7"; "" here */
 	const unsigned *step; /* the steps to run; NULL: all */
 	size_t n_steps;
-	long member;                         /* of the step; -1: all members */
+	/* The share of each sweep's members that is ours; n_blocks 0: all. */
+	size_t block, n_blocks;
+	/* Members run beside or after each other in this allocation: each has its own
+	 * time limit, and the engine keeps it. */
+	bool shared;
+	/* Members are children of this process rather than srun steps: an allocation of
+	 * this node alone, and nothing but single tasks (weft_engine_can_direct()). */
+	bool direct;
 	const struct weft_engine_node *node; /* what the steps share */
 	size_t n_nodes;
 	double end; /* when the allocation ends; 0: unknown */
@@ -45,6 +53,9 @@ struct weft_engine {
 	void (*cancel_run)(void *ctx);
 	void *ctx;
 };
+
+/* Do all of its members run as well without srun? */
+bool weft_engine_can_direct(const struct weft_engine *e);
 
 /* Runs what there is to run, to the end; SIGTERM and SIGINT end the members and
  * are recorded. The result is the kind of the first failure, WEFT_OK, or -1. */

@@ -6,8 +6,24 @@
 
 int launch_words(const struct unit *u, struct weft_argv *argv, struct weft_err *err)
 {
-	return u->e->slurm ? launch_srun_words(u, argv, err)
-			   : launch_local_words(u, argv, err);
+	return unit_srun(u) ? launch_srun_words(u, argv, err)
+			    : launch_local_words(u, argv, err);
+}
+
+/* What a program of one task needs no srun for: there is no other node, and the job's
+ * own cgroup holds it as one of the step's would. */
+bool weft_engine_can_direct(const struct weft_engine *e)
+{
+	if (e->n_nodes != 1)
+		return false;
+	for (size_t i = 0; i < (e->step ? e->n_steps : e->plan->n_steps); i++) {
+		const struct weft_plan_step *p =
+			&e->plan->step[e->step ? e->step[i] : i];
+
+		if (p->launch != WEFT_LAUNCH_SINGLE || p->ntasks > 1)
+			return false;
+	}
+	return true;
 }
 
 static void add_staging(const struct unit *u, const char *verb, struct weft_argv *a)
@@ -31,7 +47,8 @@ int launch_on_nodes(const struct unit *u, const char *verb, struct weft_err *err
 	weft_autofree char *out = NULL, *said = NULL;
 	int status = 0;
 
-	if (u->e->slurm) {
+	/* The engine is on the first node; where that is the only one, it is here. */
+	if (u->e->slurm && u->e->n_nodes > 1) {
 		/* Beside whatever the job runs: shares its CPUs, takes no memory and no
 		 * GPUs of its own (without --gres=none it waits for the job's GPUs). */
 		weft_argv_add(&a, "srun");

@@ -1,4 +1,4 @@
-/* launch_local.c - the same step on this machine, without Slurm */
+/* launch_local.c - the step as children of the engine, without srun */
 #include "engine/unit.h"
 
 #include <stdlib.h>
@@ -17,6 +17,9 @@ static int need(const char *program, const char *hint, struct weft_err *err)
 static void add_bind(const struct unit *u, struct weft_argv *a, unsigned tasks)
 {
 	if (u->step->place.none || !u->e->conf->bind)
+		return;
+	/* Which CPUs are the job's is not known: others' may be among them. */
+	if (u->e->slurm && !u->slot.cpus)
 		return;
 	weft_argv_add(a, u->e->weft);
 	weft_argv_add(a, "bind");

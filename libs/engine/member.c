@@ -154,7 +154,7 @@ static int start(struct unit *u, pid_t *pid, struct weft_err *err)
 	struct weft_spawn s = WEFT_SPAWN_INIT;
 	/* Until the program's own working directory exists here: it may be on
 	 * another node. */
-	bool here = u->step->scratch == WEFT_SCRATCH_SHARED || !u->e->slurm;
+	bool here = u->step->scratch == WEFT_SCRATCH_SHARED || !unit_srun(u);
 	int r = -1, out = -1, errfd = -1;
 
 	if (unit_env(u, &env, err) || script_write(u, &script, err))
@@ -258,12 +258,14 @@ static void judge(struct unit *u, const struct end *end)
 		r->signal = r->exit_status - 128;
 	/* At its limit Slurm ends the step itself, perhaps before it tells us. */
 	bool stopped = end->cancelled || r->signal == SIGTERM || r->signal == SIGKILL;
-	if (stopped && !end->over_time && !u->e->step && at_limit(u)) {
+	if (stopped && !end->over_time && u->e->shared && at_limit(u)) {
 		r->reason = (char *)"the job that it ran in came to its time limit";
 	} else if (end->over_time || (stopped && at_limit(u))) {
 		r->reason =
 			weft_arena_printf(&u->arena, "ran into its time limit of %s",
 				weft_format_duration(limit, u->plan->time));
+	} else if (end->cancelled && getppid() != u->engine) {
+		r->reason = (char *)"the engine that ran it died";
 	} else if (end->cancelled) {
 		r->state = WEFT_STATE_CANCELLED;
 		r->code = WEFT_EINTR;
@@ -355,8 +357,8 @@ static int run(struct unit *u, struct weft_err *err)
 	if (start(u, &pid, err))
 		return -1;
 	journal(u, WEFT_STATE_RUNNING, u->record.hosts);
-	/* In a job of its own Slurm keeps the time; here we do. */
-	double deadline = !u->e->slurm && u->plan->time
+	/* In a job of its own Slurm keeps the time; else we do. */
+	double deadline = (!u->e->slurm || u->e->shared) && u->plan->time
 				  ? weft_monotonic() + (double)u->plan->time
 				  : 0;
 	wait_for(pid, deadline, &end);
@@ -380,6 +382,7 @@ enum weft_code member_run(const struct weft_engine *e, const struct weft_step *s
 		return WEFT_EFAILED;
 	}
 	gethostname(host, sizeof(host) - 1);
+	u.engine = getppid();
 	u.slot = *slot;
 	u.record.exit_status = -1;
 	u.record.hosts = slot->nodes ? (char *)slot->nodes : host;

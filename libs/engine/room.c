@@ -14,7 +14,7 @@ int room_open(struct room *r, const struct weft_engine *e, struct weft_err *err)
 		r->cpus[i] = e->node[i].cpus;
 		r->gpus[i] = e->node[i].gpus;
 	}
-	if (!e->slurm && e->n_nodes) {
+	if ((!e->slurm || e->direct) && e->n_nodes) {
 		unsigned gpus = e->node[0].gpus;
 
 		r->here = e->node[0].allowed;
@@ -78,7 +78,7 @@ static void add_gpu(struct weft_str *out, const char *visible, unsigned i)
 	weft_str_addn(out, visible, strcspn(visible, ","));
 }
 
-/* Without Slurm nobody else keeps members that run at once apart. */
+/* Without srun nobody else keeps members that run at once apart. */
 static int take_here(struct room *r, struct share *s, struct weft_err *err)
 {
 	unsigned cpus = cpus_of(r, s, 0), gpus = gpus_of(r, s, 0);
@@ -102,8 +102,9 @@ static int take_here(struct room *r, struct share *s, struct weft_err *err)
 	if (weft_cpuset_count(&s->here) &&
 		weft_cpuset_print(&s->here, text, sizeof(text)))
 		s->slot.cpus = strdup(text);
-	if (list.len)
-		s->slot.gpus = weft_str_take(&list);
+	/* In a job with GPUs none of them are for a member that asked for none. */
+	if (list.len || (r->e->direct && r->e->node[0].gpus))
+		s->slot.gpus = list.len ? weft_str_take(&list) : strdup("");
 	return list.failed ? weft_err_nomem(err) : 0;
 }
 
@@ -132,11 +133,13 @@ int room_take(struct room *r, const struct weft_plan_step *p, struct share *s,
 		r->cpus[s->node[k]] -= cpus_of(r, s, s->node[k]);
 		r->gpus[s->node[k]] -= gpus_of(r, s, s->node[k]);
 	}
-	if (!r->e->slurm)
-		return take_here(r, s, err);
-	s->slot.n_nodes = (unsigned)n;
-	s->slot.nodes = node_names(r, s);
-	return s->slot.nodes ? 0 : weft_err_nomem(err);
+	if (r->e->slurm) {
+		s->slot.n_nodes = (unsigned)n;
+		s->slot.nodes = node_names(r, s);
+		if (!s->slot.nodes)
+			return weft_err_nomem(err);
+	}
+	return !r->e->slurm || r->e->direct ? take_here(r, s, err) : 0;
 }
 
 void room_give(struct room *r, struct share *s)

@@ -28,6 +28,7 @@ struct engine {
 	struct weft_tally *tally;  /* of each step */
 	bool *ours;                /* steps that this engine runs */
 	bool *alike;               /* all its members wait for the same */
+	size_t *first, *last;      /* members [first, last) of each step are ours */
 	size_t *next;              /* first member that may be unfinished */
 	struct running *run;
 	size_t n_running, cap;
@@ -62,6 +63,11 @@ struct reading {
 	unsigned step;
 	struct weft_err *err;
 };
+
+static bool in_blocks(const struct engine *g)
+{
+	return g->e->n_blocks > 1;
+}
 
 static int read_record(void *ctx, size_t i)
 {
@@ -118,10 +124,15 @@ static int read_needed(struct engine *g, unsigned s, struct weft_err *err)
 
 		if (g->ours[e->step])
 			continue;
-		int bad = g->e->member >= 0 && weft_spec_matches(wf, step, e)
-				  ? weft_spec_each_match(wf, step, (size_t)g->e->member,
-					    e, read_record, &r)
-				  : read_step(g, e->step, err);
+		int bad = 0;
+
+		if (in_blocks(g) && weft_spec_matches(wf, step, e)) {
+			for (size_t i = g->first[s]; !bad && i < g->last[s]; i++)
+				bad = weft_spec_each_match(
+					wf, step, i, e, read_record, &r);
+		} else {
+			bad = read_step(g, e->step, err);
+		}
 		if (bad)
 			return err->code ? -1 : weft_err_nomem(err);
 	}
@@ -194,8 +205,8 @@ static void on_failure(struct engine *g, unsigned s, size_t i)
 
 	if (step->optional)
 		return;
-	/* Members of an array run in other jobs: count theirs too. */
-	if (step->max_failed > 0 && g->e->member >= 0 && read_step(g, s, &err)) {
+	/* Members of other blocks run in other jobs: count theirs too. */
+	if (step->max_failed > 0 && in_blocks(g) && read_step(g, s, &err)) {
 		weft_log(WEFT_WARN, "%s: %s", step->name, err.text);
 		weft_err_clear(&err);
 	}
@@ -292,11 +303,6 @@ static int consider(
 	return ret;
 }
 
-static bool mine(const struct engine *g, unsigned s, size_t i)
-{
-	return g->ours[s] && (g->e->member < 0 || (size_t)g->e->member == i);
-}
-
 static int start_what_can(struct engine *g, struct weft_err *err)
 {
 	const struct weft_workflow *wf = g->e->wf;
@@ -306,17 +312,13 @@ static int start_what_can(struct engine *g, struct weft_err *err)
 		progress = false;
 		for (size_t o = 0; o < wf->n_steps; o++) {
 			unsigned s = wf->order[o];
-			size_t count = wf->step[s].sweep.count;
-
 			if (!g->ours[s])
 				continue;
-			while (g->next[s] < count &&
-				(!mine(g, s, g->next[s]) ||
-					weft_state_ended(g->slot[s][g->next[s]].state)))
+			while (g->next[s] < g->last[s] &&
+				weft_state_ended(g->slot[s][g->next[s]].state))
 				g->next[s]++;
-			for (size_t i = g->next[s]; i < count; i++) {
-				int r = mine(g, s, i) && g->slot[s][i].state ==
-								 WEFT_STATE_NONE
+			for (size_t i = g->next[s]; i < g->last[s]; i++) {
+				int r = g->slot[s][i].state == WEFT_STATE_NONE
 						? consider(g, s, i, &progress, err)
 						: MOVED;
 				if (r < 0)
@@ -342,10 +344,10 @@ static bool give_up(struct engine *g)
 		for (size_t o = 0; o < wf->n_steps; o++) {
 			unsigned s = wf->order[o];
 
-			for (size_t i = g->next[s]; i < wf->step[s].sweep.count; i++) {
+			for (size_t i = g->next[s]; i < g->last[s]; i++) {
 				weft_autofree char *why = NULL;
 
-				if (!mine(g, s, i) ||
+				if (!g->ours[s] ||
 					weft_state_ended(g->slot[s][i].state))
 					continue;
 				if (g->stopping) {
@@ -439,6 +441,8 @@ static void free_engine(struct engine *g)
 	free(g->alike);
 	free(g->ours);
 	free(g->next);
+	free(g->first);
+	free(g->last);
 	free(g->run);
 	room_close(&g->room);
 	free(g->active);
@@ -447,7 +451,7 @@ static void free_engine(struct engine *g)
 static int set_up(struct engine *g, struct weft_err *err)
 {
 	const struct weft_engine *e = g->e;
-	size_t n = e->wf->n_steps;
+	size_t n = e->wf->n_steps, blocks = e->n_blocks ? e->n_blocks : 1;
 
 	g->slot = calloc(n + 1, sizeof(*g->slot));
 	g->ours = calloc(n + 1, sizeof(*g->ours));
@@ -455,13 +459,21 @@ static int set_up(struct engine *g, struct weft_err *err)
 	g->active = calloc(n + 1, sizeof(*g->active));
 	g->tally = calloc(n + 1, sizeof(*g->tally));
 	g->alike = calloc(n + 1, sizeof(*g->alike));
-	if (!g->slot || !g->ours || !g->next || !g->active || !g->tally || !g->alike)
+	g->first = calloc(n + 1, sizeof(*g->first));
+	g->last = calloc(n + 1, sizeof(*g->last));
+	if (!g->slot || !g->ours || !g->next || !g->active || !g->tally || !g->alike ||
+		!g->first || !g->last)
 		return weft_err_nomem(err);
 	for (size_t s = 0; s < n; s++) {
 		g->slot[s] = calloc(e->wf->step[s].sweep.count + 1, sizeof(**g->slot));
 		if (!g->slot[s])
 			return weft_err_nomem(err);
+		size_t count = e->wf->step[s].sweep.count;
+
 		g->ours[s] = !e->step;
+		g->first[s] = weft_sweep_block_first(count, blocks, e->block);
+		g->last[s] = weft_sweep_block_first(count, blocks, e->block + 1);
+		g->next[s] = g->first[s];
 		g->tally[s].known = true;
 		g->tally[s].count[WEFT_STATE_NONE] = e->wf->step[s].sweep.count;
 		g->alike[s] = true;

@@ -47,8 +47,15 @@ struct unit {
 	struct unit_input *input;
 	size_t n_inputs;
 	struct weft_journal *journal;
+	pid_t engine; /* that started this process */
 	struct weft_record record; /* strings borrowed or in the arena */
 };
+
+/* Is it started by srun, rather than as a child of this process? */
+static inline bool unit_srun(const struct unit *u)
+{
+	return u->e->slurm && !u->e->direct;
+}
 
 int unit_journal(struct unit *u, struct weft_err *err);
 int unit_open(struct unit *u, const struct weft_engine *e, const struct weft_step *step,

@@ -160,7 +160,9 @@ struct weft_event {
 	char *job;           /* "" unknown */
 	enum weft_state state;
 	char *text;         /* detail in one line: of RUNNING its hosts; "" */
-	double done, total; /* progress 0..total; total 0: none */
+	/* Progress 0..total; total 0: none.  Of SUBMITTED: array tasks, each with a
+	 * block of the members; 0: one job has them all. */
+	double done, total;
 };
 struct weft_journal; /* a writer */
 /* name: file below journal/ (folders allowed), unique to this writer, e.g.

@@ -208,12 +208,14 @@ static int apply_event(struct load *l, const struct weft_event *e, struct weft_e
 			one_event(&s->member[member], e, e->job);
 		return 0;
 	}
-	/* Of a whole sweep: its array's submission. Members are tasks of it. */
-	bool array = l->wf->step[step].sweep.kind != WEFT_SWEEP_NONE;
+	/* Of a whole sweep: its array's submission. A task has a block of members. */
+	size_t tasks = e->total > 0 ? (size_t)e->total : 0;
 	for (size_t i = 0; i < s->members; i++) {
-		weft_autofree char *job = array && *e->job
-						  ? weft_printf("%s_%zu", e->job, i)
-						  : strdup(e->job);
+		weft_autofree char *job =
+			tasks && *e->job ? weft_printf("%s_%zu", e->job,
+						   weft_sweep_block_of(
+							   s->members, tasks, i))
+					 : strdup(e->job);
 		one_event(&s->member[i], e, job);
 	}
 	return 0;

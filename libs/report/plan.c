@@ -22,11 +22,8 @@ static const char *gpus(struct weft_arena *a, const struct weft_plan_step *s)
 		a, "%ux%u%s%s", s->nodes, s->gpus_per_node, type, s->gpu_type);
 }
 
-static const char *members(struct weft_arena *a, const struct weft_plan *plan,
-	const struct weft_plan_step *s)
+static const char *members(struct weft_arena *a, const struct weft_plan_step *s)
 {
-	if (!plan->group[s->group].tasks)
-		return "1";
 	if (s->max_parallel && s->max_parallel < s->members)
 		return weft_arena_printf(
 			a, "%zu (%u at a time)", s->members, s->max_parallel);
@@ -62,7 +59,7 @@ static int add_step(struct weft_table *t, struct weft_arena *a,
 		s->mem ? weft_arena_strdup(a, weft_format_size(mem, s->mem)) : "-",
 		s->time ? weft_arena_strdup(a, weft_format_duration(time, s->time))
 			: "-",
-		members(a, plan, s),
+		members(a, s),
 		weft_launch_name(s->launch),
 		needs(a, plan, &plan->group[s->group]),
 		s->why,

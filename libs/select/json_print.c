@@ -127,14 +127,18 @@ static void print_group(struct weft_str *out, const struct weft_plan_group *g)
 	weft_str_add(out, ",\n   \"steps\": [");
 	for (size_t i = 0; i < g->n_steps; i++)
 		weft_str_printf(out, "%s%u", i ? ", " : "", g->step[i]);
-	weft_str_printf(out, "],\n   \"tasks\": %zu,\n   \"max_parallel\": %u",
-		g->tasks, g->max_parallel);
+	weft_str_printf(out,
+		"],\n   \"tasks\": %zu,\n   \"block\": %zu,\n   \"width\": %u,\n"
+		"   \"max_parallel\": %u",
+		g->tasks, g->block, g->width, g->max_parallel);
 	weft_str_add(out, ",\n   \"needs\": [");
 	for (size_t i = 0; i < g->n_needs; i++)
 		weft_str_printf(out, "%s{\"group\": %u, \"corresponding\": %s}",
 			i ? ", " : "", g->need[i].group,
 			g->need[i].corresponding ? "true" : "false");
-	weft_str_add(out, "],\n   \"shape\": ");
+	weft_str_add(out, "],\n   \"why\": ");
+	text(out, g->why);
+	weft_str_add(out, ",\n   \"shape\": ");
 	print_step(out, &g->shape, "   ");
 	weft_str_add(out, "\n  }");
 }

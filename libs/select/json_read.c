@@ -154,9 +154,16 @@ static int read_group(struct reader *r, const json_t *o, size_t index)
 		g->need[i].corresponding = json_is_true(same);
 	}
 	if (read_text(r, o, "name", &g->name) < 0 ||
+		read_text(r, o, "why", &g->why) < 0 ||
 		read_int(r, o, "tasks", 0, INT64_MAX, &v) < 0)
 		return -1;
 	g->tasks = (size_t)v;
+	if (read_int(r, o, "block", 1, INT64_MAX, &v) < 0)
+		return -1;
+	g->block = (size_t)v;
+	if (read_int(r, o, "width", 1, UINT32_MAX, &v) < 0)
+		return -1;
+	g->width = (unsigned)v;
 	if (read_int(r, o, "max_parallel", 0, UINT32_MAX, &v) < 0)
 		return -1;
 	g->max_parallel = (unsigned)v;

@@ -383,23 +383,6 @@ void place_steps(struct work *w, struct asks *asks)
 		}
 		out->name = weft_arena_strdup(&w->plan->arena, step->name);
 		out->max_parallel = step->max_parallel;
-		if (!w->local && step->sweep.kind != WEFT_SWEEP_NONE &&
-			w->cluster->max_array_size &&
-			step->sweep.count > w->cluster->max_array_size) {
-			struct weft_err err = {0};
-
-			weft_err_set(&err, WEFT_EPLACE,
-				"%zu members are more than an array job of this "
-				"cluster "
-				"holds: %u",
-				step->sweep.count, w->cluster->max_array_size);
-			weft_err_hint(&err,
-				"split the sweep into steps of at most %u members "
-				"(MaxArraySize of slurm.conf)",
-				w->cluster->max_array_size);
-			blame(w->wf, step, 0, KEY_NONE, &err);
-			give(w, &err);
-		}
 	}
 }
 
@@ -430,12 +413,12 @@ static int make_plan(struct work *w, struct asks *asks, struct weft_err *err)
 	for (size_t i = 0; i < plan->n_steps; i++)
 		if (!plan->step[i].name)
 			return weft_err_nomem(err);
+	if (make_groups(w, err) < 0)
+		return -1;
 	sum_up(plan);
-	if (!w->local)
+	if (!w->local && !w->errs->total)
 		check_budget(w);
-	if (w->errs->total)
-		return 1;
-	return make_groups(w, err);
+	return w->errs->total ? 1 : 0;
 }
 
 int weft_select_plan(const struct weft_workflow *wf, const struct weft_cluster *cluster,
@@ -449,6 +432,7 @@ int weft_select_plan(const struct weft_workflow *wf, const struct weft_cluster *
 
 	w.local = opt && opt->local;
 	w.past = opt && !opt->local ? opt->past : NULL;
+	w.group = !opt ? WEFT_GROUP_AUTO : opt->local ? WEFT_GROUP_NONE : opt->group;
 	*plan = NULL;
 	w.plan = calloc(1, sizeof(*w.plan));
 	if (w.plan)

@@ -230,8 +230,21 @@ void pools_free(struct pools *ps)
 {
 	room_cache_free(ps->rooms);
 	weft_map_free(&ps->node);
+	weft_map_free(&ps->part);
 	weft_arena_free(&ps->arena);
 	memset(ps, 0, sizeof(*ps));
+}
+
+const struct pool *pools_find(struct pools *ps, const char *partition)
+{
+	size_t at;
+
+	if (!ps->part.n)
+		for (size_t i = 0; i < ps->n; i++)
+			if (weft_map_add(
+				    &ps->part, ps->pool[i].part->name, i, NULL) < 0)
+				return NULL;
+	return weft_map_get(&ps->part, partition, &at) ? &ps->pool[at] : NULL;
 }
 
 long pools_node(struct pools *ps, const char *name)

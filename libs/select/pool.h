@@ -46,6 +46,7 @@ struct pools {
 	unsigned *slot;           /* shape or use -> place in the pool being made */
 	struct room_cache *rooms; /* of room.c */
 	struct weft_map node;     /* by name; filled when first asked for */
+	struct weft_map part; /* partitions by name, as well */
 };
 
 int pools_make(struct pools *ps, const struct weft_cluster *c,
@@ -54,6 +55,8 @@ void pools_free(struct pools *ps);
 /* The nodes of a partition for which skip[node] is false; skip NULL: all. */
 int pool_fill(struct pools *ps, const struct weft_partition *part, const bool *skip,
 	struct pool *out, struct weft_err *err);
+/* The pool of a partition by its name; NULL: none. */
+const struct pool *pools_find(struct pools *ps, const char *partition);
 /* Index of a node, or -1. */
 long pools_node(struct pools *ps, const char *name);
 /* GPUs of a type ("" any) on a node. */

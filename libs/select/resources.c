@@ -103,8 +103,7 @@ void write_step(struct weft_plan_step *out, const struct ask *a, const struct ch
 	out->members = members;
 }
 
-/* Four digits: a third of a second. */
-static double hours(double v)
+double round_hours(double v)
 {
 	return (double)(int64_t)(v * 1e4 + 0.5) / 1e4;
 }
@@ -118,7 +117,7 @@ void add_hours(struct weft_plan_step *out, const struct choice *c, bool whole_no
 
 	if (whole_nodes && n)
 		cores = n->cores ? n->cores : n->cpus / threads;
-	out->node_hours = hours(out->nodes * h);
-	out->core_hours = hours((double)out->nodes * (double)cores * h);
-	out->gpu_hours = hours(out->gpus * h);
+	out->node_hours = round_hours(out->nodes * h);
+	out->core_hours = round_hours((double)out->nodes * (double)cores * h);
+	out->gpu_hours = round_hours(out->gpus * h);
 }

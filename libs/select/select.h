@@ -49,17 +49,22 @@ struct weft_plan_need {
 	bool corresponding; /* aftercorr: task i needs task i only */
 };
 
-/* Steps that share an allocation: one sbatch, an array for a sweep. */
+/* Steps that share an allocation: one sbatch.  A sweep is an array of `tasks` jobs,
+ * each with a block of its members (weft_sweep_block_first()); several sweeps in one
+ * array correspond member by member. */
 struct weft_plan_group {
 	const char *name;
-	unsigned *step; /* indices */
+	unsigned *step; /* indices, needed ones first */
 	size_t n_steps;
 	size_t tasks; /* array tasks; 0: a plain job */
-	unsigned max_parallel;
+	size_t block; /* members of a sweep that one job runs, the most */
+	unsigned width;        /* of them beside each other */
+	unsigned max_parallel; /* array tasks at a time; 0: no limit */
 	struct weft_plan_need *need; /* earlier groups it waits for */
 	size_t n_needs;
 	struct weft_plan_step
 		shape; /* what the job asks of sbatch; name is the group's */
+	const char *why; /* one line: why these together; "" nothing to say */
 };
 
 struct weft_plan {
@@ -79,7 +84,15 @@ struct weft_select_past {
 	const uint64_t *out; /* bytes of each of the step's outputs, of a member */
 };
 
+/* Which steps and members share an allocation. */
+enum weft_group_mode {
+	WEFT_GROUP_AUTO, /* where that saves a wait and wastes little */
+	WEFT_GROUP_NONE, /* a job for each step, an array task for each member */
+	WEFT_GROUP_ALL,  /* whatever can */
+};
+
 struct weft_select_options {
+	enum weft_group_mode group;
 	/* By step of the workflow; NULL: nothing is known. */
 	const struct weft_select_past *past;
 	/* The snapshot is this machine: no partition, no limits; what it lacks is

@@ -10,6 +10,7 @@ struct work {
 	const struct weft_cluster *cluster;
 	bool local;
 	const struct weft_select_past *past; /* by step; NULL */
+	enum weft_group_mode group;
 	struct pools pools;
 	struct weft_plan *plan;
 	struct weft_errs *errs;
@@ -58,7 +59,9 @@ double traffic_seconds(const struct work *w, double bytes);
 
 /* budget.c: errors into w->errs. */
 void check_budget(struct work *w);
-/* graph.c: groups, what they wait for. */
+/* Four digits of an hour: a third of a second. */
+double round_hours(double v);
+/* group.c: groups, what they wait for; errors into w->errs. */
 int make_groups(struct work *w, struct weft_err *err);
 
 #endif

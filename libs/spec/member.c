@@ -142,3 +142,24 @@ void weft_member_clear(struct weft_member *m)
 	}
 	weft_value_clear(&m->params);
 }
+
+size_t weft_sweep_block_first(size_t count, size_t blocks, size_t block)
+{
+	/* Without count * block, which may be too large for a size_t. */
+	return count / blocks * block + count % blocks * block / blocks;
+}
+
+size_t weft_sweep_block_of(size_t count, size_t blocks, size_t member)
+{
+	size_t lo = 0, hi = blocks;
+
+	while (hi - lo > 1) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (weft_sweep_block_first(count, blocks, mid) <= member)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return lo;
+}

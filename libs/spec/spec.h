@@ -256,6 +256,10 @@ struct weft_member {
 int weft_sweep_member(const struct weft_workflow *wf, const struct weft_step *step,
 	size_t index, struct weft_member *m, struct weft_err *err);
 void weft_member_clear(struct weft_member *m);
+/* A sweep cut into blocks of neighbours as even as can be: the first member of a
+ * block (block == blocks: count), and the block that a member is in. */
+size_t weft_sweep_block_first(size_t count, size_t blocks, size_t block);
+size_t weft_sweep_block_of(size_t count, size_t blocks, size_t member);
 /* Do members of `step` match members of edge's step by shared axes (not all
  * to all)?  If so, which does `index` need: calls f with each index. */
 bool weft_spec_matches(const struct weft_workflow *wf, const struct weft_step *step,

@@ -3,7 +3,9 @@
 
 #include "slurm/slurm.h"
 
+#include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MAX_NODES 100000
 
@@ -13,6 +15,22 @@ static unsigned number_of(const char *name)
 	int64_t v;
 
 	return s && weft_parse_int(s, 0, 1 << 20, &v) ? (unsigned)v : 0;
+}
+
+/* The CPUs of this job here, if what the kernel lets us have is what Slurm gave; a
+ * site that doesn't confine jobs leaves them open. */
+static void own_cpus(struct weft_engine_node *node)
+{
+	const char *visible = getenv("CUDA_VISIBLE_DEVICES");
+	cpu_set_t own;
+
+	node->visible = visible && *visible ? strdup(visible) : NULL;
+	if (sched_getaffinity(0, sizeof(own), &own) ||
+		(unsigned)CPU_COUNT(&own) != node->cpus)
+		return;
+	for (unsigned i = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, &own))
+			weft_cpuset_add(&node->allowed, i);
 }
 
 int allocation_nodes(struct weft_engine *e, struct weft_err *err)
@@ -39,6 +57,8 @@ int allocation_nodes(struct weft_engine *e, struct weft_err *err)
 		node[i].gpus = number_of("SLURM_GPUS_ON_NODE");
 	}
 	free(name); /* the names belong to the nodes now */
+	if (n == 1)
+		own_cpus(&node[0]);
 	e->node = node;
 	e->n_nodes = n;
 	return 0;

@@ -51,7 +51,7 @@ static int engine(int argc, char **argv)
 	struct weft_err err = {0};
 	struct opened o = {0};
 	struct weft_engine e = {.slurm = true};
-	int64_t group = -1, member = -1;
+	int64_t group = -1, block;
 	int c, status = 0;
 
 	cmd_getopt_start();
@@ -77,8 +77,13 @@ static int engine(int argc, char **argv)
 	}
 	e.step = g->step;
 	e.n_steps = g->n_steps;
-	if (g->tasks && task && weft_parse_int(task, 0, 1 << 30, &member))
-		e.member = (long)member;
+	e.direct = weft_engine_can_direct(&e);
+	e.shared = g->n_steps > 1 || g->block > 1;
+	if (g->tasks && task &&
+		weft_parse_int(task, 0, (int64_t)g->tasks - 1, &block)) {
+		e.block = (size_t)block;
+		e.n_blocks = g->tasks;
+	}
 	/* Slurm's limits are whole minutes, rounded up. */
 	e.end = g->shape.time ? weft_now() + (double)((g->shape.time + 59) / 60 * 60)
 			      : 0;

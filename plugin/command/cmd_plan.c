@@ -4,7 +4,7 @@
 static int plan_main(int argc, char **argv);
 WEFT_VERB(plan, .name = "plan",
 	.synopsis = "[--json | --dot | --explain STEP] [--cluster FILE | --local] "
-		    "[--set KEY=VALUE] "
+		    "[--group none|auto|all] [--set KEY=VALUE] "
 		    "[--overlay FILE] [--run-dir DIR] [--conf FILE] FILE",
 	.summary = "Shows where the steps of a workflow would run, and what they cost",
 	.help = "  --json           the whole plan as JSON (see plan.schema.json)\n"
@@ -16,6 +16,9 @@ WEFT_VERB(plan, .name = "plan",
 		"instead of\n"
 		"                   live Slurm\n"
 		"  --local          plan for this machine alone\n"
+		"  --group MODE     none: a job for each step; auto (default): share "
+		"one\n"
+		"                   where that saves a wait; all: wherever it can be\n"
 		"  --set KEY=VALUE  change a value of the workflow (vars.x, "
 		"steps.NAME.KEY)\n"
 		"  --overlay FILE   merge this file into the workflow\n"
@@ -33,6 +36,7 @@ enum {
 	OPT_CONF,
 	OPT_DOT,
 	OPT_EXPLAIN,
+	OPT_GROUP,
 	OPT_JSON,
 	OPT_LOCAL,
 	OPT_RUN_DIR
@@ -51,6 +55,7 @@ static int read_options(int argc, char **argv, struct job_args *a, struct what *
 		{"conf", required_argument, NULL, OPT_CONF},
 		{"dot", no_argument, NULL, OPT_DOT},
 		{"explain", required_argument, NULL, OPT_EXPLAIN},
+		{"group", required_argument, NULL, OPT_GROUP},
 		{"json", no_argument, NULL, OPT_JSON},
 		{"local", no_argument, NULL, OPT_LOCAL},
 		{"run-dir", required_argument, NULL, OPT_RUN_DIR},
@@ -76,6 +81,10 @@ static int read_options(int argc, char **argv, struct job_args *a, struct what *
 		case OPT_EXPLAIN:
 			w->explain = optarg;
 			a->no_plan = true;
+			break;
+		case OPT_GROUP:
+			if ((status = job_group_option(&verb_plan, optarg, &a->group)))
+				return status;
 			break;
 		case OPT_JSON:
 			a->json = true;

@@ -12,7 +12,7 @@ struct run_args {
 	bool quiet, json, follow;
 };
 
-enum { OPT_RUN_DIR = 256, OPT_CONF, OPT_LOCAL, OPT_JSON };
+enum { OPT_RUN_DIR = 256, OPT_CONF, OPT_LOCAL, OPT_GROUP, OPT_JSON };
 
 static const struct option run_options[] = {
 	{"local", no_argument, NULL, OPT_LOCAL},
@@ -20,6 +20,7 @@ static const struct option run_options[] = {
 	{"run-dir", required_argument, NULL, OPT_RUN_DIR},
 	{"conf", required_argument, NULL, OPT_CONF},
 	{"json", no_argument, NULL, OPT_JSON},
+	{"group", required_argument, NULL, OPT_GROUP},
 	{"quiet", no_argument, NULL, 'q'},
 	{NULL, 0, NULL, 0},
 };
@@ -46,6 +47,10 @@ static int parse(const struct weft_verb *v, int argc, char **argv, struct run_ar
 			break;
 		case OPT_CONF:
 			a->job.conf = optarg;
+			break;
+		case OPT_GROUP:
+			if ((status = job_group_option(v, optarg, &a->job.group)))
+				return status;
 			break;
 		case OPT_JSON:
 			a->json = a->job.json = true;
@@ -136,6 +141,8 @@ static int submit(int argc, char **argv);
 	"  --set KEY=VALUE      change the workflow: vars.mesh=512, "                  \
 	"steps.NAME.KEY=VALUE\n"                                                       \
 	"  --overlay FILE       merge another YAML file over it (steps by name)\n"     \
+	"  --group MODE         none: a job for each step; auto (default): share one\n"  \
+	"                       where that saves a wait; all: wherever it can be\n"      \
 	"  --run-dir DIR        parent of the run directory (default: weft-runs)\n"    \
 	"  --conf FILE          another weft.conf\n"
 

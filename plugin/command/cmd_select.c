@@ -192,7 +192,7 @@ static int read_options(int argc, char **argv, struct job_args *a, enum what *wh
 
 static int run(int argc, char **argv)
 {
-	struct job_args a = {.plan_only = true};
+	struct job_args a = {.plan_only = true, .group = WEFT_GROUP_NONE};
 	struct weft_str out = {0};
 	struct weft_err err = {0};
 	struct selected s = {0};

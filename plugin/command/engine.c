@@ -88,7 +88,6 @@ int engine_fill(struct weft_engine *e, const struct opened *o, struct weft_err *
 	e->wf = o->wf;
 	e->plan = o->plan;
 	e->conf = o->conf;
-	e->member = -1;
 	e->weft = weft_self_path();
 	if (!e->weft)
 		return weft_err_sys(err, WEFT_ESYS, "/proc/self/exe");
@@ -104,7 +103,13 @@ int engine_fill(struct weft_engine *e, const struct opened *o, struct weft_err *
 	e->plugin = engine_has_plugin();
 	if (o->conf->mpi || needs_mpi(o->plan))
 		e->mpi = engine_mpi(o->conf);
-	return e->job ? allocation_nodes(e, err) : weft_err_nomem(err);
+	if (!e->job)
+		return weft_err_nomem(err);
+	if (allocation_nodes(e, err))
+		return -1;
+	e->shared = true; /* unless the caller knows better */
+	e->direct = weft_engine_can_direct(e);
+	return 0;
 }
 
 void engine_clear(struct weft_engine *e)

@@ -23,8 +23,25 @@ static int read_cluster(struct job *j, const struct job_args *a, struct weft_err
 
 struct weft_select_options job_options(const struct job *j, const struct job_args *a)
 {
-	return (struct weft_select_options){
-		.local = a->local, .past = past_of_steps(j->past)};
+	return (struct weft_select_options){.local = a->local,
+		/* In an allocation there is nothing to submit. */
+		.group = a->allocation ? WEFT_GROUP_NONE : a->group,
+		.past = past_of_steps(j->past)};
+}
+
+int job_group_option(
+	const struct weft_verb *v, const char *word, enum weft_group_mode *group)
+{
+	static const char *const words[] = {[WEFT_GROUP_AUTO] = "auto",
+		[WEFT_GROUP_NONE] = "none",
+		[WEFT_GROUP_ALL] = "all"};
+
+	for (size_t i = 0; i < WEFT_COUNT(words); i++)
+		if (weft_streq(word, words[i])) {
+			*group = (enum weft_group_mode)i;
+			return 0;
+		}
+	return cmd_usage(v, "--group is none, auto or all, not '%s'", word);
 }
 
 int job_open(struct job *j, const struct job_args *a)

@@ -25,6 +25,7 @@ struct job_args {
 	bool allocation; /* plan for the Slurm job that we are in */
 	bool json;       /* errors as JSON */
 	bool no_plan;    /* read and check only */
+	enum weft_group_mode group;
 };
 /* What select is told of earlier runs and the like; borrows from j. */
 struct weft_select_options job_options(const struct job *j, const struct job_args *a);
@@ -32,6 +33,9 @@ struct weft_select_options job_options(const struct job *j, const struct job_arg
 struct past *past_load(const char *parent, const struct weft_workflow *wf);
 const struct weft_select_past *past_of_steps(const struct past *p);
 void past_free(struct past *p);
+/* --group none|auto|all; 0, or the exit status. */
+int job_group_option(
+	const struct weft_verb *v, const char *word, enum weft_group_mode *group);
 /* Reads, checks and plans; prints what is wrong. 0, or the exit status. */
 int job_open(struct job *j, const struct job_args *a);
 void job_close(struct job *j);

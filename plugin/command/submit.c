@@ -144,7 +144,8 @@ static int note(struct weft_journal *journal, const struct weft_plan_group *g,
 		struct weft_event e = {.time = weft_now(),
 			.step = (char *)plan->step[g->step[i]].name,
 			.job = id,
-			.state = WEFT_STATE_SUBMITTED};
+			.state = WEFT_STATE_SUBMITTED,
+			.total = (double)g->tasks};
 
 		if (weft_journal_add(journal, &e, err))
 			return -1;

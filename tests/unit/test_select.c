@@ -39,7 +39,8 @@ static void done(void)
 static const struct weft_select_past *past; /* for make() */
 static void make(const char *steps, bool local)
 {
-	const struct weft_select_options opt = {.local = local, .past = past};
+	const struct weft_select_options opt = {
+		.local = local, .group = WEFT_GROUP_NONE, .past = past};
 	struct weft_errs errs = {0};
 	struct weft_err err = {0};
 	weft_autofree char *text =

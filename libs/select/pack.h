@@ -1,0 +1,47 @@
+/*
+ * pack.h - how many members of a sweep share a job, and what a job of several
+ * steps or members asks for.
+ */
+#ifndef WEFT_SELECT_PACK_H
+#define WEFT_SELECT_PACK_H
+
+#include "select/work.h"
+
+/* What the site lets grouping do. */
+struct pack_rules {
+	double waste;     /* share of a job's node-seconds that may lie idle */
+	unsigned jobs;    /* most jobs of a sweep */
+	int64_t time;     /* longest job that grouping makes, seconds */
+	size_t max_array; /* 0: not known */
+};
+struct pack_rules pack_rules(const struct work *w);
+
+struct packing {
+	size_t tasks;   /* jobs */
+	unsigned width; /* members of a job beside each other */
+	size_t waves;   /* and after each other */
+};
+/* The members of a step, each the plan's share of its nodes.  -1: more jobs than an
+ * array holds, however it is cut. */
+int pack_members(struct work *w, const struct weft_plan_step *p, struct packing *k);
+
+/* How many of a step's members a node of its partition holds beside each other, at
+ * most; all: in the whole partition.  A member of several nodes: 1. */
+unsigned pack_per_node(struct work *w, const struct weft_plan_step *p, size_t *all);
+
+/* A member's shape to one of `width` members on as few nodes. */
+void pack_widen(struct work *w, struct weft_plan_step *shape, unsigned width);
+/* Makes a shape hold another step, too.  False: no node could. */
+bool pack_merge(struct work *w, struct weft_plan_step *shape,
+	const struct weft_plan_step *other);
+/* The longest that a job may be in the step's partition; 0: not limited. */
+int64_t pack_time_limit(struct work *w, const struct weft_plan_step *p);
+/* The limit of a job whose members may take so long; 0: none. */
+int64_t pack_job_time(struct work *w, const struct weft_plan_step *p, int64_t time);
+/* Sets the hours of `members` such jobs of p->time. */
+void pack_hours(struct work *w, struct weft_plan_step *p);
+/* How often a shape holds a member side by side. */
+unsigned pack_holds(
+	const struct weft_plan_step *shape, const struct weft_plan_step *member);
+
+#endif
