@@ -13,6 +13,16 @@
 #define MPOL_INTERLEAVE 3
 #define MPOL_LOCAL 4
 
+void weft_bind_known_memory(const struct weft_machine *m, struct weft_place_step *step)
+{
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < m->n_numa; i++)
+		all += m->numa[i].kind == WEFT_MEM_GPU ? 0 : m->numa[i].bytes;
+	if (step->ntasks && step->mem_per_task > all / step->ntasks)
+		step->mem_per_task = 0;
+}
+
 int weft_bind_prepare(const struct weft_machine *m, const struct weft_placed_task *t,
 	const struct weft_place_step *step, const unsigned *gpus, size_t n_gpus,
 	const char *visible, bool borrowed, struct weft_binding *out,

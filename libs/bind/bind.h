@@ -39,6 +39,10 @@ struct weft_binding {
 size_t weft_bind_usable_gpus(const struct weft_machine *m, const char *slurm_gpus,
 	const char *visible, unsigned *gpus);
 
+/* Of tasks that a launcher has let onto this machine: a need of more memory than the
+ * model has is not known rather than refused. */
+void weft_bind_known_memory(const struct weft_machine *m, struct weft_place_step *step);
+
 /* The variable in which a launcher lists the visible GPUs of this machine's vendor. */
 const char *weft_bind_visible_name(const struct weft_machine *m);
 

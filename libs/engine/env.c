@@ -203,6 +203,9 @@ static int set_ticket(const struct unit *u, struct weft_env *env, struct weft_er
 	/* torchrun is one task a node that spreads its workers over what it gets. */
 	if (torchrun)
 		t.place.cpus_per_task = 0;
+	t.place.mem_per_task = p->mem / (p->ntasks_per_node ? p->ntasks_per_node
+						: p->ntasks ? p->ntasks
+							    : 1);
 	snprintf(t.step, sizeof(t.step), "%s", u->step->name);
 	if (weft_ticket_encode(&t, &text) || text.failed)
 		return weft_err_nomem(err);

@@ -1,8 +1,10 @@
 /*
  * ticket - one line of text, fields in a fixed order, a checksum at the end:
  *
- *   weft-ticket-1 step=train bind=1 ntasks=8 nodes=2 cpus=4 gpus=0.500000 all=0
- *   place=near_gpu memory=local even=0 smt=1 spare=0 sum=0123456789abcdef
+ *   weft-ticket-2 step=train bind=1 ntasks=8 nodes=2 cpus=4 gpus=0.500000 all=0
+ *   place=near_gpu memory=local even=0 smt=1 spare=0 mem=2048 sum=0123456789abcdef
+ *
+ * mem is MiB a task.
  *
  * Security: decode may run as root on a text that a user wrote.  It takes only
  * exactly this form, every number within its range, and yields plain numbers and a
@@ -15,8 +17,10 @@
 #include <errno.h>
 #include <string.h>
 
-#define MAGIC "weft-ticket-1"
+#define MAGIC "weft-ticket-2"
 #define MAX_TASKS (1u << 24)
+#define MAX_MIB (1u << 30) /* a PiB; more is not told */
+#define MIB (UINT64_C(1) << 20)
 #define SUM_LEN 16
 
 static const char *const cpus_names[] = {"near_gpu", "spread", "compact"};
@@ -52,14 +56,16 @@ int weft_ticket_encode(const struct weft_ticket *t, struct weft_str *out)
 		errno = EINVAL;
 		return -1;
 	}
+	uint64_t mib = p->mem_per_task / MIB;
 	unsigned long micro = (unsigned long)(p->gpus_per_task * 1e6 + 0.5);
 	weft_str_printf(&s,
 		MAGIC
 		" step=%s bind=%d ntasks=%u nodes=%u cpus=%u gpus=%lu.%06lu all=%d"
-		" place=%s memory=%s even=%d smt=%u spare=%u sum=",
+		" place=%s memory=%s even=%d smt=%u spare=%u mem=%u sum=",
 		t->step, t->bind, t->ntasks, t->nodes, p->cpus_per_task,
 		micro / 1000000, micro % 1000000, p->gpus_all, cpus_names[p->cpus],
-		memory_names[p->memory], p->balance_even, p->smt, p->spare_cores);
+		memory_names[p->memory], p->balance_even, p->smt, p->spare_cores,
+		mib <= MAX_MIB ? (unsigned)mib : 0);
 	if (s.failed)
 		return -1;
 	weft_digest(s.s, s.len, digest);
@@ -159,7 +165,7 @@ static bool decode(const char *text, struct weft_ticket *t)
 	struct weft_place_step *s = &t->place;
 	char digest[WEFT_DIGEST_HEX];
 	const char *p = text;
-	unsigned cpus, memory;
+	unsigned cpus, memory, mib;
 
 	if (!lit(&p, MAGIC) || !step(&p, t->step, sizeof(t->step)) ||
 		!flag(&p, " bind=", &t->bind) ||
@@ -172,10 +178,11 @@ static bool decode(const char *text, struct weft_ticket *t)
 		!flag(&p, " even=", &s->balance_even) ||
 		!num(&p, " smt=", 64, &s->smt) ||
 		!num(&p, " spare=", WEFT_MAX_CPUS, &s->spare_cores) ||
-		!lit(&p, " sum="))
+		!num(&p, " mem=", MAX_MIB, &mib) || !lit(&p, " sum="))
 		return false;
 	s->cpus = (enum weft_place_cpus)cpus;
 	s->memory = (enum weft_place_memory)memory;
+	s->mem_per_task = mib * MIB;
 	weft_digest(text, (size_t)(p - text), digest);
 	return strlen(p) == SUM_LEN && !memcmp(p, digest, SUM_LEN) && valid(t);
 }

@@ -254,6 +254,22 @@ static int size_job(struct asked *a, struct weft_err *err)
 	return 0;
 }
 
+/* A task's part of what the step asks of a node: where it lies, not how much may be
+ * used, which Slurm says. */
+static uint64_t mem_per_task(const struct asked *a)
+{
+	const struct weft_resources *r = &a->res;
+	unsigned tasks = a->ntasks_per_node ? a->ntasks_per_node : a->ntasks;
+
+	if (!a->ntasks_per_node && a->nodes)
+		tasks = (a->ntasks + a->nodes - 1) / a->nodes;
+	if (r->mem_per_cpu)
+		return r->mem_per_cpu * (r->cpus_per_task ? r->cpus_per_task : 1);
+	if (r->mem_per_gpu)
+		return (uint64_t)((double)r->mem_per_gpu * r->gpus_per_task);
+	return tasks ? r->mem / tasks : 0;
+}
+
 static int make_ticket(struct asked *a, struct weft_err *err)
 {
 	static const enum weft_place_cpus cpus[] = {
@@ -280,6 +296,7 @@ static int make_ticket(struct asked *a, struct weft_err *err)
 	t->place.smt = want->smt;
 	t->place.spare_cores = want->spare_cores;
 	t->place.cpus_per_task = r->cpus_per_task;
+	t->place.mem_per_task = mem_per_task(a);
 	if (a->launch == WEFT_LAUNCH_TORCHRUN) {
 		/* The node's one task has all there is; its workers share it out. */
 		t->place.cpus_per_task = 0;

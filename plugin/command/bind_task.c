@@ -128,6 +128,7 @@ static int place_and_apply(const struct bind_request *r, const struct weft_machi
 
 	if (!u)
 		return weft_err_nomem(err);
+	weft_bind_known_memory(m, step);
 	if (find_usable(r, m, step, u, err))
 		return -1;
 	int rc = weft_place(m, &u->cpus, u->left, u->n_left, step, 1, &p, err);

@@ -153,6 +153,7 @@ int node_prepare(
 		weft_err_clear(err);
 	if (r && dump(sp, &n->machine, err))
 		return -1;
+	weft_bind_known_memory(n->machine, &n->step);
 	find_allowed(n, host_step_cores(sp));
 	if (!host_job_id(sp, &job) && !host_step_id(sp, &step))
 		snprintf(n->by, sizeof(n->by), "%u.%u", (unsigned)job, (unsigned)step);

@@ -16,7 +16,8 @@ static const struct weft_ticket sample = {
 		.memory = WEFT_PLACE_INTERLEAVE,
 		.balance_even = true,
 		.smt = 1,
-		.spare_cores = 2},
+		.spare_cores = 2,
+		.mem_per_task = UINT64_C(3) << 30},
 };
 
 static char *encode(const struct weft_ticket *t)
@@ -53,6 +54,7 @@ START_TEST(round_trip)
 	ck_assert(t.place.cpus_per_task == 4 && t.place.smt == 1 && !t.place.gpus_all);
 	ck_assert(t.place.cpus == WEFT_PLACE_SPREAD && t.place.balance_even);
 	ck_assert(t.place.memory == WEFT_PLACE_INTERLEAVE && t.place.spare_cores == 2);
+	ck_assert(t.place.mem_per_task == UINT64_C(3) << 30);
 	free(s);
 }
 END_TEST
@@ -119,7 +121,7 @@ START_TEST(hostile)
 		{"spare=2", "spare=9999"},
 		{"step=train[3]", "step="},
 		{"step=train[3]", "step=a\tb"},
-		{"weft-ticket-1", "weft-ticket-2"},
+		{"weft-ticket-2", "weft-ticket-1"},
 		{"step=train[3]",
 			"step=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 			"aaaaaaaaaaaaaaaaaaaa"},
