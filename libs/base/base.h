@@ -234,6 +234,9 @@ int weft_write_all(int fd, const void *data, size_t n);
 /* Complete or absent: temporary sibling, fsync, rename, fsync of the folder. */
 int weft_write_file(const char *path, const void *data, size_t n, mode_t mode,
 	struct weft_err *err);
+/* As it, but a crash of the machine may lose it: for what nobody needs afterwards. */
+int weft_write_file_unsynced(const char *path, const void *data, size_t n, mode_t mode,
+	struct weft_err *err);
 /* mkdir -p */
 int weft_mkdirs(const char *path, mode_t mode, struct weft_err *err);
 /* rm -rf that never follows a link, leaves its folder or enters a mount in it;

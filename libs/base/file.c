@@ -107,8 +107,8 @@ static int sync_folder(const char *path)
 	return fd < 0 ? -1 : fsync(fd) && errno != EINVAL && errno != EROFS ? -1 : 0;
 }
 
-int weft_write_file(
-	const char *path, const void *data, size_t n, mode_t mode, struct weft_err *err)
+static int write_file(const char *path, const void *data, size_t n, mode_t mode,
+	bool sync, struct weft_err *err)
 {
 	weft_autofree char *tmp = weft_printf("%s.part-XXXXXX", path);
 	if (!tmp)
@@ -116,12 +116,12 @@ int weft_write_file(
 	int fd = mkostemp(tmp, O_CLOEXEC);
 	if (fd < 0)
 		return weft_err_sys(err, WEFT_ESYS, "%s", path);
-	if (weft_write_all(fd, data, n) || fchmod(fd, mode) || fsync(fd)) {
+	if (weft_write_all(fd, data, n) || fchmod(fd, mode) || (sync && fsync(fd))) {
 		weft_err_sys(err, WEFT_ESYS, "%s", path);
 		close(fd);
 		goto fail;
 	}
-	if (close(fd) || rename(tmp, path) || sync_folder(path)) {
+	if (close(fd) || rename(tmp, path) || (sync && sync_folder(path))) {
 		weft_err_sys(err, WEFT_ESYS, "%s", path);
 		goto fail;
 	}
@@ -131,8 +131,31 @@ fail:
 	return -1;
 }
 
+int weft_write_file(
+	const char *path, const void *data, size_t n, mode_t mode, struct weft_err *err)
+{
+	return write_file(path, data, n, mode, true, err);
+}
+
+int weft_write_file_unsynced(
+	const char *path, const void *data, size_t n, mode_t mode, struct weft_err *err)
+{
+	return write_file(path, data, n, mode, false, err);
+}
+
+static bool is_dir(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 int weft_mkdirs(const char *path, mode_t mode, struct weft_err *err)
 {
+	/* Nearly always only the last folder is missing, if any: each one asked for is
+	 * a message on a network file system. */
+	if (*path && (mkdir(path, mode) == 0 || (errno == EEXIST && is_dir(path))))
+		return 0;
 	weft_autofree char *p = strdup(path);
 	if (!p)
 		return weft_err_nomem(err);
@@ -147,10 +170,9 @@ int weft_mkdirs(const char *path, mode_t mode, struct weft_err *err)
 		*s = '\0';
 		if (mkdir(p, mode) && errno != EEXIST) {
 			int why = errno;
-			struct stat st;
 
 			/* Above a mount point, mkdir may say EROFS or EACCES. */
-			if (stat(p, &st) || !S_ISDIR(st.st_mode)) {
+			if (!is_dir(p)) {
 				errno = why;
 				return weft_err_sys(err, WEFT_ESYS, "%s", p);
 			}

@@ -233,7 +233,7 @@ static int stage_fan_in(
 	weft_autofree char *file = weft_path_join(in->path, "index.jsonl");
 	if (!file || index.failed)
 		return weft_err_nomem(err);
-	return weft_write_file(file, index.s, index.len, 0644, err);
+	return weft_write_file_unsynced(file, index.s, index.len, 0644, err);
 }
 
 int inputs_stage(struct unit *u, bool on_node, struct weft_err *err)
