@@ -173,10 +173,11 @@ static int set_own(const struct unit *u, struct weft_env *env, struct weft_err *
 static int set_ticket(const struct unit *u, struct weft_env *env, struct weft_err *err)
 {
 	const struct weft_plan_step *p = u->plan;
-	const struct weft_place_request *r = &u->step->place;
+	struct weft_place_request r;
+	bool bind = weft_select_place(u->step, u->e->conf, &r);
 	bool torchrun = p->launch == WEFT_LAUNCH_TORCHRUN;
 	struct weft_ticket t = {
-		.bind = !r->none && u->e->conf->bind,
+		.bind = bind,
 		.ntasks = p->ntasks,
 		.nodes = p->nodes,
 		.place =
@@ -184,18 +185,18 @@ static int set_ticket(const struct unit *u, struct weft_env *env, struct weft_er
 				.cpus_per_task = p->cpus_per_task,
 				.gpus_per_task =
 					p->ntasks ? (double)p->gpus / p->ntasks : 0,
-				.cpus = r->cpus == WEFT_CPUS_SPREAD ? WEFT_PLACE_SPREAD
-					: r->cpus == WEFT_CPUS_COMPACT
+				.cpus = r.cpus == WEFT_CPUS_SPREAD ? WEFT_PLACE_SPREAD
+					: r.cpus == WEFT_CPUS_COMPACT
 						? WEFT_PLACE_COMPACT
 						: WEFT_PLACE_NEAR_GPU,
-				.memory = r->memory == WEFT_MEMORY_INTERLEAVE
+				.memory = r.memory == WEFT_MEMORY_INTERLEAVE
 						  ? WEFT_PLACE_INTERLEAVE
-					  : r->memory == WEFT_MEMORY_NONE
+					  : r.memory == WEFT_MEMORY_NONE
 						  ? WEFT_PLACE_ANY
 						  : WEFT_PLACE_LOCAL,
-				.balance_even = r->balance_even,
-				.smt = r->smt,
-				.spare_cores = r->spare_cores,
+				.balance_even = r.balance_even,
+				.smt = r.smt,
+				.spare_cores = r.spare_cores,
 			},
 	};
 	weft_autostr struct weft_str text = {0};

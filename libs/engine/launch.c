@@ -4,6 +4,13 @@
 #include <string.h>
 #include <sys/wait.h>
 
+bool launch_binds(const struct unit *u)
+{
+	struct weft_place_request place;
+
+	return weft_select_place(u->step, u->e->conf, &place);
+}
+
 int launch_words(const struct unit *u, struct weft_argv *argv, struct weft_err *err)
 {
 	return unit_srun(u) ? launch_srun_words(u, argv, err)

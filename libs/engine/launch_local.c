@@ -16,7 +16,7 @@ static int need(const char *program, const char *hint, struct weft_err *err)
 
 static void add_bind(const struct unit *u, struct weft_argv *a, unsigned tasks)
 {
-	if (u->step->place.none || !u->e->conf->bind)
+	if (!launch_binds(u))
 		return;
 	/* Which CPUs are the job's is not known: others' may be among them. */
 	if (u->e->slurm && !u->slot.cpus)

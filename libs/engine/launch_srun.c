@@ -6,7 +6,7 @@
 /* Binding by the plug-in where the site has it, else by `weft bind` in each task. */
 static void add_bind(const struct unit *u, struct weft_argv *a)
 {
-	bool off = u->step->place.none || !u->e->conf->bind;
+	bool off = !launch_binds(u);
 
 	if (u->e->plugin)
 		weft_argv_add(a, off ? "--weft-bind=none" : "--weft-bind=auto");
@@ -14,7 +14,7 @@ static void add_bind(const struct unit *u, struct weft_argv *a)
 
 static void add_task_bind(const struct unit *u, struct weft_argv *a, bool always)
 {
-	if (u->step->place.none || !u->e->conf->bind || (u->e->plugin && !always))
+	if (!launch_binds(u) || (u->e->plugin && !always))
 		return;
 	weft_argv_add(a, u->e->weft);
 	weft_argv_add(a, "bind");

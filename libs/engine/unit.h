@@ -101,6 +101,8 @@ int launch_local_words(
 	const struct unit *u, struct weft_argv *argv, struct weft_err *err);
 int launch_srun_words(
 	const struct unit *u, struct weft_argv *argv, struct weft_err *err);
+/* Are its tasks bound? */
+bool launch_binds(const struct unit *u);
 /* A step of weft's own on every node of the member. */
 int launch_on_nodes(const struct unit *u, const char *verb, struct weft_err *err);
 

@@ -135,6 +135,11 @@ int weft_select_explain(const struct weft_workflow *wf,
 	struct weft_explanation **out, struct weft_errs *errs);
 void weft_explanation_free(struct weft_explanation *x);
 
+/* Where the step's tasks are to be put, by the step, else its role, else the site;
+ * false: they aren't bound. */
+bool weft_select_place(const struct weft_step *step, const struct weft_conf *conf,
+	struct weft_place_request *out);
+
 /* Whose plan it is, for what weft.conf says of users. */
 struct weft_policy {
 	const char *user;    /* NULL: [limits] alone */

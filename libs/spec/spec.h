@@ -68,8 +68,17 @@ enum weft_on_failure {
 enum weft_cpus_policy { WEFT_CPUS_NEAR_GPU, WEFT_CPUS_SPREAD, WEFT_CPUS_COMPACT };
 enum weft_memory_policy { WEFT_MEMORY_LOCAL, WEFT_MEMORY_INTERLEAVE, WEFT_MEMORY_NONE };
 
+enum { /* keys of `place` that were given, a bit each */
+	WEFT_GIVEN_CPUS = 1,
+	WEFT_GIVEN_BALANCE = 2,
+	WEFT_GIVEN_MEMORY = 4,
+	WEFT_GIVEN_SMT = 8,
+	WEFT_GIVEN_SPARE = 16,
+	WEFT_GIVEN_ALL = 31 /* place: auto leaves nothing to a role */
+};
 struct weft_place_request {
 	bool none; /* place: none */
+	unsigned given;
 	enum weft_cpus_policy cpus;
 	bool balance_even; /* balance: even; else cores */
 	enum weft_memory_policy memory;

@@ -205,9 +205,15 @@ static void read_place(
 	s->place_given = true;
 	if (n->kind == WEFT_YAML_SCALAR) {
 		s->place.none = !strcmp(n->text, "none");
+		s->place.given = WEFT_GIVEN_ALL;
 		return;
 	}
 	spec_collect(p, n, IN_PLACE, at);
+	s->place.given = (at[PLACE_cpus] ? WEFT_GIVEN_CPUS : 0u) |
+			 (at[PLACE_balance] ? WEFT_GIVEN_BALANCE : 0u) |
+			 (at[PLACE_memory] ? WEFT_GIVEN_MEMORY : 0u) |
+			 (at[PLACE_smt] ? WEFT_GIVEN_SMT : 0u) |
+			 (at[PLACE_spare_cores] ? WEFT_GIVEN_SPARE : 0u);
 	s->place.cpus = (enum weft_cpus_policy)choice(at[PLACE_cpus], PLACE_cpus, 0);
 	s->place.balance_even = choice(at[PLACE_balance], PLACE_balance, 0) == 1;
 	s->place.memory =

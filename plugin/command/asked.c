@@ -280,21 +280,21 @@ static int make_ticket(struct asked *a, struct weft_err *err)
 		[WEFT_MEMORY_LOCAL] = WEFT_PLACE_LOCAL,
 		[WEFT_MEMORY_INTERLEAVE] = WEFT_PLACE_INTERLEAVE,
 		[WEFT_MEMORY_NONE] = WEFT_PLACE_ANY};
-	const struct weft_place_request *want = &a->step->place;
+	struct weft_place_request want;
 	const struct weft_resources *r = &a->res;
 	struct weft_ticket *t = &a->ticket;
 	bool gpus = r->gpus || r->gpus_per_node || r->gpus_per_task > 0;
 
 	memset(t, 0, sizeof(*t));
 	snprintf(t->step, sizeof(t->step), "%s", a->step->name);
-	t->bind = !want->none && a->conf->bind;
+	t->bind = weft_select_place(a->step, a->conf, &want);
 	t->ntasks = a->ntasks;
 	t->nodes = a->nodes;
-	t->place.cpus = cpus[want->cpus];
-	t->place.memory = memory[want->memory];
-	t->place.balance_even = want->balance_even;
-	t->place.smt = want->smt;
-	t->place.spare_cores = want->spare_cores;
+	t->place.cpus = cpus[want.cpus];
+	t->place.memory = memory[want.memory];
+	t->place.balance_even = want.balance_even;
+	t->place.smt = want.smt;
+	t->place.spare_cores = want.spare_cores;
 	t->place.cpus_per_task = r->cpus_per_task;
 	t->place.mem_per_task = mem_per_task(a);
 	if (a->launch == WEFT_LAUNCH_TORCHRUN) {

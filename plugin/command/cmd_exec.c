@@ -95,7 +95,9 @@ static int from_run(struct start *s, const char *step, int *status)
 			 &plan, &arena, &err) == 0) {
 		s->ntasks = plan.ntasks;
 		s->launch = plan.launch;
-		s->bind = !st->place.none && o.conf->bind;
+		struct weft_place_request place;
+
+		s->bind = weft_select_place(st, o.conf, &place);
 		if (weft_plan_srun_args(&plan, &s->option) || s->option.failed)
 			weft_err_nomem(&err);
 		s->conf = weft_steal(&o.conf);

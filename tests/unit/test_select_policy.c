@@ -318,4 +318,49 @@ START_TEST(sums)
 }
 END_TEST
 
-SUITE("policy", of_a_workflow, of_a_user, accounts, never_less, turns, sums)
+/* ---- place ------------------------------------------------------------- */
+
+static void is_placed(
+	const char *conf_text, const char *place, bool bound, const char *want)
+{
+	weft_autofree char *steps =
+		weft_printf("steps:\n  - {name: a, role: training, run: x%s%s}\n",
+			*place ? ", place: " : "", place);
+	weft_autofree char *got = NULL;
+	struct weft_place_request r;
+
+	make(conf_text, steps);
+	ck_assert_int_eq(weft_select_place(&wf->step[0], conf, &r), bound);
+	got = weft_printf("%d %d %d %u %u", r.cpus, r.balance_even, r.memory, r.smt,
+		r.spare_cores);
+	ck_assert_msg(weft_streq(got, want), "%s, %s: %s, not %s", conf_text, place,
+		got, want);
+	done();
+}
+
+START_TEST(places)
+{
+	static const char role[] =
+		"[role training]\nplace.cpus = spread\nplace.balance = even\n"
+		"place.memory = interleave\nplace.smt = all\nplace.spare_cores = 3\n";
+
+	is_placed("", "", true, "0 0 0 1 0");
+	is_placed(role, "", true, "1 1 1 0 3");
+	/* A map is merged by key; a word takes the place of all. */
+	is_placed(role, "{cpus: compact}", true, "2 1 1 0 3");
+	is_placed(role, "{smt: 2, spare_cores: 0, memory: none}", true, "1 1 2 2 0");
+	is_placed(role, "auto", true, "0 0 0 1 0");
+	is_placed(role, "none", false, "0 0 0 1 0");
+	/* The step, then the role, then the site say whether. */
+	is_placed("bind = none\n", "", false, "0 0 0 1 0");
+	is_placed("bind = none\n", "auto", true, "0 0 0 1 0");
+	is_placed("bind = none\n[role training]\nbind = auto\n", "", true, "0 0 0 1 0");
+	is_placed("[role training]\nbind = none\n", "", false, "0 0 0 1 0");
+	is_placed(
+		"[role training]\nbind = none\n", "{cpus: spread}", true, "1 0 0 1 0");
+	is_placed("[role simulation]\nbind = none\nplace.cpus = spread\n", "", true,
+		"0 0 0 1 0");
+}
+END_TEST
+
+SUITE("policy", of_a_workflow, of_a_user, accounts, never_less, turns, sums, places)
