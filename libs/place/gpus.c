@@ -265,8 +265,11 @@ static int assign(struct job *j, size_t step, struct groups *g, struct weft_err 
 	if (!(s->gpus_per_task <= 16))
 		return weft_err_set(err, WEFT_EPLACE, "more than 16 GPUs a task");
 	/* Of one GPU shared by `per` tasks, or of `per` GPUs for one task. */
-	per = (size_t)(shared ? 1 / s->gpus_per_task + 1e-4
-			      : s->gpus_per_task + 1 - 1e-4);
+	if (shared && s->gpus_per_task * MAX_TASKS < 1)
+		per = MAX_TASKS;
+	else
+		per = (size_t)(shared ? 1 / s->gpus_per_task + 1e-4
+				      : s->gpus_per_task + 1 - 1e-4);
 	holders = shared ? (n + per - 1) / per : n;
 	if (holders * (shared ? 1 : per) > g->n_gpus)
 		return refuse(j, step, s->gpus_per_task, g->n_gpus, err);

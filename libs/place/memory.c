@@ -17,6 +17,12 @@ static bool near_domain(const struct shape *s, unsigned d, size_t numa)
 		       &s->m->numa[numa].cpus, &s->m->numa[s->dom[d].numa].cpus);
 }
 
+/* What is asked for may be more than any number here holds. */
+static uint64_t whole(double bytes)
+{
+	return bytes < 0x1p64 ? (uint64_t)bytes : UINT64_MAX;
+}
+
 /* What is near several domains is shared out among them. */
 int weft_place_memory_near(struct job *j, struct weft_err *err)
 {
@@ -45,8 +51,8 @@ int weft_place_memory_near(struct job *j, struct weft_err *err)
 		char need[WEFT_UNIT_MAX], have[WEFT_UNIT_MAX];
 		return weft_err_set(err, WEFT_EPLACE,
 			"the tasks need %s of memory, this node has %s",
-			weft_format_size(need, (uint64_t)want),
-			weft_format_size(have, (uint64_t)all));
+			weft_format_size(need, whole(want)),
+			weft_format_size(have, whole(all)));
 	}
 	return 0;
 }
