@@ -38,6 +38,7 @@ void weft_conf_free(struct weft_conf *c)
 	free(c->scratch);
 	free(c->memory);
 	free(c->cache);
+	free(c->reserve);
 	free(c->run_dir);
 	free(c->reason);
 	free(c->contact);

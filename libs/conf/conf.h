@@ -100,6 +100,7 @@ struct weft_conf {
 	char *memory;  /* tmpfs folder, default /dev/shm */
 	char *cache;   /* root-owned folder of the topology cache, /run/weft */
 	char *run_dir; /* default parent of run directories, "weft-runs" */
+	char *reserve; /* cores kept for the system, as topo reads it; NULL: none */
 	bool bind;     /* bind = auto|none: the default of --weft-bind */
 	int64_t time;  /* default time limit of a step without one; 0: partition's */
 	struct weft_conf_names avoid; /* partitions never chosen by themselves */

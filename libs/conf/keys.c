@@ -28,6 +28,7 @@ static const struct key top_keys[] = {
 	{TOP(memory), KIND_ABSOLUTE, NULL, false},
 	{TOP(cache), KIND_ABSOLUTE, NULL, false},
 	{TOP(run_dir), KIND_RUN_DIR, NULL, false},
+	{TOP(reserve), KIND_RESERVE, NULL, false},
 	{TOP(bind), KIND_BIND, NULL, false},
 	{TOP(time), KIND_DURATION, NULL, false},
 	{TOP(avoid), KIND_NAMES, NULL, false},

@@ -36,6 +36,7 @@ size_t value_size(const struct key *k)
 	case KIND_ABSOLUTE:
 	case KIND_RUN_DIR:
 	case KIND_MPI:
+	case KIND_RESERVE:
 	case KIND_WORD:
 		return sizeof(char *);
 	case KIND_WORD_OF:
@@ -157,6 +158,41 @@ static int set_mpi(char **to, const char *value, struct weft_err *err)
 					  "leave mpi out to have weft probe");
 	}
 	return conf_dup(to, value, err);
+}
+
+/* The items that topo knows; what they are on a machine is topo's to say. */
+static bool is_reserve(const char *s)
+{
+	static const char *const kinds[] = {
+		"l3:", "numa:", "package:", "first:", "last:"};
+
+	if (weft_streq(s, "none"))
+		return true;
+	for (;; s++) {
+		const char *digits = "0123456789-";
+
+		for (size_t i = 0; i < WEFT_COUNT(kinds); i++)
+			if (weft_starts_with(s, kinds[i])) {
+				s += strlen(kinds[i]);
+				digits = "0123456789";
+				break;
+			}
+		size_t n = strspn(s, digits);
+		if (!n || (s[n] && s[n] != ','))
+			return false;
+		s += n;
+		if (!*s)
+			return true;
+	}
+}
+
+static int set_reserve(char **to, const char *value, struct weft_err *err)
+{
+	if (is_reserve(value))
+		return conf_dup(to, value, err);
+	weft_err_set(err, WEFT_ECONF, "reserve: bad value '%s'", value);
+	return weft_err_hint(err, "l3:N, numa:N, package:N, first:N, last:N, CPUs like "
+				  "0,8-9, with commas between; none");
 }
 
 static int set_duration(
@@ -308,6 +344,8 @@ int value_set(const struct key *k, void *at, const char *value, struct weft_err 
 		return set_path(k, true, at, value, err);
 	case KIND_RUN_DIR:
 		return set_path(k, false, at, value, err);
+	case KIND_RESERVE:
+		return set_reserve(at, value, err);
 	case KIND_MPI:
 		return set_mpi(at, value, err);
 	case KIND_WORD:
@@ -366,6 +404,7 @@ void value_print(const struct key *k, const void *at, struct weft_str *out)
 	case KIND_ABSOLUTE:
 	case KIND_RUN_DIR:
 	case KIND_MPI:
+	case KIND_RESERVE:
 	case KIND_WORD:
 		if (*(char *const *)at)
 			weft_str_add(out, *(char *const *)at);

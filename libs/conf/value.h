@@ -11,6 +11,7 @@ enum kind {
 	KIND_ABSOLUTE, /* path from the root, without ".." */
 	KIND_RUN_DIR,  /* path, also relative or from "~/" */
 	KIND_MPI,
+	KIND_RESERVE,  /* cores: "l3:1,0-3" */
 	KIND_WORD,     /* an argument of sbatch: no blanks, no leading dash */
 	KIND_WORD_OF,  /* enum: number of the word, from 0 */
 	KIND_CHOICE,   /* unsigned: number of the word, from 1 */

@@ -70,8 +70,9 @@ struct weft_placement {
 	size_t n_steps;
 };
 
-/* allowed NULL: all CPUs.  gpus: usable devices as indices (NULL: all).  CPUs are
- * hardware threads; tasks get whole cores as long as there are enough. */
+/* allowed NULL: all CPUs; never those that m reserves.  gpus: usable devices as indices
+ * (NULL: all).  CPUs are hardware threads; tasks get whole cores as long as there are
+ * enough. */
 int weft_place(const struct weft_machine *m, const struct weft_cpuset *allowed,
 	const unsigned *gpus, size_t n_gpus, const struct weft_place_step *steps,
 	size_t n_steps, struct weft_placement **p, struct weft_err *err);

@@ -268,7 +268,8 @@ void weft_place_load(const struct weft_machine *m, const struct weft_cpuset *all
 	l->shared_cpus = weft_cpuset_count(&two);
 	for (size_t i = 0; i < m->n_pus; i++) {
 		const struct weft_pu *pu = &m->pu[i];
-		usable[pu->core] |= !allowed || weft_cpuset_has(allowed, pu->cpu);
+		usable[pu->core] |= (!allowed || weft_cpuset_has(allowed, pu->cpu)) &&
+				    !weft_cpuset_has(&m->reserved, pu->cpu);
 		used[pu->core] |= weft_cpuset_has(&one, pu->cpu);
 	}
 	for (unsigned c = 0; c < m->n_cores; c++) {

@@ -48,7 +48,8 @@ static void add_cores(struct shape *s, struct domain *d,
 		*c = (struct core){.cpu0 = s->n_cpus, .l3 = l3};
 		for (; i < m->n_pus && m->pu[i].core == core; i++)
 			if (numa == d->numa && c->n < smt &&
-				(!allowed || weft_cpuset_has(allowed, m->pu[i].cpu))) {
+				(!allowed || weft_cpuset_has(allowed, m->pu[i].cpu)) &&
+				!weft_cpuset_has(&m->reserved, m->pu[i].cpu)) {
 				s->cpu[s->n_cpus++] = m->pu[i].cpu;
 				c->n++;
 			}
@@ -150,7 +151,10 @@ int weft_place_shape(const struct weft_machine *m, const struct weft_cpuset *all
 			s->n_cores);
 	}
 	if (!s->n_cpus)
-		return weft_err_set(
-			err, WEFT_EPLACE, "no CPU of this node is usable here");
+		return weft_err_set(err, WEFT_EPLACE, "%s",
+			weft_cpuset_next(&m->reserved, 0) < 0
+				? "no CPU of this node is usable here"
+				: "no CPU of this node is usable here but what is "
+				  "reserved for the system");
 	return 0;
 }

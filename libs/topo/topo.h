@@ -39,6 +39,12 @@ static inline bool weft_cpuset_has(const struct weft_cpuset *s, unsigned cpu)
 {
 	return cpu < WEFT_MAX_CPUS && (s->w[cpu / 64] >> (cpu % 64) & 1);
 }
+static inline void weft_cpuset_remove(
+	struct weft_cpuset *s, const struct weft_cpuset *those)
+{
+	for (size_t i = 0; i < WEFT_CPU_WORDS; i++)
+		s->w[i] &= ~those->w[i];
+}
 unsigned weft_cpuset_count(const struct weft_cpuset *s);
 /* First CPU >= from, or -1. */
 int weft_cpuset_next(const struct weft_cpuset *s, int from);
@@ -92,6 +98,8 @@ struct weft_machine {
 	char host[64];
 	bool borrowed; /* another machine's model, from the cache: never to be applied
 			*/
+	struct weft_cpuset reserved; /* for the system: no task gets them; not printed
+				      */
 	struct weft_pu *pu; /* in logical order: package, NUMA, L3, core, thread */
 	size_t n_pus;
 	unsigned n_cores, n_l3, n_packages;
@@ -108,6 +116,13 @@ void weft_machine_free(struct weft_machine *m);
 int weft_machine_print(const struct weft_machine *m, struct weft_str *out);
 int weft_machine_parse(
 	const char *text, size_t n, struct weft_machine **m, struct weft_err *err);
+/* Which CPUs are kept for the system: items between commas, CPUs ("0,8-9") or, with all
+ * their threads, "l3:N", "numa:N", "package:N" (the first N cores of each), "first:N",
+ * "last:N" (N cores as Slurm chooses specialized ones, with and without
+ * spec_cores_first); or "none".  Replaces what was reserved.  WEFT_EUSAGE with the
+ * words.  m NULL: checks only. */
+int weft_machine_reserve(
+	struct weft_machine *m, const char *what, struct weft_err *err);
 /* Reads DIR/topology if root owns it, it was made on this host since this boot,
  * and its checksum holds; fills (*m)->borrowed. 1: there is none. */
 int weft_machine_load_cache(

@@ -24,7 +24,8 @@ struct bind_request {
 	size_t n_steps;
 	bool described; /* options say what the tasks need: a ticket is not asked */
 	bool single;    /* options of the only step were given */
-	const char *topology;
+	const char *topology, *node; /* another machine's, or this one's */
+	const char *reserve;         /* NULL: as weft.conf says */
 	struct weft_cpuset allowed;
 	bool has_allowed;
 	int64_t task; /* -1: as the launcher says */
@@ -77,6 +78,9 @@ void bind_placer(char *buf, size_t size);
 /* This process's note, that of an ancestor where nothing bound it anew; NULL: none.
  * Static. */
 const struct weft_note *bind_note(void);
+/* The machine to place on, with what is reserved of it. */
+int bind_machine(
+	const struct bind_request *r, struct weft_machine **m, struct weft_err *err);
 /* The CPUs of the step whose `tasks` tasks are on this node. */
 int bind_allowed(unsigned tasks, struct weft_cpuset *cpus, struct weft_err *err);
 /* Which of how many tasks of this node we are; 0 of 1 without a launcher.  *tasks: 0,

@@ -12,7 +12,6 @@
 
 #include "bind_command.h"
 #include "ticket/ticket.h"
-#include "common_topology.h"
 
 struct outcome {
 	int64_t task;
@@ -109,6 +108,7 @@ static int find_usable(const struct bind_request *r, const struct weft_machine *
 		memset(&u->cpus, 0xff, sizeof(u->cpus));
 	else if (!r->has_allowed && bind_allowed(step->ntasks, &u->cpus, err))
 		return -1;
+	weft_cpuset_remove(&u->cpus, &m->reserved);
 	u->visible = getenv(weft_bind_visible_name(m));
 	u->n_gpus = weft_bind_usable_gpus(m, slurm_gpus(), u->visible, u->gpu);
 	/* Fewer visible than the tasks ask for: the launcher has dealt them out by
@@ -194,13 +194,8 @@ static int bind_this(
 		return weft_err_set(err, WEFT_EPLACE,
 			"this is task %lld of the node, but %u are to be placed",
 			(long long)o->task, step.ntasks);
-	rc = r->topology ? cmd_topology_file(r->topology, &m, err)
-			 : cmd_topology_here(&m, NULL, err);
-	if (rc)
+	if (bind_machine(r, &m, err))
 		return -1;
-	/* A file's numbers are applied only where they are this machine's. */
-	if (r->topology && !cmd_topology_is_mine(m))
-		m->borrowed = true;
 	rc = place_and_apply(r, m, &step, o, err);
 	weft_machine_free(m);
 	return rc;

@@ -1,10 +1,12 @@
-/* bind_where.c - which task of which launcher this process is, on which CPUs */
+/* bind_where.c - which task of which launcher this process is, on which machine and
+ * CPUs */
 #include <ctype.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bind_command.h"
+#include "common_topology.h"
 
 static bool env_number(const char *name, int64_t max, int64_t *out)
 {
@@ -154,4 +156,23 @@ int bind_allowed(unsigned tasks, struct weft_cpuset *cpus, struct weft_err *err)
 		(getenv("OMPI_MCA_orte_bound_at_launch") && cgroup_cpus(&wide)))
 		merge(cpus, &wide);
 	return 0;
+}
+
+int bind_machine(
+	const struct bind_request *r, struct weft_machine **m, struct weft_err *err)
+{
+	int rc = r->topology ? cmd_topology_file(r->topology, m, err)
+		 : r->node   ? cmd_topology_node(r->node, m, err)
+			     : cmd_topology_here(m, NULL, err);
+
+	if (rc)
+		return -1;
+	/* A file's numbers are applied only where they are this machine's. */
+	if (r->topology && !cmd_topology_is_mine(*m))
+		(*m)->borrowed = true;
+	if (!r->reserve || weft_machine_reserve(*m, r->reserve, err) == 0)
+		return 0;
+	weft_machine_free(*m);
+	*m = NULL;
+	return -1;
 }

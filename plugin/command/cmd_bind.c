@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "bind_command.h"
-#include "common_topology.h"
 
 static int bind_run(int argc, char **argv);
 
@@ -36,7 +35,14 @@ WEFT_VERB(bind, .name = "bind", .synopsis = "[OPTION...] [-- COMMAND [ARG...]]",
 		"                       together\n"
 		"  --talk A:B=BYTES     steps A and B exchange so much; repeatable\n"
 		"  --topology FILE      an hwloc XML file or a `weft topo dump`\n"
+		"  --node NAME          another node of the cluster, which is asked by "
+		"srun\n"
 		"  --allowed CPULIST    only these CPUs\n"
+		"  --reserve WHAT       cores that no task gets: l3:N, numa:N or "
+		"package:N (the\n"
+		"                       first N of each), first:N or last:N (as "
+		"Slurm's\n"
+		"                       specialized cores), CPUs, none; with commas\n"
 		"  --format F           table (default); json; map: one line a task, "
 		"for\n"
 		"                       scripts; srun: its options, one line a step\n"
@@ -65,6 +71,8 @@ enum {
 	OPT_STEP = 256,
 	OPT_TALK,
 	OPT_TOPOLOGY,
+	OPT_NODE,
+	OPT_RESERVE,
 	OPT_ALLOWED,
 	OPT_FORMAT,
 	OPT_EXPLAIN,
@@ -95,6 +103,8 @@ static const struct option longopts[] = {{"tasks", required_argument, NULL, OPT_
 	{"step", required_argument, NULL, OPT_STEP},
 	{"talk", required_argument, NULL, OPT_TALK},
 	{"topology", required_argument, NULL, OPT_TOPOLOGY},
+	{"node", required_argument, NULL, OPT_NODE},
+	{"reserve", required_argument, NULL, OPT_RESERVE},
 	{"allowed", required_argument, NULL, OPT_ALLOWED},
 	{"format", required_argument, NULL, OPT_FORMAT},
 	{"explain", no_argument, NULL, OPT_EXPLAIN},
@@ -134,6 +144,14 @@ static int option(struct bind_request *r, int c, struct weft_err *err)
 	case OPT_TOPOLOGY:
 		r->topology = optarg;
 		return 0;
+	case OPT_NODE:
+		r->node = optarg;
+		return 0;
+	case OPT_RESERVE:
+		r->reserve = optarg;
+		return weft_machine_reserve(NULL, optarg, err) == 0
+			       ? 0
+			       : weft_err_prefix(err, "--reserve");
 	case OPT_ALLOWED:
 		r->has_allowed = true;
 		if (!weft_cpuset_parse(optarg, &r->allowed))
@@ -189,20 +207,20 @@ static int show(struct bind_request *r)
 	size_t n = 0;
 	int rc, status;
 
-	rc = r->topology ? cmd_topology_file(r->topology, &m, &err)
-			 : cmd_topology_here(&m, NULL, &err);
-	if (!rc && !r->topology && !r->has_allowed && !m->borrowed) {
+	rc = bind_machine(r, &m, &err);
+	bool other = r->topology || (r->node && !rc && m->borrowed);
+	if (!rc && !other && !r->has_allowed && !m->borrowed) {
 		r->has_allowed = true;
 		rc = bind_allowed(1, &r->allowed, &err);
 	}
 	for (size_t i = 0; i < r->n_steps; i++)
 		r->place[i] = r->step[i].place;
-	if (!rc && !r->topology)
+	if (!rc && !other)
 		n = weft_bind_usable_gpus(
 			m, NULL, getenv(weft_bind_visible_name(m)), gpus);
 	if (!rc)
 		rc = weft_place(m, r->has_allowed ? &r->allowed : NULL,
-			r->topology ? NULL : gpus, n, r->place, r->n_steps, &p, &err);
+			other ? NULL : gpus, n, r->place, r->n_steps, &p, &err);
 	status = rc ? cmd_fail(&err) : bind_print(r, m, p);
 	weft_placement_free(p);
 	weft_machine_free(m);
@@ -234,8 +252,13 @@ static int bind_run(int argc, char **argv)
 			r->single ? "--step excludes the options of a single step"
 				  : "--step is for printing; a command is one task "
 				    "of one step");
+	if (!err.text && r->node && (r->topology || command))
+		weft_err_set(&err, WEFT_EUSAGE,
+			r->topology ? "--node and --topology exclude each other"
+				    : "--node is for printing; a command runs here");
 	if (!err.text && !command && (r->verify || r->others) &&
-		(r->single || r->n_steps || r->topology || r->verify == r->others))
+		(r->single || r->n_steps || r->topology || r->node ||
+			r->verify == r->others))
 		weft_err_set(&err, WEFT_EUSAGE,
 			"--verify and --others stand alone: they are about tasks that "
 			"run");

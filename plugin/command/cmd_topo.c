@@ -11,6 +11,7 @@
 struct options {
 	const char *xml, *from, *dir, *root;
 	int64_t timeout;
+	bool cached;
 };
 
 static const char *const kinds[] = {"DRAM", "HBM", "GPU", "CXL"};
@@ -156,6 +157,8 @@ WEFT_VERB(topo, .name = "topo", .synopsis = "[show|dump|cache] [OPTION...]",
 		"  --xml FILE  an hwloc XML file (lstopo) instead of this machine\n"
 		"  --from FILE the model of another `weft topo dump`\n"
 		"  --root DIR  where the GPU drivers' files of /proc and /sys are\n"
+		"  --cached    dump: what the plug-in goes by, from the cache where it "
+		"is good\n"
 		"  --timeout S give up after so many seconds (default 60)\n"
 		"  --dir DIR   cache: the folder, instead of weft.conf's\n",
 	.order = 70, .run = topo_run);
@@ -166,6 +169,7 @@ static int topo_run(int argc, char **argv)
 		{"from", required_argument, NULL, 'f'},
 		{"root", required_argument, NULL, 'r'},
 		{"timeout", required_argument, NULL, 't'},
+		{"cached", no_argument, NULL, 'c'},
 		{"dir", required_argument, NULL, 'd'}, {0}};
 	struct options o = {0};
 	struct weft_machine *m = NULL;
@@ -188,6 +192,9 @@ static int topo_run(int argc, char **argv)
 		case 'r':
 			o.root = optarg;
 			break;
+		case 'c':
+			o.cached = true;
+			break;
 		case 't':
 			if (!weft_parse_int(optarg, 1, 3600, &o.timeout))
 				return cmd_usage(
@@ -206,9 +213,12 @@ static int topo_run(int argc, char **argv)
 	if (!weft_streq(what, "show") && !weft_streq(what, "dump") &&
 		!weft_streq(what, "cache"))
 		return cmd_usage(&verb_topo, "no '%s': show, dump or cache", what);
+	if (o.cached && (!weft_streq(what, "dump") || o.xml || o.from || o.root))
+		return cmd_usage(
+			&verb_topo, "--cached belongs to dump, of this machine");
 	if (o.dir && !weft_streq(what, "cache"))
 		return cmd_usage(&verb_topo, "--dir belongs to cache");
-	if (load(&o, !weft_streq(what, "show"), &m, &source, &err))
+	if (load(&o, !weft_streq(what, "show") && !o.cached, &m, &source, &err))
 		return cmd_fail(&err);
 	if (weft_streq(what, "show"))
 		status = show(m, source);

@@ -25,7 +25,8 @@ static int count_cpus(
 	for (size_t i = 0; i < m->n_pus; i++) {
 		const struct weft_pu *pu = &m->pu[i];
 
-		if (!weft_cpuset_has(&mine, pu->cpu))
+		if (!weft_cpuset_has(&mine, pu->cpu) ||
+			weft_cpuset_has(&m->reserved, pu->cpu))
 			continue;
 		if (pu->core != core) {
 			node->cores++;

@@ -26,6 +26,18 @@ int cmd_topology_file(const char *path, struct weft_machine **m, struct weft_err
 	return 0;
 }
 
+static int reserve(
+	const struct weft_conf *conf, struct weft_machine **m, struct weft_err *err)
+{
+	if (!conf || !conf->reserve ||
+		weft_machine_reserve(*m, conf->reserve, err) == 0)
+		return 0;
+	weft_machine_free(*m);
+	*m = NULL;
+	err->code = WEFT_ECONF;
+	return weft_err_prefix(err, "%s: reserve", conf->file ? conf->file : "conf");
+}
+
 int cmd_topology_here(struct weft_machine **m, bool *cached, struct weft_err *err)
 {
 	weft_autoerr struct weft_err bad = {0};
@@ -37,16 +49,17 @@ int cmd_topology_here(struct weft_machine **m, bool *cached, struct weft_err *er
 	rc = weft_conf_load(NULL, false, &conf, &bad);
 	if (rc == 0)
 		rc = weft_machine_load_cache(conf->cache, m, &bad);
-	weft_conf_free(conf);
-	if (rc == 0) {
-		if (cached)
-			*cached = true;
-		return 0;
-	}
+	if (rc == 0 && cached)
+		*cached = true;
 	if (rc < 0)
 		weft_log(WEFT_WARN, "%s; looking at the machine instead",
 			bad.text ? bad.text : "the topology cache cannot be read");
-	return weft_topo_discover(NULL, m, err);
+	if (rc)
+		rc = weft_topo_discover(NULL, m, err);
+	if (!rc)
+		rc = reserve(conf, m, err);
+	weft_conf_free(conf);
+	return rc;
 }
 
 bool cmd_topology_is_mine(const struct weft_machine *m)

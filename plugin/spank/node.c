@@ -93,6 +93,25 @@ static void find_allowed(struct node *n, const char *cores)
 			cores);
 }
 
+/* The site keeps cores for the system.  A step that Slurm gave no others runs on them.
+ */
+static int reserve(struct node *n, struct weft_err *err)
+{
+	const char *what = site_conf()->reserve;
+	struct weft_cpuset left = n->allowed;
+
+	if (!what)
+		return 0;
+	if (weft_machine_reserve(n->machine, what, err))
+		return weft_err_prefix(err, "weft.conf: reserve");
+	weft_cpuset_remove(&left, &n->machine->reserved);
+	if (n->all_cpus || weft_cpuset_next(&left, 0) >= 0)
+		return 0;
+	memset(&n->machine->reserved, 0, sizeof(n->machine->reserved));
+	host_debug("the step has reserved cores only: it gets them");
+	return 0;
+}
+
 /* Around what the job's other steps have, where that leaves enough. */
 static int place(
 	struct node *n, const unsigned *gpus, size_t n_gpus, struct weft_err *err)
@@ -102,6 +121,7 @@ static int place(
 
 	if (n->all_cpus)
 		memset(&cpus, 0xff, sizeof(cpus));
+	weft_cpuset_remove(&cpus, &n->machine->reserved);
 	memcpy(left, gpus, n_gpus * sizeof(*left));
 	if (n->others)
 		weft_bind_around(n->machine, n->others, &n->step, &cpus, left, &n_gpus);
@@ -155,6 +175,10 @@ int node_prepare(
 		return -1;
 	weft_bind_known_memory(n->machine, &n->step);
 	find_allowed(n, host_step_cores(sp));
+	if (reserve(n, err)) {
+		node_clear(n);
+		return -1;
+	}
 	if (!host_job_id(sp, &job) && !host_step_id(sp, &step))
 		snprintf(n->by, sizeof(n->by), "%u.%u", (unsigned)job, (unsigned)step);
 	n->others = others_find(sp);

@@ -73,6 +73,16 @@ task() { # ARGS: what a task with a good ticket is told
 }
 task "conf=$D/weft.conf" && t_has 'a good site' "$T_OUT" 'status=0'
 
+# Cores 0 and 2 of the node's four are the system's; a step that has no others has these.
+conf keep.conf "cache = $D
+reserve = package:1"
+task "conf=$D/keep.conf"
+t_has 'reserve: not those' "$T_OUT" 'cpus=1 '
+conf keep-all.conf "cache = $D
+reserve = package:2"
+task "conf=$D/keep-all.conf"
+t_has 'reserve: unless there are no others' "$T_OUT" 'cpus=0 '
+
 # ---- a site that is wrong ----------------------------------------------------
 
 # Who asked for weft is told; nobody else notices (see "no option" below).

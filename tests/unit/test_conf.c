@@ -116,7 +116,7 @@ START_TEST(policy_keys)
 				   "reason = we move house\n"
 				   "group_waste = 5%\ngroup_jobs = 4\ngroup_time = 1h\n"
 				   "job_limit = 100\nestimate = will_run\n"
-				   "bandwidth = 2G\n"
+				   "bandwidth = 2G\nreserve = l3:1,0-3,last:2\n"
 				   "[limits]\n"
 				   "nodes = 16\ngpus = 8\nmembers = 1000\ntime = 1d\n"
 				   "node_hours = 100.5\ncore_hours = 1000\n"
@@ -144,6 +144,7 @@ START_TEST(policy_keys)
 	ck_assert_uint_eq(c->job_limit, 100);
 	ck_assert_int_eq(c->estimate, WEFT_ESTIMATE_WILL_RUN);
 	ck_assert_uint_eq(c->bandwidth, 2ull << 30);
+	ck_assert_str_eq(c->reserve, "l3:1,0-3,last:2");
 	ck_assert_uint_eq(t->partitions.n, 2);
 	ck_assert_uint_eq(t->bind, 2);
 	ck_assert_uint_eq(t->place.cpus, 2);
@@ -342,6 +343,10 @@ START_TEST(bad_values)
 	bad("group_time = 4\n", 1, "bad duration");
 	bad("estimate = best\n", 1, "estimate is nodes or will_run, not 'best'");
 	bad("bandwidth = 0\n", 1, "more than 0");
+	bad("reserve = l3\n", 1, "reserve: bad value 'l3'");
+	bad("reserve = l3:1,\n", 1, "reserve: bad value");
+	bad("reserve = l3:-1\n", 1, "reserve: bad value");
+	bad("reserve = 0,,1\n", 1, "reserve: bad value");
 	bad("[role training]\nplace.cpus = far\n", 2,
 		"near_gpu, spread or compact, not 'far'");
 	bad("[role training]\nplace.smt = 3\n", 2, "1, 2 or all");
