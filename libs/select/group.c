@@ -526,13 +526,26 @@ static void set_hours(struct work *w, const struct drafts *ds, const struct draf
 	}
 }
 
+/* Array tasks at a time, so that no step has more members running than it may; 0: no
+ * limit. */
+static unsigned throttle(const struct draft *d, const struct weft_plan_step *p)
+{
+	size_t beside = pack_holds(&d->shape, p);
+
+	if (!p->max_parallel)
+		return 0;
+	if (beside > d->block)
+		beside = d->block;
+	return beside && p->max_parallel > beside ? (unsigned)(p->max_parallel / beside)
+						  : 1;
+}
+
 static int finish(struct work *w, const struct drafts *ds, unsigned group,
 	struct needs *ns, struct weft_plan_need **shared)
 {
 	struct weft_plan_group *g = &w->plan->group[group];
 	const struct draft *d = &ds->v[group];
 	bool several = d->n_steps > 1 || d->block > 1;
-	unsigned parallel = w->plan->step[d->first].max_parallel;
 
 	g->name = name_of(w, ds, d);
 	g->why = why_of(w, d);
@@ -540,6 +553,10 @@ static int finish(struct work *w, const struct drafts *ds, unsigned group,
 	if (!g->name || !g->why || !g->step)
 		return -1;
 	for (unsigned i = d->first;; i = ds->next[i]) {
+		unsigned most = d->tasks ? throttle(d, &w->plan->step[i]) : 0;
+
+		if (most && (!g->max_parallel || most < g->max_parallel))
+			g->max_parallel = most;
 		g->step[g->n_steps++] = i;
 		if (i == d->last)
 			break;
@@ -547,8 +564,6 @@ static int finish(struct work *w, const struct drafts *ds, unsigned group,
 	g->tasks = d->tasks;
 	g->block = d->block;
 	g->width = d->width;
-	if (d->tasks && parallel)
-		g->max_parallel = parallel > d->width ? parallel / d->width : 1;
 	g->shape = d->shape;
 	g->shape.name = g->name;
 	g->shape.group = group;

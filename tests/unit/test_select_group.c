@@ -51,7 +51,7 @@ static void done(void)
 	plan = NULL;
 }
 
-/* "a+b tasks*block/width NODESxTASKS@MINUTES after x y*; ..." */
+/* "a+b %max_parallel tasks*block/width NODESxTASKS@MINUTES after x y*; ..." */
 static char *groups(void)
 {
 	struct weft_str s = {0};
@@ -59,8 +59,11 @@ static char *groups(void)
 	for (size_t i = 0; i < plan->n_groups; i++) {
 		const struct weft_plan_group *g = &plan->group[i];
 
-		weft_str_printf(&s, "%s%s %zu*%zu/%u %ux%u@%jd", i ? "; " : "", g->name,
-			g->tasks, g->block, g->width, g->shape.nodes, g->shape.ntasks,
+		weft_str_printf(&s, "%s%s ", i ? "; " : "", g->name);
+		if (g->max_parallel)
+			weft_str_printf(&s, "%%%u ", g->max_parallel);
+		weft_str_printf(&s, "%zu*%zu/%u %ux%u@%jd", g->tasks, g->block,
+			g->width, g->shape.nodes, g->shape.ntasks,
 			(intmax_t)g->shape.time / 60);
 		for (size_t k = 0; k < g->n_needs; k++)
 			weft_str_printf(&s, "%s %s%s", k ? "" : " after",
@@ -86,10 +89,10 @@ static const struct {
 		"s 16*63/8 1x8@81"},
 	{"as many at a time as they may be",
 		STEP("s", SWEEP(120) "max_parallel: 4, resources: {time: 1m}"),
-		WEFT_GROUP_AUTO, "", "s 4*30/1 1x1@31"},
+		WEFT_GROUP_AUTO, "", "s %4 4*30/1 1x1@31"},
 	{"longer ones in more jobs, a site's time at the most",
 		STEP("s", SWEEP(120) "max_parallel: 4, resources: {time: 1h}"),
-		WEFT_GROUP_AUTO, "", "s 40*3/1 1x1@181"},
+		WEFT_GROUP_AUTO, "", "s %4 40*3/1 1x1@181"},
 	{"a site's number of jobs", STEP("s", SWEEP(100) "resources: {time: 10m}"),
 		WEFT_GROUP_AUTO, "group_jobs = 4\n", "s 4*25/25 2x25@11"},
 	{"whole nodes are filled",
@@ -101,13 +104,13 @@ static const struct {
 	{"longer than the site likes, before there are too many",
 		STEP("s", SWEEP(500) "max_parallel: 1, resources: {ntasks: 16, time: "
 				     "2h}"),
-		WEFT_GROUP_AUTO, "", "s 100*5/1 1x16@601"},
+		WEFT_GROUP_AUTO, "", "s %1 100*5/1 1x16@601"},
 	{"GPUs side by side", STEP("s", SWEEP(64) "resources: {gpus: 1, time: 10m}"),
 		WEFT_GROUP_AUTO, "", "s 16*4/1 1x1@41"},
 	{"none: each by itself",
 		STEP("s", SWEEP(60) "max_parallel: 7, resources: {time: 10m}")
 			STEP("t", "depends: [s], resources: {time: 10m}"),
-		WEFT_GROUP_NONE, "", "s 60*1/1 1x1@10; t 0*1/1 1x1@10 after s"},
+		WEFT_GROUP_NONE, "", "s %7 60*1/1 1x1@10; t 0*1/1 1x1@10 after s"},
 	{"a chain of equals is one job",
 		STEP("a", "resources: {ntasks: 4, time: 10m}")
 			STEP("b", "depends: [a], resources: {ntasks: 4, time: 20m}")
@@ -144,6 +147,11 @@ static const struct {
 			STEP("b", "sweep: {each: a}, depends: [a], resources: {ntasks: "
 				  "2, time: 10m}"),
 		WEFT_GROUP_AUTO, "", "a+b 8*1/1 1x2@21"},
+	{"and no more of either at a time than it may",
+		STEP("a", SWEEP(8) "resources: {ntasks: 2, time: 10m}")
+			STEP("b", "sweep: {each: a}, max_parallel: 2, depends: [a], "
+				  "resources: {ntasks: 2, time: 10m}"),
+		WEFT_GROUP_AUTO, "", "a+b %2 8*1/1 1x2@21"},
 	{"all: whatever can",
 		STEP("a", SWEEP(8) "resources: {ntasks: 2, time: 10m}")
 			STEP("b", "depends: [a], resources: {gpus: 1, time: 10m}")
