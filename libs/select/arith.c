@@ -4,67 +4,77 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define SHOWN 4 /* steps by name */
+#define SHOWN 4 /* groups by name */
 
-double arith_hours(const struct weft_plan_step *s, enum arith what)
+static double of_step(const struct weft_plan_step *s, enum arith what)
 {
 	return what == ARITH_NODE_HOURS   ? s->node_hours
 	       : what == ARITH_CORE_HOURS ? s->core_hours
 					  : s->gpu_hours;
 }
 
-const struct weft_plan_step *arith_most(const struct weft_plan *plan, enum arith what)
+static double of_group(
+	const struct weft_plan *plan, const struct weft_plan_group *g, enum arith what)
 {
-	const struct weft_plan_step *most = NULL;
+	double sum = 0;
 
-	for (size_t i = 0; i < plan->n_steps; i++) {
-		const struct weft_plan_step *s = &plan->step[i];
+	for (size_t i = 0; i < g->n_steps; i++)
+		sum += of_step(&plan->step[g->step[i]], what);
+	return sum;
+}
 
-		if (arith_hours(s, what) > (most ? arith_hours(most, what) : 0))
-			most = s;
+const struct weft_plan_group *arith_most(const struct weft_plan *plan, enum arith what)
+{
+	const struct weft_plan_group *most = NULL;
+	double best = 0;
+
+	for (size_t i = 0; i < plan->n_groups; i++) {
+		double h = of_group(plan, &plan->group[i], what);
+
+		if (h > best) {
+			most = &plan->group[i];
+			best = h;
+		}
 	}
 	return most;
 }
 
-static void add_time(struct weft_str *out, int64_t seconds)
+/* In the unit that says it best; hours are kept to a third of a second. */
+static void add_time(struct weft_str *out, double seconds)
 {
-	if (seconds % 3600 == 0)
-		weft_str_printf(out, "%jd h", (intmax_t)(seconds / 3600));
+	double minutes = round(seconds / 60);
+
+	if (fabs(seconds - minutes * 60) > 1)
+		weft_str_printf(out, "%.0f s", seconds);
+	else if (fmod(minutes, 60) > 0)
+		weft_str_printf(out, "%.0f min", minutes);
 	else
-		weft_str_printf(out, "%.10g min", (double)seconds / 60);
+		weft_str_printf(out, "%.0f h", minutes / 60);
 }
 
 static void add_count(struct weft_str *out, double n, const char *what)
 {
-	weft_str_printf(out, "%.10g %s%s x ", n, what, n == 1 ? "" : "s");
+	weft_str_printf(out, "%.10g %s%s x ", n, what, n > 1 ? "s" : "");
 }
 
-/* A step whose share isn't such a product (its members differ, or it is a part of
- * a job) is told as a figure alone. */
-static void add_step(
-	struct weft_str *out, const struct weft_plan_step *s, enum arith what)
+static void add_group(struct weft_str *out, const struct weft_plan *plan,
+	const struct weft_plan_group *g, enum arith what)
 {
-	double each = (double)s->members * (double)s->time / 3600, sum;
-	double value = arith_hours(s, what);
-	double width = what == ARITH_NODE_HOURS  ? s->nodes
-		       : what == ARITH_GPU_HOURS ? s->gpus
-		       : s->node_hours > 0       ? s->core_hours / s->node_hours
-						 : 0;
+	double jobs = g->tasks ? (double)g->tasks : 1;
+	double nodes = of_group(plan, g, ARITH_NODE_HOURS);
+	double value = of_group(plan, g, what);
 
-	if (what == ARITH_CORE_HOURS)
-		width = round(width);
-	sum = what == ARITH_CORE_HOURS ? each * s->nodes * width : each * width;
-	weft_str_printf(out, "%s: ", s->name);
-	if (fabs(sum - value) <= 1e-3 + 1e-6 * value) {
-		if (s->members != 1)
-			add_count(out, (double)s->members, "member");
+	weft_str_printf(out, "%s: ", g->name);
+	if (nodes > 0) {
+		if (jobs > 1)
+			add_count(out, jobs, "job");
 		if (what != ARITH_GPU_HOURS)
-			add_count(out, s->nodes, "node");
+			add_count(out, g->shape.nodes, "node");
 		if (what == ARITH_CORE_HOURS)
-			add_count(out, width, "core");
+			add_count(out, round(value / nodes), "core");
 		if (what == ARITH_GPU_HOURS)
-			add_count(out, s->gpus, "GPU");
-		add_time(out, s->time);
+			add_count(out, g->shape.gpus, "GPU");
+		add_time(out, nodes / jobs / g->shape.nodes * 3600);
 		weft_str_add(out, " = ");
 	}
 	weft_str_printf(out, "%.10g", value);
@@ -72,7 +82,7 @@ static void add_step(
 
 struct share {
 	double hours;
-	size_t step;
+	size_t group;
 };
 
 static int by_hours(const void *a, const void *b)
@@ -81,19 +91,19 @@ static int by_hours(const void *a, const void *b)
 
 	if (x->hours > y->hours || x->hours < y->hours)
 		return x->hours > y->hours ? -1 : 1;
-	return x->step < y->step ? -1 : x->step > y->step;
+	return x->group < y->group ? -1 : x->group > y->group;
 }
 
 int arith_print(const struct weft_plan *plan, enum arith what, struct weft_str *out)
 {
-	weft_autofree struct share *v = calloc(plan->n_steps + 1, sizeof(*v));
+	weft_autofree struct share *v = calloc(plan->n_groups + 1, sizeof(*v));
 	double rest = 0;
 	size_t n = 0;
 
 	if (!v)
 		return -1;
-	for (size_t i = 0; i < plan->n_steps; i++) {
-		double h = arith_hours(&plan->step[i], what);
+	for (size_t i = 0; i < plan->n_groups; i++) {
+		double h = of_group(plan, &plan->group[i], what);
 
 		if (h > 0)
 			v[n++] = (struct share){h, i};
@@ -105,10 +115,10 @@ int arith_print(const struct weft_plan *plan, enum arith what, struct weft_str *
 			continue;
 		}
 		weft_str_add(out, i ? "; " : "");
-		add_step(out, &plan->step[v[i].step], what);
+		add_group(out, plan, &plan->group[v[i].group], what);
 	}
 	if (n > SHOWN)
-		weft_str_printf(out, "; %zu more step%s = %.10g", n - SHOWN,
-			n - SHOWN == 1 ? "" : "s", rest);
+		weft_str_printf(
+			out, "; %zu more = %.10g", n - SHOWN, round(rest * 1e4) / 1e4);
 	return out->failed ? -1 : 0;
 }

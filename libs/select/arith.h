@@ -6,11 +6,10 @@
 
 enum arith { ARITH_NODE_HOURS, ARITH_CORE_HOURS, ARITH_GPU_HOURS };
 
-double arith_hours(const struct weft_plan_step *s, enum arith what);
-/* The step with the most; NULL: none takes any. */
-const struct weft_plan_step *arith_most(const struct weft_plan *plan, enum arith what);
-/* "simulate: 12 members x 1 node x 4 h = 48; train: 2 nodes x 1 h = 2", the largest
- * first, at most four steps by name. */
+/* The group with the most; NULL: none takes any. */
+const struct weft_plan_group *arith_most(const struct weft_plan *plan, enum arith what);
+/* "simulate: 12 jobs x 1 node x 4 h = 48; train: 2 nodes x 1 h = 2", the largest
+ * first, at most four groups by name. */
 int arith_print(const struct weft_plan *plan, enum arith what, struct weft_str *out);
 
 #endif

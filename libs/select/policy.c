@@ -40,14 +40,16 @@ struct kind {
 	uint64_t limit, user_limit, held;
 };
 
-/* The most at a time that keeps the plan within the limit; 0: there is none. */
+/* The most members at a time that keep the plan within the limit; 0: there is none. */
 static uint64_t parallel_within(const struct weft_plan_group *g, enum width what,
 	uint64_t width, uint64_t limit)
 {
 	uint64_t own = width_group(g, what), rest = width - own;
 	uint64_t one = what == WIDTH_NODES ? g->shape.nodes : g->shape.gpus;
 
-	return g->tasks > 1 && one && rest < limit ? (limit - rest) / one : 0;
+	if (g->tasks < 2 || !one || rest >= limit)
+		return 0;
+	return (limit - rest) / one * (g->width ? g->width : 1);
 }
 
 static void check_width(struct check *c, const struct kind *k)
@@ -178,7 +180,7 @@ static void check_hours(struct check *c, enum arith what, const char *key,
 	weft_conf_hint_ask(c->conf, &err, "%s", sum.s ? sum.s : "");
 	value = weft_printf("%.10g %s", plan, unit);
 	refuse_rule(c, key, value ? value : "",
-		c->wf->step[arith_most(c->plan, what) - c->plan->step].pos, NULL, &err);
+		first_step(c, arith_most(c->plan, what))->pos, NULL, &err);
 }
 
 /* ---- accounts, labels -------------------------------------------------- */

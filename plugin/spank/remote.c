@@ -142,7 +142,8 @@ int remote_user_init(spank_t sp)
 	remote.active = true;
 	if (*remote.why || o->bind == OPTION_BIND_NONE || read_ticket(sp, o, &t))
 		return 0;
-	if (!t.bind || (o->bind == OPTION_BIND_DEFAULT && !site_conf()->bind))
+	/* The ticket goes by the step, its role and the site already. */
+	if (!t.bind)
 		return 0;
 	if (node_prepare(&remote.node, sp, &t, &err))
 		latch_err(&err);

@@ -106,7 +106,7 @@ START_TEST(of_a_workflow)
 		"its steps may take 32 node-hours at their time limits; this site "
 		"allows "
 		"a workflow 31",
-		"a: 10 members x 2 nodes x 1 h = 20; b: 6 nodes x 2 h = 12; ask the "
+		"a: 10 jobs x 2 nodes x 1 h = 20; b: 6 nodes x 2 h = 12; ask the "
 		"site's support",
 		"limits.node_hours=32 node-hours;");
 	done();
@@ -296,24 +296,36 @@ END_TEST
 START_TEST(sums)
 {
 	struct weft_plan_step s[6] = {
-		{.name = "a", .members = 3, .nodes = 2, .time = 5400, .node_hours = 9},
-		{.name = "b",
-			.members = 1,
-			.nodes = 1,
-			.time = 100,
-			.node_hours = 0.0278},
-		{.name = "c", .members = 1, .nodes = 1, .time = 60, .node_hours = 7},
-		{.name = "d", .members = 1, .nodes = 1, .time = 7200, .node_hours = 2},
-		{.name = "e", .members = 1, .nodes = 1, .time = 3600, .node_hours = 1},
-		{.name = "f", .members = 1, .nodes = 1, .time = 0, .node_hours = 0}};
-	struct weft_plan p = {.step = s, .n_steps = 6};
-	weft_autostr struct weft_str out = {0};
+		{.node_hours = 9, .core_hours = 72, .gpu_hours = 36},
+		{.node_hours = 0.0278}, {.node_hours = 3}, {.node_hours = 4},
+		{.node_hours = 1.5}, {.node_hours = 0}};
+	unsigned step[6] = {0, 1, 2, 3, 4, 5};
+	struct weft_plan_group g[5] = {{.name = "a",
+					       .step = step,
+					       .n_steps = 1,
+					       .tasks = 3,
+					       .shape = {.nodes = 2, .gpus = 8}},
+		{.name = "b", .step = step + 1, .n_steps = 1, .shape = {.nodes = 1}},
+		{.name = "c", .step = step + 2, .n_steps = 2, .shape = {.nodes = 7}},
+		{.name = "d", .step = step + 4, .n_steps = 1, .shape = {.nodes = 1}},
+		{.name = "e", .step = step + 5, .n_steps = 1, .shape = {.nodes = 1}}};
+	struct weft_plan p = {.step = s, .n_steps = 6, .group = g, .n_groups = 5};
+	weft_autostr struct weft_str out = {0}, cores = {0}, gpus = {0}, many = {0};
 
 	ck_assert_int_eq(arith_print(&p, ARITH_NODE_HOURS, &out), 0);
-	ck_assert_str_eq(out.s, "a: 3 members x 2 nodes x 90 min = 9; c: 7; "
-				"d: 1 node x 2 h = 2; e: 1 node x 1 h = 1; "
-				"1 more step = 0.0278");
-	ck_assert_ptr_eq(arith_most(&p, ARITH_NODE_HOURS), s);
+	ck_assert_str_eq(out.s,
+		"a: 3 jobs x 2 nodes x 90 min = 9; c: 7 nodes x 1 h = 7; "
+		"d: 1 node x 90 min = 1.5; b: 1 node x 100 s = 0.0278");
+	ck_assert_int_eq(arith_print(&p, ARITH_CORE_HOURS, &cores), 0);
+	ck_assert_str_eq(cores.s, "a: 3 jobs x 2 nodes x 8 cores x 90 min = 72");
+	ck_assert_int_eq(arith_print(&p, ARITH_GPU_HOURS, &gpus), 0);
+	ck_assert_str_eq(gpus.s, "a: 3 jobs x 8 GPUs x 90 min = 36");
+	s[5].node_hours = 0.1;
+	ck_assert_int_eq(arith_print(&p, ARITH_NODE_HOURS, &many), 0);
+	ck_assert_ptr_nonnull(
+		strstr(many.s, "e: 1 node x 6 min = 0.1; 1 more = 0.0278"));
+	ck_assert_ptr_eq(arith_most(&p, ARITH_NODE_HOURS), g);
+	s[0].gpu_hours = 0;
 	ck_assert_ptr_null(arith_most(&p, ARITH_GPU_HOURS));
 }
 END_TEST
