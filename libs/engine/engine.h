@@ -23,7 +23,9 @@ struct weft_engine_node {
 	/* This machine's, for members that are children: each gets its own.  Empty:
 	 * which ones are the job's is not known, members share them. */
 	struct weft_cpuset allowed;
-	const char *visible; /* CUDA_VISIBLE_DEVICES as it was; NULL: not set */
+	/* CUDA_VISIBLE_DEVICES, or the like of another vendor, as it was; NULL: not set.
+	 * gpu_numbers: Slurm's numbers of the same, or NULL. */
+	const char *visible, *gpu_numbers;
 };
 
 struct weft_engine {
@@ -47,6 +49,9 @@ struct weft_engine {
 	 * this node alone, and nothing but single tasks (weft_engine_can_direct()). */
 	bool direct;
 	const struct weft_engine_node *node; /* what the steps share */
+	/* The first node's model, where members are children and it's this machine's: they
+	 * are placed by it.  NULL: not known. */
+	const struct weft_machine *machine;
 	size_t n_nodes;
 	double end; /* when the allocation ends; 0: unknown */
 	/* Ends the run's other jobs (on_failure: cancel); may be NULL. */

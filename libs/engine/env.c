@@ -2,6 +2,7 @@
  * submitter < role < workflow < step < secrets < WEFT_* */
 #include "engine/unit.h"
 
+#include "bind/bind.h"
 #include "ticket/ticket.h"
 
 #include <ctype.h>
@@ -169,6 +170,11 @@ static int set_own(const struct unit *u, struct weft_env *env, struct weft_err *
 		       : 0;
 }
 
+static const char *gpu_variable(const struct weft_engine *e)
+{
+	return e->machine ? weft_bind_visible_name(e->machine) : "CUDA_VISIBLE_DEVICES";
+}
+
 /* What a placement needs to know, for the plug-in or for `weft bind`. */
 static int set_ticket(const struct unit *u, struct weft_env *env, struct weft_err *err)
 {
@@ -280,7 +286,7 @@ int unit_env(struct unit *u, struct weft_env *env, struct weft_err *err)
 	if (set_own(u, env, err) || set_vars(u, env, err) || set_params(u, env, err) ||
 		set_data(u, env, err) || set_launch(u, env, err))
 		return -1;
-	if (u->slot.gpus && set(env, "CUDA_VISIBLE_DEVICES", u->slot.gpus, err))
+	if (u->slot.gpus && set(env, gpu_variable(u->e), u->slot.gpus, err))
 		return -1;
 	if (u->plan->launch == WEFT_LAUNCH_TORCHRUN && set_torchrun(env, err))
 		return -1;

@@ -19,6 +19,7 @@ int room_open(struct room *r, const struct weft_engine *e, struct weft_err *err)
 
 		r->here = e->node[0].allowed;
 		r->gpus_here = gpus >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << gpus) - 1;
+		seat_open(r);
 	}
 	return 0;
 }
@@ -78,27 +79,38 @@ static void add_gpu(struct weft_str *out, const char *visible, unsigned i)
 	weft_str_addn(out, visible, strcspn(visible, ","));
 }
 
+/* Where nothing is known of the machine: the first. */
+static void take_first(struct room *r, struct share *s, unsigned cpus, unsigned gpus)
+{
+	for (int cpu = -1; cpus && (cpu = weft_cpuset_next(&r->here, cpu + 1)) >= 0;
+		cpus--)
+		weft_cpuset_add(&s->here, (unsigned)cpu);
+	for (unsigned i = 0; gpus && i < 64; i++)
+		if (r->gpus_here >> i & 1) {
+			s->gpus_here |= UINT64_C(1) << i;
+			gpus--;
+		}
+}
+
 /* Without srun nobody else keeps members that run at once apart. */
-static int take_here(struct room *r, struct share *s, struct weft_err *err)
+static int take_here(struct room *r, const struct weft_plan_step *p,
+	const struct weft_step *step, struct share *s, struct weft_err *err)
 {
 	unsigned cpus = cpus_of(r, s, 0), gpus = gpus_of(r, s, 0);
 	weft_autostr struct weft_str list = {0};
 	char text[4096];
-	int cpu = -1;
 
-	while (cpus && (cpu = weft_cpuset_next(&r->here, cpu + 1)) >= 0) {
-		weft_cpuset_add(&s->here, (unsigned)cpu);
-		weft_cpuset_del(&r->here, (unsigned)cpu);
-		cpus--;
+	if (!seat_take(r, p, step, cpus, gpus, &s->here, &s->gpus_here)) {
+		s->here = (struct weft_cpuset){0};
+		s->gpus_here = 0;
+		take_first(r, s, cpus, gpus);
 	}
-	for (unsigned i = 0; gpus && i < 64; i++) {
-		if (!(r->gpus_here >> i & 1))
-			continue;
-		s->gpus_here |= UINT64_C(1) << i;
-		r->gpus_here &= ~(UINT64_C(1) << i);
-		add_gpu(&list, r->e->node[0].visible, i);
-		gpus--;
-	}
+	for (size_t w = 0; w < WEFT_CPU_WORDS; w++)
+		r->here.w[w] &= ~s->here.w[w];
+	r->gpus_here &= ~s->gpus_here;
+	for (unsigned i = 0; i < 64; i++)
+		if (s->gpus_here >> i & 1)
+			add_gpu(&list, r->e->node[0].visible, i);
 	if (weft_cpuset_count(&s->here) &&
 		weft_cpuset_print(&s->here, text, sizeof(text)))
 		s->slot.cpus = strdup(text);
@@ -108,8 +120,8 @@ static int take_here(struct room *r, struct share *s, struct weft_err *err)
 	return list.failed ? weft_err_nomem(err) : 0;
 }
 
-int room_take(struct room *r, const struct weft_plan_step *p, struct share *s,
-	struct weft_err *err)
+int room_take(struct room *r, const struct weft_plan_step *p,
+	const struct weft_step *step, struct share *s, struct weft_err *err)
 {
 	unsigned want = r->e->slurm && p->nodes ? p->nodes : 1;
 	size_t n = 0;
@@ -139,7 +151,7 @@ int room_take(struct room *r, const struct weft_plan_step *p, struct share *s,
 		if (!s->slot.nodes)
 			return weft_err_nomem(err);
 	}
-	return !r->e->slurm || r->e->direct ? take_here(r, s, err) : 0;
+	return !r->e->slurm || r->e->direct ? take_here(r, p, step, s, err) : 0;
 }
 
 void room_give(struct room *r, struct share *s)

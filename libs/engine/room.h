@@ -9,6 +9,8 @@ struct room {
 	unsigned *cpus, *gpus;   /* free ones of each node */
 	struct weft_cpuset here; /* without Slurm: this machine's free CPUs */
 	uint64_t gpus_here;      /* and its free GPUs, a bit each */
+	unsigned gpu[64];        /* of each bit: index in the machine's model */
+	bool knows_gpus;         /* ... that is known */
 };
 
 /* A member's share of the nodes. */
@@ -24,8 +26,15 @@ struct share {
 int room_open(struct room *r, const struct weft_engine *e, struct weft_err *err);
 void room_close(struct room *r);
 /* Takes the first nodes with room; 1 when there are too few of them now. */
-int room_take(struct room *r, const struct weft_plan_step *p, struct share *s,
-	struct weft_err *err);
+int room_take(struct room *r, const struct weft_plan_step *p,
+	const struct weft_step *step, struct share *s, struct weft_err *err);
 void room_give(struct room *r, struct share *s);
+
+/* seat.c: which of this machine's free CPUs and GPUs; false: it can't be told, any
+ * will do. */
+void seat_open(struct room *r);
+bool seat_take(const struct room *r, const struct weft_plan_step *plan,
+	const struct weft_step *step, unsigned cpus, unsigned gpus,
+	struct weft_cpuset *got, uint64_t *got_gpus);
 
 #endif

@@ -291,7 +291,7 @@ static int consider(
 	ret = weft_plan_step_member(
 		g->e->plan, g->e->wf, g->e->conf, s, i, &plan, &arena, err);
 	if (!ret)
-		ret = room_take(&g->room, &plan, &r.share, err);
+		ret = room_take(&g->room, &plan, step, &r.share, err);
 	if (!ret) {
 		*progress = true;
 		if (!wanted(g, s, i, err))

@@ -89,6 +89,7 @@ static int engine(int argc, char **argv)
 			      : 0;
 	e.cancel_run = cancel_run;
 	e.ctx = &e;
+	engine_find_machine(&e);
 	status = weft_engine_run(&e, &err);
 	if (status < 0)
 		status = cmd_fail(&err);

@@ -11,6 +11,7 @@
 #include "cluster/cluster.h"
 #include "conf/conf.h"
 #include "report/report.h"
+#include "topo/topo.h"
 
 struct weft_verb {
 	const char *name;
@@ -65,7 +66,8 @@ char *cmd_path_on_nodes(const struct weft_conf *conf);
 /* The snapshot: of --cluster FILE, else live Slurm's. */
 int cmd_cluster(const char *file, struct weft_cluster **c, struct weft_err *err);
 /* This machine as a cluster of one node and one partition, for --local. */
-int cmd_local_cluster(struct weft_cluster **c, struct weft_err *err);
+int cmd_local_cluster(
+	struct weft_cluster **c, struct weft_machine **m, struct weft_err *err);
 
 /* The step of "STEP" or "STEP.MEMBER"; *member: what stands behind the dot, or NULL.
  * of: the file or run, for the message. */

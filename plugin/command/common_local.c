@@ -110,13 +110,16 @@ static int fill(
 	return 0;
 }
 
-int cmd_local_cluster(struct weft_cluster **c, struct weft_err *err)
+int cmd_local_cluster(
+	struct weft_cluster **c, struct weft_machine **out, struct weft_err *err)
 {
 	weft_autoerr struct weft_err why = {0};
 	struct weft_machine *m = NULL, none = {0};
 	int rc;
 
 	*c = NULL;
+	if (out)
+		*out = NULL;
 	rc = cmd_topology_here(&m, NULL, &why);
 	if (rc == 0 && m->borrowed) {
 		weft_machine_free(m);
@@ -127,7 +130,10 @@ int cmd_local_cluster(struct weft_cluster **c, struct weft_err *err)
 			why.text ? why.text : "no topology");
 	struct weft_cluster *new = calloc(1, sizeof(*new));
 	rc = new ? fill(new, m ? m : &none, err) : weft_err_nomem(err);
-	weft_machine_free(m);
+	if (out && !rc)
+		*out = m;
+	else
+		weft_machine_free(m);
 	if (rc) {
 		weft_cluster_free(new);
 		return -1;

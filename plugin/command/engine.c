@@ -1,6 +1,8 @@
 /* engine.c - what an engine needs to know about where it runs */
 #include "job.h"
 
+#include "bind/bind.h"
+#include "common_topology.h"
 #include "slurm/slurm.h"
 
 #include <sched.h>
@@ -12,11 +14,12 @@ static int local_node(struct weft_engine *e, struct weft_err *err)
 {
 	struct weft_engine_node *node = calloc(1, sizeof(*node));
 	struct weft_cluster *c = NULL;
+	struct weft_machine *m = NULL;
 	char host[256] = "";
 
 	if (!node)
 		return weft_err_nomem(err);
-	if (cmd_local_cluster(&c, err)) {
+	if (cmd_local_cluster(&c, &m, err)) {
 		free(node);
 		return -1;
 	}
@@ -24,7 +27,9 @@ static int local_node(struct weft_engine *e, struct weft_err *err)
 	node->name = strdup(host);
 	node->cpus = c->node[0].cpus;
 	node->gpus = c->node[0].n_gpus;
-	const char *visible = getenv("CUDA_VISIBLE_DEVICES");
+	const char *visible =
+		getenv(m ? weft_bind_visible_name(m) : "CUDA_VISIBLE_DEVICES");
+	e->machine = m;
 	node->visible = visible && *visible ? strdup(visible) : NULL;
 	cpu_set_t own;
 	if (sched_getaffinity(0, sizeof(own), &own) == 0)
@@ -122,4 +127,31 @@ void engine_clear(struct weft_engine *e)
 	free((char *)e->weft);
 	free((char *)e->job);
 	free((char *)e->mpi);
+	weft_machine_free((struct weft_machine *)e->machine);
+}
+
+void engine_find_machine(struct weft_engine *e)
+{
+	const char *numbers = getenv("SLURM_STEP_GPUS"), *visible;
+	struct weft_engine_node *node = (struct weft_engine_node *)e->node;
+	weft_autoerr struct weft_err err = {0};
+	struct weft_machine *m;
+
+	if (!e->slurm || !e->direct || !e->shared ||
+		weft_cpuset_next(&node->allowed, 0) < 0)
+		return;
+	if (cmd_topology_here(&m, NULL, &err)) {
+		weft_log(WEFT_WARN, "%s: members are not placed beside their GPUs",
+			err.text ? err.text : "no topology");
+		return;
+	}
+	if (m->borrowed) {
+		weft_machine_free(m);
+		return;
+	}
+	e->machine = m;
+	node->gpu_numbers = numbers ? numbers : getenv("SLURM_JOB_GPUS");
+	visible = getenv(weft_bind_visible_name(m));
+	free((char *)node->visible);
+	node->visible = visible && *visible ? strdup(visible) : NULL;
 }

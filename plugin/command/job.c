@@ -8,7 +8,7 @@
 static int read_cluster(struct job *j, const struct job_args *a, struct weft_err *err)
 {
 	if (a->local)
-		return cmd_local_cluster(&j->cluster, err);
+		return cmd_local_cluster(&j->cluster, NULL, err);
 	if (a->allocation)
 		return allocation_cluster(&j->cluster, err);
 	if (cmd_cluster(a->cluster, &j->cluster, err) == 0)

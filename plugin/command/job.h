@@ -64,6 +64,8 @@ int make_run(const struct job *j, const struct job_args *a, const char *parent,
 /* engine.c: what an engine needs besides the run; strings stay with *e. */
 int engine_fill(struct weft_engine *e, const struct opened *o, struct weft_err *err);
 void engine_clear(struct weft_engine *e);
+/* Once it is known whether members share this node as children: its model. */
+void engine_find_machine(struct weft_engine *e);
 /* Does srun know --weft-bind: is weft.so there? */
 bool engine_has_plugin(void);
 /* The site's srun --mpi type, else the first that works here; NULL: none. malloced. */
