@@ -152,7 +152,8 @@ static int finish(struct pools *ps, struct draft *d, struct room *r)
 	double *time, *place, *spent;
 	size_t n = 0;
 
-	qsort(d->v, d->n, sizeof(*d->v), by_time);
+	if (d->n)
+		qsort(d->v, d->n, sizeof(*d->v), by_time);
 	time = weft_arena_alloc(&ps->arena, (d->n + 1) * sizeof(*time));
 	place = weft_arena_alloc(&ps->arena, (d->n + 1) * sizeof(*place));
 	spent = weft_arena_alloc(&ps->arena, (d->n + 1) * sizeof(*spent));
