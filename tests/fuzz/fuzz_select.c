@@ -4,6 +4,7 @@
  */
 #include "fuzz.h"
 #include "select/select.h"
+#include "tests/unit/plan_rules.h"
 
 static const char small[] =
 	"select_by_memory: true\n"
@@ -17,25 +18,15 @@ static const char small[] =
 	"  - {nodes: \"g[1-2]\", state: mixed, cpus: 32, cores: 16, sockets: 2, "
 	"threads_per_core: 2, mem: 128G, gpus: {a100: 4}}\n";
 
-static void check(const struct weft_plan *p)
-{
-	for (size_t g = 0; g < p->n_groups; g++)
-		for (size_t i = 0; i < p->group[g].n_needs; i++)
-			fuzz_must(p->group[g].need[i].group < g);
-	for (size_t i = 0; i < p->n_steps; i++) {
-		fuzz_must(p->step[i].group < p->n_groups);
-		fuzz_must(p->step[i].nodes >= 1 && p->step[i].ntasks >= 1);
-	}
-}
-
 static void plan(const struct weft_workflow *wf, const struct weft_cluster *c,
-	struct weft_str *out)
+	enum weft_group_mode mode, struct weft_str *out)
 {
+	const struct weft_select_options opt = {.group = mode};
 	struct weft_errs errs = {0};
 	struct weft_err err = {0};
 	struct weft_plan *p, *again;
 
-	if (weft_select_plan(wf, c, NULL, NULL, &p, &errs)) {
+	if (weft_select_plan(wf, c, NULL, &opt, &p, &errs)) {
 		fuzz_must(!p && errs.n);
 		for (size_t i = 0; i < errs.n; i++) {
 			weft_autofree char *line = weft_err_line(&errs.v[i]);
@@ -45,7 +36,9 @@ static void plan(const struct weft_workflow *wf, const struct weft_cluster *c,
 		weft_errs_clear(&errs);
 		return;
 	}
-	check(p);
+	const char *rule = plan_broken(wf, c, p);
+	if (rule)
+		fuzz_broken(rule, "plan_rules.h", 0);
 	fuzz_must(weft_plan_print_json(p, out) == 0);
 	fuzz_must(weft_plan_parse_json(out->s, out->len, &again, &err) == 0);
 	weft_plan_free(again);
@@ -55,7 +48,6 @@ static void plan(const struct weft_workflow *wf, const struct weft_cluster *c,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	weft_autofree char *text = fuzz_text(data, size);
-	weft_autostr struct weft_str one = {0}, two = {0};
 	char *cut = strstr(text, "\n---\n");
 	const char *cluster = cut ? cut + 5 : small;
 	struct weft_errs errs = {0};
@@ -72,9 +64,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (weft_cluster_parse("c.yaml", cluster, strlen(cluster), &c, &err)) {
 		fuzz_refused(&err);
 	} else {
-		plan(wf, c, &one);
-		plan(wf, c, &two);
-		fuzz_must(weft_streq(one.s, two.s));
+		for (int mode = WEFT_GROUP_AUTO; mode <= WEFT_GROUP_ALL; mode++) {
+			weft_autostr struct weft_str one = {0}, two = {0};
+
+			plan(wf, c, (enum weft_group_mode)mode, &one);
+			plan(wf, c, (enum weft_group_mode)mode, &two);
+			fuzz_must(weft_streq(one.s, two.s));
+		}
 		weft_cluster_free(c);
 	}
 	weft_spec_free(wf);
