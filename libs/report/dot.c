@@ -28,8 +28,17 @@ static void group(struct weft_str *out, const struct weft_plan *plan, size_t ind
 {
 	const struct weft_plan_group *g = &plan->group[index];
 
+	weft_autostr struct weft_str label = {0};
+	char buf[WEFT_UNIT_MAX];
+
 	weft_str_printf(out, "\tsubgraph cluster_%zu {\n\t\tlabel=", index);
-	quoted(out, *g->shape.partition ? g->shape.partition : "this machine");
+	weft_str_add(&label, *g->shape.partition ? g->shape.partition : "this machine");
+	if (g->tasks > 1)
+		weft_str_printf(&label, ", %zu jobs", g->tasks);
+	if (g->shape.start >= 0)
+		weft_str_printf(&label, ", from %s",
+			weft_format_duration(buf, (int64_t)(g->shape.start + 0.5)));
+	quoted(out, label.s ? label.s : "");
 	weft_str_add(out, ";\n");
 	for (size_t i = 0; i < g->n_steps; i++) {
 		const struct weft_plan_step *s = &plan->step[g->step[i]];

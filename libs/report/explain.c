@@ -3,19 +3,6 @@
 
 #define COLUMNS 9
 
-/* "now", "00:10:00"; "?" where it is not known. */
-static const char *when(struct weft_arena *a, double seconds)
-{
-	char buf[WEFT_UNIT_MAX];
-
-	if (seconds < 0)
-		return "?";
-	if (seconds < 1)
-		return "0";
-	return weft_arena_strdup(
-		a, weft_format_duration(buf, (int64_t)(seconds + 0.5)));
-}
-
 void weft_report_explanation(const struct weft_explanation *x, const char *step,
 	const struct weft_style *s, struct weft_str *out)
 {
@@ -53,10 +40,10 @@ void weft_report_explanation(const struct weft_explanation *x, const char *step,
 				c->fits ? weft_arena_printf(
 						  &a, "%u of %u", c->idle, c->nodes)
 					: "-",
-				c->fits ? when(&a, c->wait) : "-",
-				c->fits ? when(&a, c->run) : "-",
-				c->fits ? when(&a, c->data) : "-",
-				c->fits ? when(&a, c->end) : "-",
+				c->fits ? paint_seconds(&a, c->wait) : "-",
+				c->fits ? paint_seconds(&a, c->run) : "-",
+				c->fits ? paint_seconds(&a, c->data) : "-",
+				c->fits ? paint_seconds(&a, c->end) : "-",
 				*c->hint ? weft_arena_printf(
 						   &a, "%s (%s)", c->why, c->hint)
 					 : c->why,

@@ -131,3 +131,14 @@ struct json_t *weft_report_json_text(const char *s)
 {
 	return paint_json(s);
 }
+
+const char *paint_seconds(struct weft_arena *a, double v)
+{
+	char buf[WEFT_UNIT_MAX];
+
+	if (v < 0)
+		return "?";
+	if (v < 0.5)
+		return "0";
+	return weft_arena_strdup(a, weft_format_duration(buf, (int64_t)(v + 0.5)));
+}

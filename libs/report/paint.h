@@ -23,6 +23,9 @@ void paint_color(struct weft_str *out, const struct weft_style *st, enum paint c
 	const char *s);
 void paint_pad(struct weft_str *out, size_t n, char c);
 
+/* Seconds that are expected: "0", "00:10:00"; "?" where negative: not known. */
+const char *paint_seconds(struct weft_arena *a, double v);
+
 /* A JSON string of any bytes, null of NULL: what is not UTF-8 becomes '?'. */
 struct json_t *paint_json(const char *s);
 

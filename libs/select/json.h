@@ -5,9 +5,21 @@
 #include "select/select.h"
 
 #define PLAN_FORMAT 1 /* grows when a reader of an older plan would go wrong */
-#define N_PLAN_FIELDS 30
+#define N_PLAN_FIELDS 35
 
-enum plan_kind { TEXT, UINT, SIZE, BYTES, SECONDS, BOOLEAN, INTEGER, HOURS, LAUNCH };
+enum plan_kind {
+	TEXT,
+	UINT,
+	SIZE,
+	BYTES,
+	SECONDS,
+	BOOLEAN,
+	INTEGER,
+	HOURS,
+	LAUNCH,
+	EXPECTED, /* seconds; null where not known */
+	MOVED,    /* bytes; null */
+};
 
 struct plan_field {
 	const char *name;

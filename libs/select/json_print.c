@@ -39,6 +39,11 @@ const struct plan_field plan_fields[N_PLAN_FIELDS] = {
 	F(core_hours, HOURS),
 	F(gpu_hours, HOURS),
 	F(why, TEXT),
+	F(run, EXPECTED),
+	F(wait, EXPECTED),
+	F(start, EXPECTED),
+	F(end, EXPECTED),
+	F(bytes, MOVED),
 #undef F
 };
 
@@ -67,6 +72,22 @@ static void number(struct weft_str *out, uint64_t v)
 		*--p = (char)('0' + v % 10);
 	while (v /= 10);
 	weft_str_addn(out, p, (size_t)(buf + sizeof(buf) - p));
+}
+
+static void expected(struct weft_str *out, double v)
+{
+	if (v < 0)
+		weft_str_add(out, "null");
+	else
+		hours(out, v);
+}
+
+static void moved(struct weft_str *out, uint64_t v)
+{
+	if (v == WEFT_NO_BYTES)
+		weft_str_add(out, "null");
+	else
+		number(out, v);
 }
 
 static void value(struct weft_str *out, const struct plan_field *f,
@@ -98,6 +119,12 @@ static void value(struct weft_str *out, const struct plan_field *f,
 		break;
 	case HOURS:
 		hours(out, *(const double *)p);
+		break;
+	case EXPECTED:
+		expected(out, *(const double *)p);
+		break;
+	case MOVED:
+		moved(out, *(const uint64_t *)p);
 		break;
 	case LAUNCH:
 		text(out, weft_launch_name(*(const enum weft_launch *)p));
@@ -153,6 +180,10 @@ int weft_plan_print_json(const struct weft_plan *plan, struct weft_str *out)
 	hours(out, plan->core_hours);
 	weft_str_add(out, ",\n \"gpu_hours\": ");
 	hours(out, plan->gpu_hours);
+	weft_str_add(out, ",\n \"end\": ");
+	expected(out, plan->end);
+	weft_str_add(out, ",\n \"bytes\": ");
+	moved(out, plan->bytes);
 	weft_str_add(out, ",\n \"steps\": [");
 	for (size_t i = 0; i < plan->n_steps; i++) {
 		weft_str_add(out, i ? ",\n  " : "\n  ");

@@ -45,6 +45,30 @@ static int read_hours(struct reader *r, const json_t *o, const char *key, double
 	return json_is_number(v) && *out >= 0 && isfinite(*out) ? 0 : damaged(r, key);
 }
 
+/* An older plan has none: then it is not known, as where it is null. */
+static int read_expected(
+	struct reader *r, const json_t *o, const char *key, double *out)
+{
+	const json_t *v = json_object_get(o, key);
+
+	*out = -1;
+	return !v || json_is_null(v) ? 0 : read_hours(r, o, key, out);
+}
+
+static int read_moved(struct reader *r, const json_t *o, const char *key, uint64_t *out)
+{
+	const json_t *v = json_object_get(o, key);
+	json_int_t n = 0;
+
+	*out = WEFT_NO_BYTES;
+	if (!v || json_is_null(v))
+		return 0;
+	if (read_int(r, o, key, 0, INT64_MAX, &n) < 0)
+		return -1;
+	*out = (uint64_t)n;
+	return 0;
+}
+
 static int read_launch(
 	struct reader *r, const json_t *o, const char *key, enum weft_launch *out)
 {
@@ -102,6 +126,10 @@ static int read_field(struct reader *r, const json_t *o, const struct plan_field
 		return read_hours(r, o, f->name, p);
 	case LAUNCH:
 		return read_launch(r, o, f->name, p);
+	case EXPECTED:
+		return read_expected(r, o, f->name, p);
+	case MOVED:
+		return read_moved(r, o, f->name, p);
 	}
 	return -1;
 }
@@ -181,7 +209,9 @@ static int read_plan(struct reader *r, const json_t *root)
 		read_text(r, root, "workflow", &plan->workflow) < 0 ||
 		read_hours(r, root, "node_hours", &plan->node_hours) < 0 ||
 		read_hours(r, root, "core_hours", &plan->core_hours) < 0 ||
-		read_hours(r, root, "gpu_hours", &plan->gpu_hours) < 0)
+		read_hours(r, root, "gpu_hours", &plan->gpu_hours) < 0 ||
+		read_expected(r, root, "end", &plan->end) < 0 ||
+		read_moved(r, root, "bytes", &plan->bytes) < 0)
 		return -1;
 	if (!json_is_array(steps) || !json_is_array(groups))
 		return damaged(r, "steps or groups");

@@ -418,7 +418,7 @@ static int make_plan(struct work *w, struct asks *asks, struct weft_err *err)
 	sum_up(plan);
 	if (!w->local && !w->errs->total)
 		check_budget(w);
-	return w->errs->total ? 1 : 0;
+	return w->errs->total ? 1 : make_estimate(w, err);
 }
 
 int weft_select_plan(const struct weft_workflow *wf, const struct weft_cluster *cluster,

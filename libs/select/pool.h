@@ -37,7 +37,7 @@ struct pools {
 	struct weft_arena arena;
 	const struct weft_cluster *cluster;
 	const struct weft_conf *conf; /* NULL: no policy */
-	struct pool *pool; /* as the cluster's partitions */
+	struct pool *pool;            /* as the cluster's partitions */
 	size_t n;
 	unsigned *shape_of; /* node -> number of its shape */
 	size_t n_shapes;

@@ -18,6 +18,7 @@
 #include "spec/spec.h"
 
 #define WEFT_NO_GROUP ((unsigned)-1)
+#define WEFT_NO_BYTES UINT64_MAX /* nothing says how many */
 
 struct weft_plan_step {
 	const char *name;
@@ -42,6 +43,13 @@ struct weft_plan_step {
 	unsigned group;          /* index */
 	double node_hours, core_hours, gpu_hours; /* upper bound, all members */
 	const char *why;                          /* one line: why this partition */
+	/* Expected, in seconds; negative: not known, and always with --local.  run: of
+	 * a member; of a group's shape: of one of its jobs.  wait: of the group's job
+	 * in the queue, from when it could start.  start, end: of the first and the
+	 * last member, after the submission. */
+	double run, wait, start, end;
+	/* That its members read over the shared file system; WEFT_NO_BYTES. */
+	uint64_t bytes;
 };
 
 struct weft_plan_need {
@@ -75,6 +83,8 @@ struct weft_plan {
 	struct weft_plan_group *group; /* needed groups come first */
 	size_t n_groups;
 	double node_hours, core_hours, gpu_hours;
+	double end;     /* expected, of the last group; negative: not known */
+	uint64_t bytes; /* of all groups; WEFT_NO_BYTES */
 };
 
 /* What earlier runs of a step were like. */

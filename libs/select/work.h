@@ -64,4 +64,7 @@ double round_hours(double v);
 /* group.c: groups, what they wait for; errors into w->errs. */
 int make_groups(struct work *w, struct weft_err *err);
 
+/* estimate.c: when groups and steps start and end. */
+int make_estimate(struct work *w, struct weft_err *err);
+
 #endif
