@@ -6,9 +6,10 @@
  * writable by root alone, opened without following links, read through that one
  * descriptor; its size is bounded, its text checked by the model's reader.  Who can
  * write there is root already.  Host and boot are checked so that an image that
- * was copied, or a machine whose cards were changed, doesn't give a wrong map.
+ * was copied, or a machine whose cards were changed, doesn't give a wrong map; what may
+ * change while a machine is up is checked by its mark.
  */
-#include "topo/topo.h"
+#include "topo/cache.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 #include <unistd.h>
 
 #define CACHE_MAX (4u << 20)
-#define HEADER "weft-topology-cache 1\n"
+#define HEADER "weft-topology-cache 2\n"
 #define FILE_NAME "topology"
 
 static int this_boot(char host[64], char boot[40], struct weft_err *err)
@@ -53,17 +54,18 @@ static char *line(char **p, const char *key)
 static int check(char *text, size_t n, const char *path, struct weft_machine **m,
 	struct weft_err *err)
 {
-	char here[64], boot[40], digest[WEFT_DIGEST_HEX];
+	char here[64], boot[40], digest[WEFT_DIGEST_HEX], mark[WEFT_DIGEST_HEX];
 	char *p = text, *end = text + n;
 
-	if (this_boot(here, boot, err))
+	if (this_boot(here, boot, err) || weft_machine_mark("", mark, err))
 		return -1;
 	if (strlen(text) != n || strncmp(p, HEADER, strlen(HEADER)))
 		return weft_err_set(err, WEFT_EPLACE, "%s: not a topology cache", path);
 	p += strlen(HEADER);
 	const char *host = line(&p, "host ");
 	const char *id = host ? line(&p, "boot ") : NULL;
-	const char *borrowed = id ? line(&p, "borrowed ") : NULL;
+	const char *made = id ? line(&p, "mark ") : NULL;
+	const char *borrowed = made ? line(&p, "borrowed ") : NULL;
 	const char *sum = borrowed ? line(&p, "digest ") : NULL;
 	if (!sum || (strcmp(borrowed, "0") && strcmp(borrowed, "1")))
 		return weft_err_set(err, WEFT_EPLACE, "%s: not a topology cache", path);
@@ -73,6 +75,11 @@ static int check(char *text, size_t n, const char *path, struct weft_machine **m
 	if (strcmp(id, boot))
 		return weft_err_set(
 			err, WEFT_EPLACE, "%s was made before this boot", path);
+	if (strcmp(made, mark))
+		return weft_err_set(err, WEFT_EPLACE,
+			"%s was made before a GPU's driver or partitions, or the CPUs "
+			"or memory nodes in use, were changed",
+			path);
 	weft_digest(p, (size_t)(end - p), digest);
 	if (strcmp(sum, digest))
 		return weft_err_set(err, WEFT_EPLACE, "%s is damaged", path);
@@ -113,15 +120,17 @@ int weft_machine_save_cache(const char *dir, const struct weft_machine *m,
 {
 	weft_autofree char *path = weft_path_join(dir, FILE_NAME);
 	weft_autostr struct weft_str model = {0}, text = {0};
-	char host[64], boot[40], digest[WEFT_DIGEST_HEX];
+	char host[64], boot[40], digest[WEFT_DIGEST_HEX], mark[WEFT_DIGEST_HEX];
 
 	if (!path || weft_machine_print(m, &model))
 		return weft_err_nomem(err);
-	if (this_boot(host, boot, err) || weft_mkdirs(dir, 0755, err))
+	if (this_boot(host, boot, err) || weft_machine_mark("", mark, err) ||
+		weft_mkdirs(dir, 0755, err))
 		return -1;
 	weft_digest(model.s, model.len, digest);
-	weft_str_printf(&text, HEADER "host %s\nboot %s\nborrowed %d\ndigest %s\n",
-		host, boot, borrowed, digest);
+	weft_str_printf(&text,
+		HEADER "host %s\nboot %s\nmark %s\nborrowed %d\ndigest %s\n", host,
+		boot, mark, borrowed, digest);
 	weft_str_addn(&text, model.s, model.len);
 	if (text.failed)
 		return weft_err_nomem(err);

@@ -11,7 +11,7 @@
 struct options {
 	const char *xml, *from, *dir, *root;
 	int64_t timeout;
-	bool cached;
+	bool cached, once;
 };
 
 static const char *const kinds[] = {"DRAM", "HBM", "GPU", "CXL"};
@@ -146,6 +146,20 @@ static int cache(
 	return rc;
 }
 
+/* One that slurmstepd would take: what is wrong with another is told when it is made
+ * anew. */
+static bool has_good_cache(const char *dir)
+{
+	struct weft_machine *m = NULL;
+	struct weft_conf *conf = NULL;
+	bool good = (dir || cmd_site_conf(&conf, NULL) == 0) &&
+		    weft_machine_load_cache(dir ? dir : conf->cache, &m, NULL) == 0;
+
+	weft_machine_free(m);
+	weft_conf_free(conf);
+	return good;
+}
+
 static int topo_run(int argc, char **argv);
 
 WEFT_VERB(topo, .name = "topo", .synopsis = "[show|dump|cache] [OPTION...]",
@@ -160,7 +174,8 @@ WEFT_VERB(topo, .name = "topo", .synopsis = "[show|dump|cache] [OPTION...]",
 		"  --cached    dump: what the plug-in goes by, from the cache where it "
 		"is good\n"
 		"  --timeout S give up after so many seconds (default 60)\n"
-		"  --dir DIR   cache: the folder, instead of weft.conf's\n",
+		"  --dir DIR   cache: the folder, instead of weft.conf's\n"
+		"  --once      cache: nothing to do where a good one is there\n",
 	.order = 70, .run = topo_run);
 
 static int topo_run(int argc, char **argv)
@@ -169,7 +184,7 @@ static int topo_run(int argc, char **argv)
 		{"from", required_argument, NULL, 'f'},
 		{"root", required_argument, NULL, 'r'},
 		{"timeout", required_argument, NULL, 't'},
-		{"cached", no_argument, NULL, 'c'},
+		{"cached", no_argument, NULL, 'c'}, {"once", no_argument, NULL, 'o'},
 		{"dir", required_argument, NULL, 'd'}, {0}};
 	struct options o = {0};
 	struct weft_machine *m = NULL;
@@ -191,6 +206,9 @@ static int topo_run(int argc, char **argv)
 			break;
 		case 'r':
 			o.root = optarg;
+			break;
+		case 'o':
+			o.once = true;
 			break;
 		case 'c':
 			o.cached = true;
@@ -216,8 +234,10 @@ static int topo_run(int argc, char **argv)
 	if (o.cached && (!weft_streq(what, "dump") || o.xml || o.from || o.root))
 		return cmd_usage(
 			&verb_topo, "--cached belongs to dump, of this machine");
-	if (o.dir && !weft_streq(what, "cache"))
-		return cmd_usage(&verb_topo, "--dir belongs to cache");
+	if ((o.dir || o.once) && !weft_streq(what, "cache"))
+		return cmd_usage(&verb_topo, "--dir and --once belong to cache");
+	if (o.once && has_good_cache(o.dir))
+		return 0;
 	if (load(&o, !weft_streq(what, "show") && !o.cached, &m, &source, &err))
 		return cmd_fail(&err);
 	if (weft_streq(what, "show"))

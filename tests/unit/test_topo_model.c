@@ -1,6 +1,7 @@
-#include "topo/topo.h"
+#include "topo/cache.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -257,7 +258,9 @@ START_TEST(cache)
 	spoil(dir, "\nboot ", "\nboot 0");
 	spoil(dir, "\nborrowed 0", "\nborrowed 1x");
 	spoil(dir, "cpus=0,3", "cpus=0,4");
-	spoil(dir, "weft-topology-cache 1", "weft-topology-cache 2");
+	spoil(dir, "weft-topology-cache 2", "weft-topology-cache 1");
+	spoil(dir, "\nmark ", "\nmark 0");
+	spoil(dir, "\nmark ", "\nremark ");
 
 	path = weft_path_join(dir, "topology");
 	link = weft_path_join(dir, "real");
@@ -281,4 +284,63 @@ START_TEST(cache)
 }
 END_TEST
 
-SUITE("topo_model", cpu_lists, round_trip, optional, broken, cache)
+static void put(const char *root, const char *name, const char *what)
+{
+	weft_autofree char *path = weft_printf("%s/%s", root, name);
+	weft_autofree char *dir = strdup(path);
+	struct weft_err err = {0};
+
+	*strrchr(dir, '/') = '\0';
+	ck_assert_int_eq(weft_mkdirs(dir, 0755, &err), 0);
+	ck_assert_int_eq(weft_write_file(path, what, strlen(what), 0644, &err), 0);
+}
+
+/* What may change while a machine is up, each by itself. */
+START_TEST(mark)
+{
+	static const char mig[] = "proc/driver/nvidia/capabilities/gpu0/mig";
+	static const char kfd[] = "sys/class/kfd/kfd/topology/nodes";
+	static const struct {
+		const char *name, *text;
+		bool counts;
+	} change[] = {
+		{"sys/devices/system/cpu/online", "0-3\n", true},
+		{"sys/devices/system/cpu/online", "0-1\n", true},
+		{"sys/devices/system/node/online", "0-1\n", true},
+		{"sys/module/nvidia/version", "550.54\n", true},
+		{"sys/module/nvidia/version", "560.1\n", true},
+		{"sys/module/amdgpu/srcversion", "ABC\n", true},
+		{"%m/gi1/access", "", true},
+		{"%m/gi1/ci0/access", "", true},
+		{"%m/gi2/access", "", true},
+		{"%m/config", "", false},
+		{"proc/driver/nvidia/capabilities/mig/config", "", false},
+		{"%k/0/properties", "", true},
+		{"%k/1/properties", "", true},
+		{"%k/1/properties", "simd_count 7\n", false},
+		{"sys/class/net/lo/operstate", "up\n", false},
+	};
+	char root[] = "/tmp/weft-mark-XXXXXX", before[WEFT_DIGEST_HEX],
+	     after[WEFT_DIGEST_HEX];
+	struct weft_err err = {0};
+
+	ck_assert_ptr_nonnull(mkdtemp(root));
+	ck_assert_int_eq(weft_machine_mark(root, before, &err), 0);
+	for (size_t i = 0; i < WEFT_COUNT(change); i++) {
+		const char *name = change[i].name;
+		weft_autofree char *full =
+			*name == '%' ? weft_printf("%s%s", name[1] == 'm' ? mig : kfd,
+					       name + 2)
+				     : strdup(name);
+
+		put(root, full, change[i].text);
+		ck_assert_int_eq(weft_machine_mark(root, after, &err), 0);
+		ck_assert_msg(change[i].counts == !!strcmp(before, after), "%s: %s",
+			full, change[i].counts ? "not seen" : "seen");
+		memcpy(before, after, sizeof(before));
+	}
+	ck_assert_int_eq(weft_remove_tree(root, &err), 0);
+}
+END_TEST
+
+SUITE("topo_model", cpu_lists, round_trip, optional, broken, mark, cache)
