@@ -134,6 +134,9 @@ UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/%)
 TOOL_SRC := $(wildcard tests/tools/*.c)
 TOOLS := $(TOOL_SRC:tests/tools/%.c=$(B)/tests/%)
+# Preloaded into a command under test.
+SHIM_SRC := $(wildcard tests/shim/*.c)
+SHIMS := $(SHIM_SRC:tests/shim/%.c=$(B)/tests/%.so)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ := $(FUZZ_SRC:tests/fuzz/fuzz_%.c=$(B)/tests/fuzz/%)
 EXAMPLE := $(B)/examples/augmentation/gray-scott
@@ -241,7 +244,12 @@ $(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/fuzz_%.o $(FUZZ_DRIVER) $(ARCHIVES)
 	$(Q)$(CC) $(LDFLAGS_ALL) $(FUZZ_MAIN) -rdynamic -o $@ $< $(FUZZ_EXTRA_$*) \
 		$(FUZZ_DRIVER) $(ARCHIVES) $(COMMAND_LIBS)
 
-check: all $(UNIT) $(TOOLS) $(FUZZ) $(EXAMPLE) $(PLAIN)
+$(B)/tests/%.so: tests/shim/%.c Makefile | $(STAMP)
+	@mkdir -p $(@D)
+	$(SAY) LINK $@
+	$(Q)$(CC) -std=gnu11 -fPIC -shared $(WARN) $(WERROR) $(CPPFLAGS) -O1 -g -o $@ $< -ldl
+
+check: all $(UNIT) $(TOOLS) $(SHIMS) $(FUZZ) $(EXAMPLE) $(PLAIN)
 	@BUILD=$(B) VARIANT=$(VARIANT) tests/run $(TESTS)
 
 fuzz: $(FUZZ)

@@ -213,12 +213,14 @@ struct weft_hasher;
 struct weft_hasher *weft_hasher_new(void);
 void weft_hasher_add(struct weft_hasher *h, const void *data, size_t n);
 void weft_hasher_end(struct weft_hasher *h, char hex[WEFT_DIGEST_HEX]); /* frees h */
-/* The same as bytes; take: of what was added so far, and h begins anew. */
+/* The same as bytes; peek: of what was added so far; take: and h begins anew. */
 #define WEFT_DIGEST_BYTES 16
 void weft_digest_bytes(
 	const void *data, size_t n, unsigned char sum[WEFT_DIGEST_BYTES]);
 void weft_digest_hex(
 	const unsigned char sum[WEFT_DIGEST_BYTES], char hex[WEFT_DIGEST_HEX]);
+void weft_hasher_peek(
+	const struct weft_hasher *h, unsigned char sum[WEFT_DIGEST_BYTES]);
 void weft_hasher_take(struct weft_hasher *h, unsigned char sum[WEFT_DIGEST_BYTES]);
 void weft_hasher_free(struct weft_hasher *h); /* NULL is fine */
 

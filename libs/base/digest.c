@@ -70,6 +70,12 @@ void weft_hasher_end(struct weft_hasher *h, char hex[WEFT_DIGEST_HEX])
 	XXH3_freeState(s);
 }
 
+void weft_hasher_peek(
+	const struct weft_hasher *h, unsigned char sum[WEFT_DIGEST_BYTES])
+{
+	store(XXH3_128bits_digest((const XXH3_state_t *)h), sum);
+}
+
 void weft_hasher_take(struct weft_hasher *h, unsigned char sum[WEFT_DIGEST_BYTES])
 {
 	XXH3_state_t *s = (XXH3_state_t *)h;

@@ -210,48 +210,64 @@ static int big_done(struct stage_worker *w, struct stage_file *f)
 	return rc;
 }
 
-/* A chunk that a killed call has noted and that still has this hash. */
-static bool is_there(struct stage_worker *w, struct stage_file *f, uint64_t i,
-	off_t off, off_t end, unsigned char *sum)
+/* How much of a chunk a killed call has noted and still has this hash, which is then in
+ * the hasher. */
+static off_t what_is_there(
+	struct stage_worker *w, struct stage_file *f, uint64_t i, off_t off, off_t end)
 {
+	uint64_t len = 0;
 	const unsigned char *noted =
-		f->part && !f->again ? stage_resume_find(w, f, (int64_t)i) : NULL;
+		f->part && !f->again ? stage_resume_find(w, f, (int64_t)i, &len) : NULL;
 	struct stage_file old = {
 		.dir = f->dir, .name = f->name, .in = f->out, .out = -1};
+	unsigned char sum[WEFT_DIGEST_BYTES];
 
-	if (!noted)
-		return false;
-	if (stage_data(w, &old, off, end) != 0)
+	if (!noted || len > (uint64_t)(end - off))
+		return 0;
+	if (stage_data(w, &old, off, off + (off_t)len) != 0)
 		weft_err_clear(&w->err);
-	weft_hasher_take(w->hasher, sum);
-	return memcmp(noted, sum, WEFT_DIGEST_BYTES) == 0;
+	weft_hasher_peek(w->hasher, sum);
+	if (memcmp(noted, sum, sizeof(sum)) == 0)
+		return (off_t)len;
+	weft_hasher_take(w->hasher, sum); /* begins anew */
+	return 0;
+}
+
+/* Piece by piece, so that little is lost by a kill. */
+static int copy_pieces(
+	struct stage_worker *w, struct stage_file *f, uint64_t i, off_t off, off_t end)
+{
+	off_t start = (off_t)(i * f->chunk), to;
+	unsigned char sum[WEFT_DIGEST_BYTES];
+	int rc = 0;
+
+	for (; off < end && rc == 0; off = to) {
+		to = end - off > STAGE_NOTE ? off + STAGE_NOTE : end;
+		rc = stage_data(w, f, off, to);
+		if (rc == 0 && f->out >= 0 && w->job->resume) {
+			weft_hasher_peek(w->hasher, sum);
+			stage_resume_note(
+				w, f, (int64_t)i, (uint64_t)(to - start), sum);
+		}
+	}
+	/* Cut short: what is missing is told by the check in the end. */
+	return rc == 1 ? 0 : rc;
 }
 
 int stage_big_chunk(struct stage_worker *w, struct stage_file *f, uint64_t i)
 {
-	off_t off = (off_t)(i * f->chunk), end = off + (off_t)f->chunk;
-	unsigned char sum[WEFT_DIGEST_BYTES];
-	int rc = 0;
+	off_t off = (off_t)(i * f->chunk), end = off + (off_t)f->chunk, there;
+	int rc;
 
 	if (end > f->st.st_size)
 		end = f->st.st_size;
-	weft_hasher_take(w->hasher, sum); /* begins anew */
-	if (is_there(w, f, i, off, end, sum)) {
-		w->job->resumed += (uint64_t)(end - off);
-	} else {
-		rc = stage_data(w, f, off, end);
-		/* Cut short: what is missing is told by the check in the end. */
-		if (rc == 1)
-			rc = 0;
-		weft_hasher_take(w->hasher, sum);
-		if (rc == 0 && f->out >= 0) {
-			if (w->job->opt->durable != WEFT_STAGE_NONE)
-				(void)!sync_file_range(
-					f->out, off, end - off, SYNC_FILE_RANGE_WRITE);
-			stage_resume_note(w, f, (int64_t)i, sum);
-		}
-	}
-	memcpy(f->sum[i], sum, sizeof(sum));
+	weft_hasher_take(w->hasher, f->sum[i]); /* begins anew */
+	there = what_is_there(w, f, i, off, end);
+	w->job->resumed += (uint64_t)there;
+	rc = copy_pieces(w, f, i, off + there, end);
+	weft_hasher_take(w->hasher, f->sum[i]);
+	if (rc == 0 && f->out >= 0 && w->job->opt->durable != WEFT_STAGE_NONE)
+		(void)!sync_file_range(f->out, off, end - off, SYNC_FILE_RANGE_WRITE);
 	w->job->bytes += (uint64_t)(end - off);
 	if (atomic_fetch_sub(&f->left, 1) != 1)
 		return rc;

@@ -7,16 +7,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 int stage_job_init(struct stage_job *job, const struct weft_stage_options *opt,
 	const char *src, struct weft_err *err)
 {
+	struct rlimit files;
+
 	job->opt = opt;
 	job->src = src;
 	job->in = job->out = -1;
 	job->umask = stage_umask();
+	/* Most of the process's descriptors are for others. */
+	job->few =
+		getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / 4 < STAGE_FEW
+			? (size_t)files.rlim_cur / 4
+			: STAGE_FEW;
 	job->start = weft_monotonic();
 	clock_gettime(CLOCK_REALTIME_COARSE, &job->started);
 	pthread_mutex_init(&job->lock, NULL);

@@ -167,7 +167,7 @@ void stage_holes(struct stage_file *f)
 		at = end;
 	}
 	/* Blocks of attributes and of the map itself are counted there, too. */
-	f->no_map = data + 65536 < blocks;
+	f->no_map = data + 65536 < blocks || (data == 0 && blocks > 0);
 }
 
 int stage_clone(struct stage_worker *w, struct stage_file *f)

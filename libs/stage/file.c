@@ -127,7 +127,8 @@ static int fill(struct stage_worker *w, struct stage_file *f, struct stage_sum *
 static bool same_as_noted(
 	struct stage_worker *w, struct stage_file *f, struct stage_sum *sum)
 {
-	const unsigned char *noted = f->part ? stage_resume_find(w, f, -1) : NULL;
+	uint64_t len;
+	const unsigned char *noted = f->part ? stage_resume_find(w, f, -1, &len) : NULL;
 	struct stage_file old = {
 		.dir = f->dir, .name = f->name, .in = f->out, .out = -1};
 	struct stat st;
@@ -193,7 +194,7 @@ static int copy_once(struct stage_worker *w, struct stage_file *f)
 		return rc;
 	if (f->entry)
 		f->entry->sum = sum;
-	stage_resume_note(w, f, -1, sum.known ? sum.b : NULL);
+	stage_resume_note(w, f, -1, (uint64_t)f->st.st_size, sum.known ? sum.b : NULL);
 	w->job->bytes += (uint64_t)f->st.st_size;
 	return close_copy(w, f);
 }

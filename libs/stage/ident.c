@@ -75,6 +75,21 @@ void stage_folder_path(const struct stage_folder *dir, struct weft_str *path)
 	}
 }
 
+/* A path of thousands of bytes by its beginning and its end. */
+#define SHOWN 400
+
+static void shorten(struct weft_str *path)
+{
+	size_t cut = path->len > SHOWN + 3 ? path->len - SHOWN : 0;
+
+	if (path->failed || !cut)
+		return;
+	memmove(path->s + SHOWN / 2 + 3, path->s + SHOWN / 2 + cut,
+		path->len - SHOWN / 2 - cut + 1);
+	memcpy(path->s + SHOWN / 2, "...", 3);
+	path->len -= cut - 3;
+}
+
 char *stage_shown(
 	const struct stage_job *job, const struct stage_folder *dir, const char *name)
 {
@@ -94,6 +109,7 @@ char *stage_shown(
 		while (path.len > 1 && path.s[path.len - 1] == '/')
 			path.s[--path.len] = '\0';
 	}
+	shorten(&path);
 	return weft_str_take(&path);
 }
 

@@ -42,7 +42,7 @@ struct stage_pool {
 	unsigned n_cpus, n_threads, target, max, idle, busy, scanning;
 	pthread_t thread[MAX_THREADS];
 	struct stage_worker worker[MAX_THREADS];
-	double adapted, cpu, cpu_then; /* seconds */
+	double adapted; /* when, in seconds */
 };
 
 static bool anything(const struct stage_pool *p)
@@ -178,30 +178,50 @@ static struct task pop(struct stage_pool *p)
 	return (struct task){.kind = NOTHING};
 }
 
-static double cpu_seconds(void)
+/* Seconds that this thread was on a core, or ready for one that others had. */
+static double wanted_cpu(void)
 {
+	unsigned long long ran, waited;
+	weft_autofree char *text = NULL;
 	struct timespec t;
 
+	if (weft_read_file("/proc/thread-self/schedstat", 256, &text, NULL, NULL) ==
+			0 &&
+		sscanf(text, "%llu %llu", &ran, &waited) == 2)
+		return (double)(ran + waited) * 1e-9;
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* More threads while the cores have time and there is work.  The lock is held. */
-static void adapt(struct stage_pool *p)
+static void look_at_clock(struct stage_worker *w)
 {
-	double now = weft_monotonic(), seconds = now - p->adapted;
+	double now = weft_monotonic(), seconds = now - w->looked, used;
 
 	if (seconds < ADAPT_SECONDS)
 		return;
+	used = wanted_cpu();
+	w->blocked = w->looked > 0 ? 1 - (used - w->used) / seconds : 0;
+	w->looked = now;
+	w->used = used;
+}
+
+/* More threads while those that there are wait for a disk or a server and there is
+ * work.  The lock is held. */
+static void adapt(struct stage_pool *p)
+{
+	double now = weft_monotonic(), blocked = 0;
+
+	if (now - p->adapted < ADAPT_SECONDS)
+		return;
+	p->adapted = now;
+	for (unsigned i = 0; i < p->n_threads; i++)
+		blocked += p->worker[i].blocked;
 	if (anything(p) && p->idle == 0 && p->n_threads == p->target &&
-		p->target < p->max &&
-		p->cpu - p->cpu_then < 0.7 * seconds * p->n_cpus) {
+		p->target < p->max && blocked > 0.4 * p->n_threads) {
 		p->target += p->target / 2 + 1;
 		if (p->target > p->max)
 			p->target = p->max;
 	}
-	p->adapted = now;
-	p->cpu_then = p->cpu;
 	while (anything(p) && p->idle == 0 && p->n_threads < p->target) {
 		unsigned before = p->n_threads;
 
@@ -264,15 +284,12 @@ static void wait_and_tell(struct stage_pool *p, struct stage_worker *w)
 }
 
 /* The next task, after one of that kind; NOTHING: all is done, or it has failed. */
-static struct task take(
-	struct stage_pool *p, struct stage_worker *w, enum kind done, double *cpu)
+static struct task take(struct stage_pool *p, struct stage_worker *w, enum kind done)
 {
 	struct task t = {.kind = NOTHING};
-	double now = cpu_seconds();
 
 	pthread_mutex_lock(&p->lock);
-	p->cpu += now - *cpu;
-	*cpu = now;
+	look_at_clock(w);
 	p->busy--;
 	p->scanning -= scans(done);
 	adapt(p);
@@ -373,7 +390,6 @@ static void *work(void *arg)
 {
 	struct stage_worker *w = arg;
 	struct stage_pool *p = w->job->pool;
-	double cpu = cpu_seconds();
 	struct task t = {.kind = NOTHING};
 
 	pthread_mutex_lock(&p->lock);
@@ -386,7 +402,7 @@ static void *work(void *arg)
 		pthread_mutex_unlock(&p->lock);
 		return NULL;
 	}
-	while ((t = take(p, w, t.kind, &cpu)).kind != NOTHING)
+	while ((t = take(p, w, t.kind)).kind != NOTHING)
 		if (run(w, &t) != 0)
 			fail(w);
 	stage_resume_flush(w);
@@ -461,7 +477,6 @@ int stage_pool_run(struct stage_job *job, struct stage_folder *top, const char *
 {
 	struct stage_pool *p = job->pool;
 	struct stage_worker *w = &p->worker[0];
-	double cpu = cpu_seconds();
 	struct task t = {.kind = FOLDER};
 	int rc;
 
@@ -472,7 +487,7 @@ int stage_pool_run(struct stage_job *job, struct stage_folder *top, const char *
 		rc = name ? stage_file(w, top, name, to, true) : stage_scan(w, top);
 	if (rc != 0)
 		fail(w);
-	while ((t = take(p, w, t.kind, &cpu)).kind != NOTHING)
+	while ((t = take(p, w, t.kind)).kind != NOTHING)
 		if (run(w, &t) != 0)
 			fail(w);
 	for (unsigned i = 1; i < p->n_threads; i++)

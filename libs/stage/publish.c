@@ -130,7 +130,8 @@ static bool adopt(struct stage_target *t, struct stage_job *job,
 	/* Ours by its name, too. */
 	if (fchmod(fd, S_ISDIR(st.st_mode) ? 0700 : 0600) == 0 &&
 		renameat(t->fd, entry, t->fd, t->part) == 0 &&
-		renameat(t->fd, journal, t->fd, t->journal) == 0)
+		renameat(t->fd, journal, t->fd, t->journal) == 0 &&
+		stage_resume_rename(job, t->journal) == 0)
 		return true;
 	stage_resume_close(job);
 	return false;

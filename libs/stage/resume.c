@@ -13,11 +13,12 @@
 #include <unistd.h>
 
 /* Noted at once when it stands for so much, or is that long. */
-#define FLUSH_BYTES ((uint64_t)8 << 20)
+#define FLUSH_BYTES ((uint64_t)STAGE_NOTE)
 #define FLUSH_NOTE ((size_t)64 << 10)
 #define MAX_JOURNAL ((size_t)1 << 30)
 
 struct note {
+	uint64_t len;
 	struct stage_id id;
 	struct stage_sum sum;
 };
@@ -58,7 +59,7 @@ static bool check_line(char *line)
 	return true;
 }
 
-/* "CHUNK ID HASH PATH"; chunk 0 is a whole file, i + 1 its chunk i. */
+/* "CHUNK LENGTH ID HASH PATH"; chunk 0 is a whole file, i + 1 its chunk i. */
 static int read_line(struct stage_resume *r, char *line)
 {
 	struct note note;
@@ -68,7 +69,8 @@ static int read_line(struct stage_resume *r, char *line)
 	int got;
 
 	if (!check_line(line) || !stage_read_hex(&line, &chunk) ||
-		!stage_read_id(&line, &note.id) || !stage_read_sum(&line, &note.sum))
+		!stage_read_hex(&line, &note.len) || !stage_read_id(&line, &note.id) ||
+		!stage_read_sum(&line, &note.sum))
 		return 0;
 	key = weft_arena_printf(&r->arena, "%llx %s", (unsigned long long)chunk, line);
 	if (!key || weft_grow(r->note, r->n, r->cap) != 0)
@@ -77,7 +79,7 @@ static int read_line(struct stage_resume *r, char *line)
 	if (got < 0)
 		return -1;
 	if (got == 0)
-		r->note[found] = note; /* copied anew later */
+		r->note[found] = note; /* more of it, or anew */
 	else
 		r->note[r->n++] = note;
 	return 0;
@@ -172,8 +174,8 @@ static void add_path(struct weft_str *s, const struct stage_file *f)
 		stage_escape(s, path.s);
 }
 
-const unsigned char *stage_resume_find(
-	struct stage_worker *w, const struct stage_file *f, int64_t chunk)
+const unsigned char *stage_resume_find(struct stage_worker *w,
+	const struct stage_file *f, int64_t chunk, uint64_t *len)
 {
 	struct stage_resume *r = w->job->resume;
 	weft_autostr struct weft_str key = {0};
@@ -187,11 +189,12 @@ const unsigned char *stage_resume_find(
 	if (key.failed || !weft_map_get(&r->map, key.s, &i) ||
 		!stage_id_same(&r->note[i].id, &id) || !r->note[i].sum.known)
 		return NULL;
+	*len = r->note[i].len;
 	return r->note[i].sum.b;
 }
 
 void stage_resume_note(struct stage_worker *w, const struct stage_file *f,
-	int64_t chunk, const unsigned char *sum)
+	int64_t chunk, uint64_t len, const unsigned char *sum)
 {
 	struct stage_id id = stage_id_of(&f->st);
 	struct stage_sum known = {.known = true};
@@ -200,15 +203,27 @@ void stage_resume_note(struct stage_worker *w, const struct stage_file *f,
 	if (!w->job->resume || !sum)
 		return;
 	memcpy(known.b, sum, sizeof(known.b));
-	weft_str_printf(&w->note, "%llx ", (unsigned long long)(chunk + 1));
+	weft_str_printf(&w->note, "%llx %llx ", (unsigned long long)(chunk + 1),
+		(unsigned long long)len);
 	stage_write_id(&w->note, &id);
 	stage_write_sum(&w->note, &known);
 	add_path(&w->note, f);
 	weft_str_addc(&w->note, ' ');
 	add_line(&w->note, from);
-	w->note_bytes += chunk < 0 ? id.size : f->chunk;
-	if (w->note_bytes >= FLUSH_BYTES || w->note.len >= FLUSH_NOTE)
+	w->note_bytes += len;
+	if (chunk >= 0 || w->note_bytes >= FLUSH_BYTES || w->note.len >= FLUSH_NOTE)
 		stage_resume_flush(w);
+}
+
+int stage_resume_rename(struct stage_job *job, const char *journal)
+{
+	char *name = strdup(journal);
+
+	if (!name)
+		return -1;
+	free(job->resume->name);
+	job->resume->name = name;
+	return 0;
 }
 
 static bool begin(struct stage_resume *r)

@@ -13,6 +13,8 @@
 #define STAGE_CHUNK ((uint64_t)16 << 20)
 /* What a thread reads at once: fits into a core's cache together with its copy. */
 #define STAGE_BUFFER ((size_t)256 << 10)
+/* How much of a chunk may be lost by a kill. */
+#define STAGE_NOTE ((off_t)1 << 20)
 /* Up to here each file is made durable by itself; beyond, one flush of the whole file
  * system is less work, though it waits for what others write. */
 #define STAGE_FEW 64
@@ -116,7 +118,7 @@ struct stage_job {
 	struct weft_arena arena;
 	struct weft_err err; /* of who failed first */
 	int kept[STAGE_FEW]; /* descriptors for stage_sync */
-	size_t n_kept;
+	size_t n_kept, few;
 	bool many; /* more than these */
 
 	struct stage_pool *pool;
@@ -140,6 +142,8 @@ struct stage_worker {
 	struct weft_str note; /* for the journal of chunks */
 	uint64_t note_bytes;  /* of data that it stands for */
 	double told;          /* when progress was */
+	double looked, used;  /* when it looked at the CPU time that it had wanted */
+	double blocked; /* share of the time that it waited for a disk or server */
 	struct weft_err err;
 };
 
@@ -231,13 +235,16 @@ bool stage_go_on(struct stage_worker *w);
 int stage_resume_open(struct stage_job *job, int dir, const char *journal,
 	const struct stat *source, bool adopt);
 void stage_resume_close(struct stage_job *job);
-/* Notes a file (chunk < 0) or a chunk; flush: nothing is held back. */
+/* Notes the first len bytes of a file (chunk < 0) or of a chunk. */
 void stage_resume_note(struct stage_worker *w, const struct stage_file *f,
-	int64_t chunk, const unsigned char *sum);
+	int64_t chunk, uint64_t len, const unsigned char *sum);
+/* Nothing is held back. */
 void stage_resume_flush(struct stage_worker *w);
-/* The hash that was noted for exactly this, or NULL. */
-const unsigned char *stage_resume_find(
-	struct stage_worker *w, const struct stage_file *f, int64_t chunk);
+/* The hash that was noted for exactly this, and of how much; or NULL. */
+const unsigned char *stage_resume_find(struct stage_worker *w,
+	const struct stage_file *f, int64_t chunk, uint64_t *len);
+/* The journal has another name now. */
+int stage_resume_rename(struct stage_job *job, const char *journal);
 bool stage_resume_has(const struct stage_job *job);
 
 /* ---- escape.c: text ---- */

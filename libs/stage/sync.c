@@ -11,7 +11,7 @@ int stage_put_away(struct stage_job *job, int fd)
 {
 	if (job->opt->durable != WEFT_STAGE_NONE) {
 		pthread_mutex_lock(&job->lock);
-		if (job->n_kept < STAGE_FEW) {
+		if (job->n_kept < job->few) {
 			job->kept[job->n_kept++] = fd;
 			fd = -1;
 		} else {

@@ -1,0 +1,173 @@
+/* faulty.c - a file system that fails, preloaded into a command under test.
+ *
+ * FAULTY is a list of WHAT[:ARG] with blanks between:
+ *   short          reads and writes do a part only, each third is interrupted
+ *   read-eio:PART  reading a file whose path has PART fails
+ *   write:ERRNO    writing fails with that number
+ *   kill:BYTES     SIGKILL once that much was written; term:BYTES SIGTERM
+ *   range:ERRNO    copy_file_range fails so; range:0 says 0 before the end
+ *   range-lies     copy_file_range says all is copied and does nothing
+ *   holes          lseek says that a file is one hole
+ *   no-openat2     the system call is not there
+ *   before:PART    at the first read of such a file, and with always:PART at each,
+ *                  FAULTY_HOOK is run by the shell
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The argument of a word of FAULTY ("" without one), or NULL. */
+static const char *fault(const char *what)
+{
+	static _Thread_local char arg[256];
+	const char *p = getenv("FAULTY");
+	size_t n = strlen(what);
+
+	for (; p && *p; p += strspn(p, " ")) {
+		size_t len = strcspn(p, " ");
+
+		if (strncmp(p, what, n) == 0 && (p[n] == ':' || len == n)) {
+			snprintf(arg, sizeof(arg), "%.*s",
+				len > n ? (int)(len - n - 1) : 0, p + n + (len > n));
+			return arg;
+		}
+		p += len;
+	}
+	return NULL;
+}
+
+static bool is_of(int fd, const char *part)
+{
+	char link[64], path[8192];
+	ssize_t n;
+
+	if (!part)
+		return false;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n < 0)
+		return false;
+	path[n] = '\0';
+	/* Not the copy of it. */
+	return strstr(path, part) && !strstr(path, ".weft-part.");
+}
+
+static void run_hook(int fd)
+{
+	static atomic_bool done;
+	const char *hook = getenv("FAULTY_HOOK");
+	bool once = is_of(fd, fault("before"));
+
+	if (!hook || !(is_of(fd, fault("always")) ||
+			     (once && !atomic_exchange(&done, true))))
+		return;
+	char *save = getenv("LD_PRELOAD");
+	char *keep = save ? strdup(save) : NULL;
+	unsetenv("LD_PRELOAD");
+	if (system(hook) != 0)
+		fprintf(stderr, "faulty: the hook failed\n");
+	if (keep)
+		setenv("LD_PRELOAD", keep, 1);
+	free(keep);
+}
+
+/* Every third call is interrupted, the others do at most 1000 bytes. */
+static bool cut(size_t *n)
+{
+	static atomic_uint calls;
+
+	if (!fault("short"))
+		return false;
+	if (*n > 1000)
+		*n = 1000;
+	return atomic_fetch_add(&calls, 1) % 3 == 2;
+}
+
+ssize_t pread(int fd, void *buf, size_t n, off_t off)
+{
+	run_hook(fd);
+	if (is_of(fd, fault("read-eio"))) {
+		errno = EIO;
+		return -1;
+	}
+	if (cut(&n)) {
+		errno = EINTR;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, buf, n, off);
+}
+
+ssize_t pwrite(int fd, const void *buf, size_t n, off_t off)
+{
+	static atomic_ullong written;
+	const char *arg = fault("write");
+	unsigned long long all;
+
+	if (arg) {
+		errno = atoi(arg);
+		return -1;
+	}
+	if (cut(&n)) {
+		errno = EINTR;
+		return -1;
+	}
+	ssize_t k = syscall(SYS_pwrite64, fd, buf, n, off);
+
+	all = atomic_fetch_add(&written, k > 0 ? (unsigned long long)k : 0);
+	if ((arg = fault("kill")) && all >= strtoull(arg, NULL, 10))
+		kill(getpid(), SIGKILL);
+	if ((arg = fault("term")) && all >= strtoull(arg, NULL, 10))
+		kill(getpid(), SIGTERM);
+	return k;
+}
+
+ssize_t copy_file_range(
+	int in, off_t *from, int out, off_t *to, size_t n, unsigned int flags)
+{
+	const char *arg = fault("range");
+
+	if (fault("range-lies"))
+		return (ssize_t)n;
+	if (arg) {
+		errno = atoi(arg);
+		return errno ? -1 : 0;
+	}
+	return syscall(SYS_copy_file_range, in, from, out, to, n, flags);
+}
+
+off_t lseek(int fd, off_t off, int whence)
+{
+	if (whence == SEEK_DATA && fault("holes")) {
+		errno = ENXIO;
+		return -1;
+	}
+	return syscall(SYS_lseek, fd, off, whence);
+}
+
+long syscall(long number, ...)
+{
+	static long (*real)(long, ...);
+	long a[6];
+	va_list ap;
+
+	va_start(ap, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	if (number == SYS_openat2 && fault("no-openat2")) {
+		errno = ENOSYS;
+		return -1;
+	}
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "syscall");
+	return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
