@@ -27,7 +27,7 @@ write_options()
 {
 	local key
 
-	for key in CPU_NODES GPU_NODES CPUS_PER_NODE SLURMD_TIMEOUT NAMESPACES \
+	for key in CPU_NODES GPU_NODES CPUS_PER_NODE SLURMD_TIMEOUT NAMESPACES HOOK \
 		BASE_PORT ALICE_UID BOB_UID; do
 		printf '%s=%s\n' "$key" "${!key}"
 	done >"$DIR/etc/options"
@@ -39,7 +39,7 @@ read_options()
 
 	[[ -r $DIR/etc/options ]] || return 1
 	while IFS='=' read -r key value; do
-		[[ $key =~ ^[A-Z_]+$ && $value =~ ^[a-z0-9]*$ ]] || return 1
+		[[ $key =~ ^[A-Z_]+$ && $value =~ ^[a-z0-9_]*$ ]] || return 1
 		printf -v "$key" '%s' "$value"
 	done <"$DIR/etc/options"
 }
@@ -188,7 +188,28 @@ write_slurm_conf()
 		-e "s|@SOCKETS@|$sockets|g" -e "s|@CORES@|$cores|g" \
 		-e "s|@TASK@|task/$task|g" -e "s|@TIMEOUT@|$SLURMD_TIMEOUT|g" \
 		"$LIB/slurm.conf.in" >"$DIR/etc/slurm.conf"
+	hook_lines >>"$DIR/etc/slurm.conf"
 	node_lines >>"$DIR/etc/slurm.conf"
+}
+
+# Where this machine's Slurm has its plug-ins.
+slurm_plugin_dir()
+{
+	local lib
+
+	lib=$(ldd "$(command -v slurmctld)" | sed -n 's/.*=> \(.*libslurmfull[^ ]*\) .*/\1/p')
+	dirname "$(readlink -f "$lib")"
+}
+
+hook_lines()
+{
+	case $HOOK in
+	job_submit)
+		echo "JobSubmitPlugins=weft"
+		echo "PluginDir=$DIR/lib:$(slurm_plugin_dir)"
+		;;
+	cli_filter) echo "CliFilterPlugins=lua" ;;
+	esac
 }
 
 # A Prolog that fails drains its node, so a weft without that verb is not asked.
@@ -221,6 +242,25 @@ install_file()
 	install -m 0755 -o root -g root "$1" "$2.new" && mv "$2.new" "$2"
 }
 
+# Slurm looks for the controller's half in PluginDir, and for the filter beside
+# slurm.conf.
+install_hook()
+{
+	case $HOOK in
+	job_submit)
+		[[ -z $SUBMIT_PLUGIN ]] ||
+			install_file "$SUBMIT_PLUGIN" "$DIR/lib/job_submit_weft.so" ||
+			die "$EX_FAIL" "cannot copy $SUBMIT_PLUGIN"
+		[[ -e $DIR/lib/job_submit_weft.so ]] ||
+			die "$EX_FAIL" "no job_submit_weft.so" "--build DIR names where it is"
+		;;
+	cli_filter)
+		install_file "$TOP/contrib/cli_filter/cli_filter.lua" "$DIR/etc/cli_filter.lua" ||
+			die "$EX_FAIL" "cannot copy cli_filter.lua"
+		;;
+	esac
+}
+
 # Copies weft to where ordinary users can run it, wherever the checkout is.
 install_weft()
 {
@@ -230,6 +270,7 @@ install_weft()
 		die "$EX_FAIL" "cannot copy $WEFT"
 	[[ -z $PLUGIN ]] || install_file "$PLUGIN" "$DIR/lib/weft.so" ||
 		die "$EX_FAIL" "cannot copy $PLUGIN"
+	install_hook
 	[[ $NAMESPACES == yes ]] || scratch=$DIR/scratch
 
 	if [[ -x $DIR/bin/weft && ! -e $conf ]]; then

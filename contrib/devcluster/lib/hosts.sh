@@ -140,7 +140,8 @@ munged_start()
 slurmctld_start()
 {
 	daemon_runs slurmctld ||
-		daemon_start slurmctld ctl /usr/sbin/slurmctld -D
+		daemon_start slurmctld ctl env WEFT_CONF="$DIR/etc/weft.conf" \
+			/usr/sbin/slurmctld -D
 }
 
 slurmd_start()

@@ -85,7 +85,7 @@ verb_up()
 			clear_folder home
 		fi
 		CPU_NODES=2 GPU_NODES=2 CPUS_PER_NODE=16 SLURMD_TIMEOUT=10
-		NAMESPACES=yes
+		NAMESPACES=yes HOOK=none
 		for key in "${!ASKED[@]}"; do
 			printf -v "$key" '%s' "${ASKED[$key]}"
 		done
@@ -153,6 +153,9 @@ find_weft()
 		PLUGIN=${PLUGIN:-$found}
 	elif [[ -e $TOP/build/weft && -e $TOP/build/weft.so ]]; then
 		WEFT=$TOP/build/weft PLUGIN=${PLUGIN:-$TOP/build/weft.so}
+	fi
+	if [[ $PLUGIN == */weft.so && -e ${PLUGIN%/*}/job_submit_weft.so ]]; then
+		SUBMIT_PLUGIN=${PLUGIN%/*}/job_submit_weft.so
 	fi
 	[[ -z $WEFT || -x $WEFT ]] || usage_error "no weft command: $WEFT"
 	[[ -z $PLUGIN || -r $PLUGIN ]] || usage_error "no plug-in: $PLUGIN"
