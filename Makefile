@@ -1,6 +1,6 @@
 # weft - build, install, test.  One file, no recursion.
 #
-#   make                 build/weft and build/weft.so
+#   make                 build/weft, build/weft.so and build/job_submit_weft.so
 #   make check           all tests (sets itself up: make deps)
 #   make demo            a private Slurm cluster, a real workflow on it, the result
 #   make bench           the measured figures
@@ -88,6 +88,7 @@ SEES_conf := base
 SEES_expr := base
 SEES_topo := base
 SEES_discover := topo base
+SEES_request := base
 SEES_stage := base
 SEES_spec := yaml expr base
 SEES_place := topo base
@@ -99,7 +100,8 @@ SEES_select := spec conf cluster yaml expr base
 SEES_journal := spec yaml expr base
 SEES_report := journal select spec conf cluster yaml expr base
 SEES_engine := select journal stage ticket bind place topo spec conf cluster yaml expr base
-SEES_spank := ticket bind place topo conf base
+SEES_spank := request ticket bind place topo conf base
+SEES_job_submit := request conf base
 
 # The outside library of a room, if any.
 LINK_base := -lm
@@ -114,7 +116,7 @@ LINK_spec := -lm
 LINK_select += -lm
 
 # In link order. discover is the half of topo/ that knows hwloc.
-ROOMS := engine report journal select slurm cluster spec expr yaml stage ticket bind \
+ROOMS := engine report journal select slurm cluster spec expr yaml stage request ticket bind \
 	place discover topo conf base
 
 SRC_discover := $(wildcard libs/topo/discover*.c)
@@ -129,6 +131,8 @@ COMMAND_OBJ := $(COMMAND_SRC:%.c=$(B)/obj/%.o)
 COMMAND_LIBS := -lyaml -lhwloc -ljansson -ldl -lm -lpthread
 SPANK_SRC := $(wildcard plugin/spank/*.c)
 SPANK_OBJ := $(SPANK_SRC:%.c=$(B)/obj/%.o)
+SUBMIT_SRC := $(wildcard plugin/job_submit/*.c)
+SUBMIT_OBJ := $(SUBMIT_SRC:%.c=$(B)/obj/%.o)
 
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/%)
@@ -146,7 +150,8 @@ EXAMPLE_SRC := $(wildcard contrib/examples/augmentation/*.c)
 
 .PHONY: all deps check check-layers demo bench fuzz lint install uninstall schema clean \
 	help dist
-all: $(if $(COMMAND_SRC),$(B)/weft) $(if $(SPANK_SRC),$(B)/weft.so)
+all: $(if $(COMMAND_SRC),$(B)/weft) $(if $(SPANK_SRC),$(B)/weft.so) \
+	$(B)/job_submit_weft.so
 
 # Compiling waits for the packages; check and demo also need what they run.
 ifeq ($(DEPS),yes)
@@ -187,6 +192,13 @@ $(B)/weft.so: $(SPANK_OBJ) plugin/spank/weft.lds $(call ARCHIVE,$(SEES_spank))
 	$(Q)$(CC) $(LDFLAGS_ALL) $(PLUGIN_LDFLAGS) -o $@ $(SPANK_OBJ) \
 		$(call ARCHIVE,$(SEES_spank)) -lm
 
+# The controller's half: as weft.so, with no library of its own beside libm.
+SUBMIT_LDFLAGS = $(subst plugin/spank/weft.lds,plugin/job_submit/weft.lds,$(PLUGIN_LDFLAGS))
+$(B)/job_submit_weft.so: $(SUBMIT_OBJ) plugin/job_submit/weft.lds $(call ARCHIVE,$(SEES_job_submit))
+	$(SAY) LINK $@
+	$(Q)$(CC) $(LDFLAGS_ALL) $(SUBMIT_LDFLAGS) -o $@ $(SUBMIT_OBJ) \
+		$(call ARCHIVE,$(SEES_job_submit)) -lm
+
 # srun and slurmstepd are not sanitized, so they can't load a weft.so that is: they
 # get this one, beside a sanitized command.
 ifeq ($(VARIANT),san)
@@ -217,6 +229,10 @@ $(B)/examples/augmentation/gray-scott: $(EXAMPLE_SRC) $(wildcard contrib/example
 # ---- tests -------------------------------------------------------------------
 
 # A suite of what is no library's: the objects that it looks at.
+# The controller's half, with a slurmctld of the suite's own.
+EXTRA_submit := $(SUBMIT_OBJ)
+EXTRA_submit_million := $(SUBMIT_OBJ)
+$(B)/tests/test_submit $(B)/tests/test_submit_million: $(SUBMIT_OBJ)
 EXTRA_spank_cmdline := $(B)/obj/plugin/spank/cmdline.o
 $(B)/tests/test_spank_cmdline: $(EXTRA_spank_cmdline)
 
@@ -256,7 +272,7 @@ fuzz: $(FUZZ)
 	@BUILD=$(B) tests/fuzz/long
 
 check-layers: $(ARCHIVES)
-	@BUILD=$(B) tests/layers $(foreach r,$(ROOMS) spank,'$(r):$(SEES_$(r)):$(LINK_$(r))')
+	@BUILD=$(B) tests/layers $(foreach r,$(ROOMS) spank job_submit,'$(r):$(SEES_$(r)):$(LINK_$(r))')
 
 lint:
 	@tests/lint
@@ -297,6 +313,7 @@ install: all
 		$(DESTDIR)$(datadir)/weft $(DESTDIR)$(docdir)
 	$(INSTALL) -m 755 $(B)/weft $(DESTDIR)$(bindir)/weft
 	$(INSTALL) -m 755 $(B)/weft.so $(DESTDIR)$(slurmplugindir)/weft.so
+	$(INSTALL) -m 755 $(B)/job_submit_weft.so $(DESTDIR)$(slurmplugindir)/job_submit_weft.so
 	$(INSTALL) -m 644 $(wildcard man/*.1) $(DESTDIR)$(mandir)/man1
 	$(INSTALL) -m 644 $(wildcard man/*.5) $(DESTDIR)$(mandir)/man5
 	$(INSTALL) -m 644 $(wildcard man/*.8) $(DESTDIR)$(mandir)/man8
@@ -304,7 +321,8 @@ install: all
 	$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE $(DESTDIR)$(docdir)
 
 uninstall:
-	rm -f $(DESTDIR)$(bindir)/weft $(DESTDIR)$(slurmplugindir)/weft.so
+	rm -f $(DESTDIR)$(bindir)/weft $(DESTDIR)$(slurmplugindir)/weft.so \
+		$(DESTDIR)$(slurmplugindir)/job_submit_weft.so
 	rm -f $(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(wildcard man/*.1)))
 	rm -f $(addprefix $(DESTDIR)$(mandir)/man5/,$(notdir $(wildcard man/*.5)))
 	rm -f $(addprefix $(DESTDIR)$(mandir)/man8/,$(notdir $(wildcard man/*.8)))

@@ -100,14 +100,21 @@ int selected_srun(
 	return args->failed ? weft_err_nomem(err) : 0;
 }
 
-/* NAME or NAME.MEMBER: no dot is in a step's name. */
-static int find(struct selected *s, const struct job_args *a, const char *name,
-	struct weft_err *err)
+void selected_clear(struct selected *s)
 {
-	const struct job *j = s->j;
+	weft_member_clear(&s->member);
+	weft_arena_free(&s->arena);
+	free(s->mpi);
+	*s = (struct selected){0};
+}
+
+int selected_find(struct selected *s, const struct job *j, const struct job_args *a,
+	const char *name, struct weft_err *err)
+{
 	const char *member;
 	size_t index = 0;
 
+	s->j = j;
 	s->step = cmd_step(j->wf, j->wf->file, name, &member, err);
 	if (!s->step)
 		return -1;
@@ -203,9 +210,8 @@ static int run(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	status = job_open(&j, &a);
-	s.j = &j;
 	if (status == 0) {
-		if (find(&s, &a, argv[optind + 1], &err) ||
+		if (selected_find(&s, &j, &a, argv[optind + 1], &err) ||
 			print(&s, what, &out, &err)) {
 			weft_str_free(&out);
 			status = cmd_fail(&err);
@@ -213,9 +219,7 @@ static int run(int argc, char **argv)
 			status = cmd_print(&out);
 		}
 	}
-	weft_member_clear(&s.member);
-	weft_arena_free(&s.arena);
-	free(s.mpi);
+	selected_clear(&s);
 	job_close(&j);
 	return status;
 }

@@ -147,6 +147,50 @@ static void judge_help(struct doctor *d, const char *help, const char *line)
 			(int)strspn(version + 5, ".0123456789"), version + 5, want);
 }
 
+static bool has_word(const char *list, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = list; p && *p; p += strcspn(p, ","), p += *p == ',')
+		if (strcspn(p, ", ") == n && !strncmp(p, word, n))
+			return true;
+	return false;
+}
+
+/* slurm.conf's folder is where Slurm looks for the filter. */
+static bool filter_is_ours(void)
+{
+	weft_autofree char *conf = slurm_setting("SLURM_CONF");
+	weft_autofree char *path = NULL, *text = NULL;
+	char *slash = conf ? strrchr(conf, '/') : NULL;
+	size_t n;
+
+	if (!slash)
+		return false;
+	path = weft_printf("%.*s/cli_filter.lua", (int)(slash - conf), conf);
+	return path && weft_read_file(path, 1 << 20, &text, &n, NULL) == 0 &&
+	       strstr(text, "weft select");
+}
+
+/* What makes the size of `sbatch --weft-step` the step's; a site may do without. */
+static void check_hook(struct doctor *d)
+{
+	weft_autofree char *submit = slurm_setting("JobSubmitPlugins");
+	weft_autofree char *filter = slurm_setting("CliFilterPlugins");
+
+	if (has_word(submit, "weft"))
+		doctor_say(d, DOCTOR_OK, "sizes", NULL,
+			"slurmctld sizes jobs by their step (JobSubmitPlugins=%s)",
+			submit);
+	else if (has_word(filter, "lua") && filter_is_ours())
+		doctor_say(d, DOCTOR_OK, "sizes", NULL,
+			"cli_filter.lua sizes jobs by their step");
+	else
+		doctor_say(d, DOCTOR_OK, "sizes", NULL,
+			"no hook sizes sbatch --weft-step; sbatch $(weft select FILE "
+			"STEP) does");
+}
+
 void doctor_check_plugin(struct doctor *d)
 {
 	char *const argv[] = {(char *)"srun", (char *)"--help", NULL};
@@ -161,4 +205,5 @@ void doctor_check_plugin(struct doctor *d)
 	if (stack)
 		line = plugstack_line(stack, 0);
 	judge_help(d, help, line);
+	check_hook(d);
 }

@@ -20,6 +20,7 @@ struct job_args {
 	const char *file, *conf, *cluster;
 	const char *parent; /* of run directories: --run-dir */
 	struct cmd_workflow_args w;
+	bool one_step;   /* of it goes: what is said of whole workflows isn't asked */
 	bool plan_only;  /* for `weft plan`: also where weft is switched off */
 	bool local;      /* plan for this machine */
 	bool allocation; /* plan for the Slurm job that we are in */

@@ -7,6 +7,7 @@
 #define WEFT_SELECTED_H
 
 #include "job.h"
+#include "request/request.h"
 
 struct selected {
 	const struct job *j;
@@ -18,6 +19,11 @@ struct selected {
 	char *mpi; /* srun --mpi type; NULL unless launch: mpi */
 };
 
+/* Of a job that is open. name: "train", or of a sweep "train.7", "train.1a2b3c4d5e6f".
+ * Also on error to be cleared. */
+int selected_find(struct selected *s, const struct job *j, const struct job_args *a,
+	const char *name, struct weft_err *err);
+void selected_clear(struct selected *s);
 /* Options of sbatch: the plan's, then what the file itself says to sbatch. */
 int selected_sbatch(
 	const struct selected *s, struct weft_argv *args, struct weft_err *err);
@@ -28,6 +34,9 @@ int selected_srun(
  */
 int selected_line(
 	const struct weft_argv *args, struct weft_str *out, struct weft_err *err);
+/* select_request.c: the plan for slurmctld's half. */
+int selected_request(
+	const struct selected *s, struct weft_request *r, struct weft_err *err);
 /* select_script.c: a whole batch script that needs no weft. */
 int selected_script(
 	const struct selected *s, struct weft_str *out, struct weft_err *err);

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "request/request.h"
+
 /* Step ids of slurm/slurm.h that stand for something else than an srun. */
 #define STEP_PENDING 0xfffffffdu
 #define STEP_EXTERN 0xfffffffcu
@@ -92,6 +94,22 @@ int host_setenv(spank_t sp, const char *name, const char *value, bool overwrite)
 	spank_err_t e = spank_setenv(sp, name, value, overwrite);
 
 	return e == ESPANK_SUCCESS || (!overwrite && e == ESPANK_ENV_EXISTS) ? 0 : -1;
+}
+
+int host_request(spank_t sp, const char *text)
+{
+	spank_err_t e = text ? spank_job_control_setenv(sp, WEFT_REQUEST_ENV, text, 1)
+			     : spank_job_control_unsetenv(sp, WEFT_REQUEST_ENV);
+
+	return e == ESPANK_SUCCESS || (!text && e == ESPANK_ENV_NOEXIST) ? 0 : -1;
+}
+
+int host_hand_down_step(spank_t sp, const char *value)
+{
+	return spank_job_control_setenv(sp, "_SLURM_SPANK_OPTION_weft_weft_step", value,
+		       1) == ESPANK_SUCCESS
+		       ? 0
+		       : -1;
 }
 
 int host_register(spank_t sp, struct spank_option *opt)

@@ -39,6 +39,10 @@ int host_setenv(spank_t sp, const char *name, const char *value, bool overwrite)
 
 int host_job_id(spank_t sp, uint32_t *id);
 int host_job_nodes(spank_t sp, uint32_t *n);
+/* The request for slurmctld's half; NULL: none, also none of an outer job's. */
+int host_request(spank_t sp, const char *text);
+/* What a job started by this one sees of --weft-step in place of what was typed. */
+int host_hand_down_step(spank_t sp, const char *value);
 int host_register(spank_t sp, struct spank_option *opt);
 /* To the log of the host; in srun, sbatch and salloc to the user's stderr. */
 void host_error(const char *fmt, ...) WEFT_PRINTF(1, 2);

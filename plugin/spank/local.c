@@ -96,8 +96,9 @@ static void print_dry_run(void)
 	}
 }
 
-static void set_environment(void)
+static void set_environment(spank_t sp)
 {
+	const char *request = order_get(&local.order, "request");
 	struct order_record r;
 
 	for (size_t at = 0; order_next(&local.order, &at, &r);)
@@ -109,6 +110,8 @@ static void set_environment(void)
 	const char *ticket = order_get(&local.order, "ticket");
 	if (ticket)
 		setenv(WEFT_TICKET_ENV, ticket, 1);
+	if (request && host_request(sp, request))
+		host_debug("Slurm doesn't take the request for slurmctld");
 	setenv("WEFT_FILE", local.file, 1);
 }
 
@@ -116,8 +119,9 @@ int local_init_post_opt(spank_t sp)
 {
 	const struct options *o = options_given();
 	bool typed_file = user_side_typed_file();
-	(void)sp;
 
+	if (local.on)
+		host_request(sp, NULL);
 	sizes_withdraw();
 	if (!local.on || local.ready || (!o->any && !o->dry_run && !typed_file))
 		return 0;
@@ -132,7 +136,7 @@ int local_init_post_opt(spank_t sp)
 		fetch(NULL, o->step);
 		if (!early)
 			sizes_differ(&local.order, &local.line, o->step);
-		set_environment();
+		set_environment(sp);
 	}
 	if (o->bind == OPTION_BIND_NONE)
 		unsetenv(WEFT_TICKET_ENV);

@@ -60,7 +60,17 @@ static int note(int val, const char *arg, int remote)
 			keep(given.file, sizeof(given.file), "--weft", arg);
 		break;
 	case OPT_STEP:
-		given.has_step = given.any = true;
+		given.any = true;
+		if (weft_starts_with(arg, OPTIONS_OUTER)) {
+			/* sbatch reads a script's lines before its environment. */
+			if (given.has_step && !given.step_is_outer)
+				break;
+			given.step_is_outer = true;
+			arg += strlen(OPTIONS_OUTER);
+		} else {
+			given.step_is_outer = false;
+		}
+		given.has_step = true;
 		if (!remote && !*arg)
 			bad("--weft-step: the name of a step is missing");
 		else if (!remote)
@@ -91,6 +101,12 @@ int options_register(spank_t sp)
 		if (host_register(sp, &table[i]))
 			r = -1;
 	return r;
+}
+
+void options_forget_step(void)
+{
+	given.has_step = given.step_is_outer = false;
+	*given.step = '\0';
 }
 
 const struct options *options_given(void)

@@ -17,6 +17,7 @@ enum option_bind { OPTION_BIND_DEFAULT, OPTION_BIND_AUTO, OPTION_BIND_NONE };
 struct options {
 	bool any; /* one of --weft-step, --weft-bind was given */
 	bool has_file, has_step;
+	bool step_is_outer; /* handed down by an outer job or an earlier component */
 	enum option_bind bind;
 	bool dry_run;
 	char bad[256]; /* what is wrong with them; "" nothing */
@@ -25,8 +26,13 @@ struct options {
 	char step[128];
 };
 
+/* What is before the name of a step that is handed down: no step's name has it. */
+#define OPTIONS_OUTER "outer:"
+
 /* 0, or -1 when the host refuses; forgets what was given. */
 int options_register(spank_t sp);
 const struct options *options_given(void);
+/* A component of a het job is through: the next has a step of its own, or none. */
+void options_forget_step(void);
 
 #endif

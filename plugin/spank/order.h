@@ -6,6 +6,7 @@
  *
  *   step NAME            ticket TEXT          say TEXT for the user
  *   file PATH            size NAME=VALUE      a default for srun's environment
+ *   request TEXT         for slurmctld: see request/request.h
  *   env NAME=VALUE       secret NAME=VALUE    as env, but never printed
  *   stage NAME=node:PATH   an input to bring to the nodes first; or memory:PATH
  *

@@ -21,6 +21,7 @@ there() {
 }
 there /opt/weft/bin/weft 755
 there /opt/slurm/lib/weft.so 755
+there /opt/slurm/lib/job_submit_weft.so 755
 there /opt/weft/share/man/man1/weft.1 644
 there /opt/weft/share/man/man5/weft-workflow.5 644
 there /opt/weft/share/man/man5/weft.conf.5 644

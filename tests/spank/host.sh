@@ -21,7 +21,7 @@ t_has 'linked -z now' "$(readelf -d "$SO" | grep -E 'FLAGS|BIND_NOW')" NOW
 only=.
 [ "${VARIANT-}" != san ] || only='^(slurm|spank)_'
 got=$(nm -D --undefined-only "$SO" | awk '{print $2}' | grep -vE '@GLIBC|@GCC|^__(asan|ubsan|sanitizer|gmon|cxa|tls)|^_ITM_' | grep -E "$only" | LC_ALL=C sort | tr '\n' ' ')
-t_is 'wants of the host' "$got" 'slurm_debug slurm_error slurm_info spank_context spank_get_item spank_getenv spank_option_register spank_setenv '
+t_is 'wants of the host' "$got" 'slurm_debug slurm_error slurm_info spank_context spank_get_item spank_getenv spank_job_control_setenv spank_job_control_unsetenv spank_option_register spank_setenv '
 # The half for slurmstepd, and the rooms it stands on, can't end or change it.
 got=$(nm -u "$BUILD"/obj/plugin/spank/remote.o "$BUILD"/obj/plugin/spank/node.o \
 	"$BUILD"/obj/plugin/spank/options.o "$BUILD"/obj/plugin/spank/site.o "$BUILD"/obj/plugin/spank/host.o \

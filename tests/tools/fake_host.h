@@ -185,6 +185,23 @@ spank_err_t spank_setenv(spank_t sp, const char *name, const char *value, int ov
 	return ESPANK_SUCCESS;
 }
 
+spank_err_t spank_job_control_setenv(
+	spank_t sp, const char *name, const char *value, int overwrite)
+{
+	spank_err_t e;
+	(void)sp, (void)name, (void)value, (void)overwrite;
+
+	return fault(&e) ? e : ESPANK_SUCCESS;
+}
+
+spank_err_t spank_job_control_unsetenv(spank_t sp, const char *name)
+{
+	spank_err_t e;
+	(void)sp, (void)name;
+
+	return fault(&e) ? e : ESPANK_ENV_NOEXIST;
+}
+
 #define LOGGER(name)                                                                   \
 	void name(const char *fmt, ...)                                                \
 	{                                                                              \
