@@ -84,4 +84,8 @@ int weft_engine_stage_clean(
 int weft_engine_environment(const struct weft_engine *e, const struct weft_step *step,
 	size_t member, struct weft_env *env, struct weft_err *err);
 
+/* Takes from an environment what the job was asked for in tasks, CPUs and GPUs, and its
+ * plug-in options: no defaults for a step's own srun. */
+void weft_engine_forget_sizes(struct weft_env *env);
+
 #endif

@@ -246,21 +246,32 @@ static int set_torchrun(struct weft_env *env, struct weft_err *err)
 	return 0;
 }
 
-/* What the job was asked for is no default for the step's own srun. */
-static void forget_requests(struct weft_env *env)
+void weft_engine_forget_sizes(struct weft_env *env)
 {
 	static const char *const names[] = {"SLURM_NTASKS", "SLURM_NPROCS",
-		"SLURM_NTASKS_PER_NODE", "SLURM_CPUS_PER_TASK", "SLURM_TRES_PER_TASK",
-		"SRUN_CPUS_PER_TASK", "SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU",
-		"SLURM_MEM_PER_GPU", "SLURM_GPUS", "SLURM_GPUS_PER_NODE",
+		"SLURM_NTASKS_PER_NODE", "SLURM_CPUS_PER_TASK", "SRUN_CPUS_PER_TASK",
+		"SLURM_TRES_PER_TASK", "SLURM_GPUS", "SLURM_GPUS_PER_NODE",
 		"SLURM_GPUS_PER_TASK", "SLURM_GPUS_PER_SOCKET", "SLURM_CPUS_PER_GPU",
 		"SLURM_NTASKS_PER_GPU", "SLURM_DISTRIBUTION", "SLURM_CPU_BIND",
-		"SLURM_EXCLUSIVE", "SLURM_EXPORT_ENV", "SLURM_STEP_ID", "SLURM_STEPID"};
+		"SLURM_GPU_BIND"};
 
 	for (size_t i = 0; i < WEFT_COUNT(names); i++)
 		weft_env_unset(env, names[i]);
 	weft_env_unset_prefix(env, "_SLURM_SPANK_OPTION_");
 	weft_env_unset_prefix(env, "SLURM_SPANK_");
+}
+
+/* The job is weft's own: nothing that it was asked for is the user's word about a step
+ * of it. */
+static void forget_job(struct weft_env *env)
+{
+	static const char *const names[] = {"SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU",
+		"SLURM_MEM_PER_GPU", "SLURM_EXCLUSIVE", "SLURM_EXPORT_ENV",
+		"SLURM_STEP_ID", "SLURM_STEPID"};
+
+	for (size_t i = 0; i < WEFT_COUNT(names); i++)
+		weft_env_unset(env, names[i]);
+	weft_engine_forget_sizes(env);
 }
 
 int unit_env(struct unit *u, struct weft_env *env, struct weft_err *err)
@@ -269,7 +280,7 @@ int unit_env(struct unit *u, struct weft_env *env, struct weft_err *err)
 
 	if (weft_env_copy(env, environ))
 		return weft_err_nomem(err);
-	forget_requests(env);
+	forget_job(env);
 	weft_env_unset_prefix(env, "WEFT_");
 	/* A `weft exec` of the program goes by the same weft.conf as we do. */
 	const char *conf = getenv("WEFT_CONF");

@@ -37,22 +37,6 @@ struct start {
 	struct weft_conf *conf;
 };
 
-/* The numbers of the job would else be defaults of the step. */
-static void forget_job_sizes(struct weft_env *env)
-{
-	static const char *const names[] = {"SLURM_NTASKS", "SLURM_NPROCS",
-		"SLURM_NTASKS_PER_NODE", "SLURM_CPUS_PER_TASK", "SRUN_CPUS_PER_TASK",
-		"SLURM_TRES_PER_TASK", "SLURM_GPUS", "SLURM_GPUS_PER_NODE",
-		"SLURM_GPUS_PER_TASK", "SLURM_GPUS_PER_SOCKET", "SLURM_CPUS_PER_GPU",
-		"SLURM_NTASKS_PER_GPU", "SLURM_DISTRIBUTION", "SLURM_CPU_BIND",
-		"SLURM_GPU_BIND"};
-
-	for (size_t i = 0; i < WEFT_COUNT(names); i++)
-		weft_env_unset(env, names[i]);
-	weft_env_unset_prefix(env, "_SLURM_SPANK_OPTION_");
-	weft_env_unset_prefix(env, "SLURM_SPANK_");
-}
-
 static int merge(struct weft_env *to, const struct weft_env *from, struct weft_err *err)
 {
 	for (size_t i = 0; i < from->vars.n; i++) {
@@ -166,7 +150,7 @@ static void add_srun(struct weft_argv *argv, struct start *s, const char *weft)
 	const char *in_step = getenv("SLURM_STEP_ID");
 	bool plugin = engine_has_plugin();
 
-	forget_job_sizes(&s->env);
+	weft_engine_forget_sizes(&s->env);
 	weft_argv_add(argv, "srun");
 	for (size_t i = 0; i < s->option.n; i++)
 		weft_argv_add(argv, s->option.v[i]);
