@@ -15,9 +15,9 @@ t_run 0 'a first build' mk $lib
 t_is 'all of the room is compiled' "$(objects)" "$all "
 t_run 0 'a second build' mk $lib
 t_is 'nothing is compiled' "$(objects)" ''
-touch "$copy/libs/conf/keys.h"
+touch "$copy/libs/conf/value.h"
 t_run 0 'a private header is newer' mk $lib
-t_is 'its users are compiled' "$(objects)" "$(users keys.h)$(users conf/keys.h)"
+t_is 'its users are compiled' "$(objects)" "$(users value.h)$(users conf/value.h)"
 touch "$copy/libs/base/base.h"
 t_run 0 "base's header is newer" mk $lib
 t_is 'everything is compiled' "$(objects)" "$all "
