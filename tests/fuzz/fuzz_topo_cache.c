@@ -1,6 +1,7 @@
 /* fuzz_topo_cache.c - the cache file, which root reads: as it is, and with the host,
- * the boot and the digest made right, so that what is behind them is read too.  The
- * file's own checks, by path and owner, are before all this (test_topo_model.c). */
+ * the boot, the mark and the digest made right, so that what is behind them is read
+ * too.  The file's own checks, by path and owner, are before all this
+ * (test_topo_model.c). */
 #include "topo/cache.c"
 
 #include "fuzz.h"
@@ -21,13 +22,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	weft_autofree char *raw = fuzz_text(data, size);
 	weft_autostr struct weft_str s = {0};
-	char host[64], boot[40], digest[WEFT_DIGEST_HEX];
+	char host[64], boot[40], mark[WEFT_DIGEST_HEX], digest[WEFT_DIGEST_HEX];
 	size_t n = strlen(raw);
 
 	fuzz_must(this_boot(host, boot, NULL) == 0);
 	weft_digest(raw, n, digest);
-	weft_str_printf(&s, HEADER "host %s\nboot %s\nborrowed 1\ndigest %s\n", host,
-		boot, digest);
+	fuzz_must(weft_machine_mark("", mark, NULL) == 0);
+	weft_str_printf(&s, HEADER "host %s\nboot %s\nmark %s\nborrowed 1\ndigest %s\n",
+		host, boot, mark, digest);
 	weft_str_addn(&s, raw, n);
 	fuzz_must(!s.failed);
 	read_cache(s.s, s.len);

@@ -56,6 +56,15 @@ t_is 'DGX H100: each GPU has a NIC of its own, behind its switch' "$("$WEFT" bin
 t_is 'GH200: a GPU a package' "$(numa_of gh200x4)" '0:0 1:1 2:2 3:3'
 t_is 'GH200: GPU memory is no domain' "$(map gh200x4 --tasks 4 --gpus-per-task 1)" '0:0-71 1:72-143 2:144-215 3:216-287'
 t_is 'MI300A: a GPU an APU' "$(map mi300a --tasks 4 --gpus-per-task 1 --smt 1)" '0:0-23 1:24-47 2:48-71 3:72-95'
+t_is 'Aurora: GPUs 0 to 2 at socket 0' "$(numa_of aurora)" '0:0 1:0 2:0 3:1 4:1 5:1'
+t_is 'Aurora: HBM is no domain' "$(map aurora --tasks 6 --gpus-per-task 1 --smt 1 --reserve package:1)" \
+	'0:1-17 1:18-34 2:35-51 3:53-69 4:70-86 5:87-103'
+t_is 'Summit: GPUs 0 to 2 at socket 0, number 0; the other is 8' "$(numa_of power9)" '0:0 1:0 2:0 3:8 4:8 5:8'
+t_is 'Summit: seven cores a GPU, one for the system' "$(map power9 --tasks 6 --gpus-per-task 1 --cpus-per-task 28 \
+	--reserve package:1)" '0:4-31 1:32-59 2:60-87 3:100-127 4:128-155 5:156-183'
+t_is 'MI300X: each GPU has a NIC of its own, behind its switch' "$("$WEFT" bind --topology mi300x.xml \
+	--tasks 8 --gpus-per-task 1 --format map | sed 's/.*gpus=0000:\(..\).* nics=0000:\(..\).*/\1-\2/' | paste -sd' ')" \
+	'05-03 26-24 46-44 65-63 85-83 a6-a4 c6-c4 e5-e3'
 t_is 'Xeon Max: eight domains, not seventeen' "$("$WEFT" bind --topology xeon-max.xml --tasks 8 --format map |
 	sed 's/.*cpus=\([^,]*\).*/\1/' | paste -sd' ')" '0-13 14-27 28-41 42-55 56-69 70-83 84-97 98-111'
 t_is 'Xeon Max: DDR, HBM and CXL' "$("$WEFT" topo show --xml xeon-max.xml | awk 'NR > 2 { n[$2]++ } END { print n["DRAM"], n["HBM"], n["CXL"] }')" '8 8 1'

@@ -39,6 +39,8 @@ t_is 'MIG: each instance is a device, of its GPU' "$(printf '%s\n' "$T_OUT" | se
 0000:43:00.0/2 gi2.ci1 - of=GPU-aaaa0001
 0000:52:00.0 - GPU-aaaa0002'
 "$WEFT" topo dump --xml "$G/dgx-h100.xml" --root "$root" >"$T_TMP/mig.model"
+[ -z "${WEFT_TEST_WRITE-}" ] || cp "$T_TMP/mig.model" "$G/dgx-h100-mig.model"
+t_is 'MIG: the whole model' "$(diff "$T_TMP/mig.model" "$G/dgx-h100-mig.model")" ''
 t_is 'MIG: three devices for one' "$(sed -n 's/^size .* \(gpus=[0-9]*\) .*/\1/p' "$T_TMP/mig.model")" gpus=10
 t_is 'the model reads itself' "$("$WEFT" topo dump --from "$T_TMP/mig.model" | cmp - "$T_TMP/mig.model" 2>&1)" ''
 t_is 'MIG: near the same cores and NIC' "$("$WEFT" bind --topology "$T_TMP/mig.model" \

@@ -1,5 +1,5 @@
-/* The strict rules on every machine of the collection beside the project, where
- * there is one. */
+/* The strict rules on every machine of the project's own, and of the collection beside
+ * it, where there is one. */
 #include "place/place.h"
 #include "topo/discover.h"
 
@@ -69,10 +69,11 @@ static void check(const char *name, const struct weft_machine *m, unsigned n, bo
 	weft_placement_free(p);
 }
 
-START_TEST(collection)
+static size_t check_folder(const char *folder)
 {
-	DIR *d = opendir("../shared/topo");
+	DIR *d = opendir(folder);
 	struct dirent *e;
+	size_t n = 0;
 
 	while (d && (e = readdir(d))) {
 		char path[512];
@@ -81,7 +82,7 @@ START_TEST(collection)
 
 		if (!strstr(e->d_name, ".xml"))
 			continue;
-		snprintf(path, sizeof(path), "../shared/topo/%s", e->d_name);
+		snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
 		ck_assert_msg(weft_topo_discover(path, &m, &err) == 0, "%s", err.text);
 		for (size_t i = 0; i < WEFT_COUNT(counts); i++) {
 			check(e->d_name, m, counts[i], false);
@@ -89,10 +90,23 @@ START_TEST(collection)
 				check(e->d_name, m, counts[i], true);
 		}
 		weft_machine_free(m);
+		n++;
 	}
 	if (d)
 		closedir(d);
+	return n;
+}
+
+START_TEST(own)
+{
+	ck_assert_uint_ge(check_folder("tests/golden/topo"), 20);
 }
 END_TEST
 
-SUITE("place_collection", collection)
+START_TEST(collection)
+{
+	check_folder("../shared/topo");
+}
+END_TEST
+
+SUITE("place_collection", own, collection)

@@ -333,11 +333,113 @@ def odd(name="odd"):
     return m
 
 
+def aurora(name="aurora"):
+    """Two Xeon Max, quadrant mode: DDR and HBM a socket; three Ponte Vecchio and four NICs
+    at each."""
+    m, pus = Machine(name, "aurora"), threads(104)
+    for p in range(2):
+        cpus = span(52 * p, 52, pus)
+        package = m.obj(m.root, "Package", cpus, [p, 2 + p], os_index=p)
+        m.numa(package, cpus, p, 512 * GIB)
+        m.numa(package, cpus, 2 + p, 64 * GIB, "HBM")
+        m.caches(package, [p, 2 + p], 52 * p, 52, 52, pus, 105 << 20)
+        for i in range(3):
+            bus = 0x18 + 0x2A * i + 0x80 * p
+            m.pci(m.bridge(m.host_bridge(package, 0, bus - 1, bus), 0, bus - 1, bus, bus),
+                  "0000:%02x:00.0" % bus, "display", INTEL, 0x0BD5)
+        for i in range(4):
+            domain = 1 + p
+            bus = 0x10 + 4 * i
+            m.pci(m.bridge(m.host_bridge(package, domain, bus - 1, bus), domain, bus - 1, bus, bus),
+                  "%04x:%02x:00.0" % (domain, bus), "eth", CRAY, 0x0501,
+                  (NETWORK, "hsn%d" % (4 * p + i)))
+    return m
+
+
+def mi300x(name="mi300x"):
+    """Eight MI300X, four a socket, each with a NIC behind its switch; NPS1."""
+    m, pus = Machine(name, "mi300x"), threads(96)
+    gpus = (0x05, 0x26, 0x46, 0x65, 0x85, 0xA6, 0xC6, 0xE5)
+    for p in range(2):
+        cpus = span(48 * p, 48, pus)
+        package = m.obj(m.root, "Package", cpus, [p], os_index=p)
+        m.numa(package, cpus, p, 768 * GIB)
+        m.caches(package, [p], 48 * p, 48, 6, pus)
+        for i in range(4 * p, 4 * p + 4):
+            bus = gpus[i]
+            up = m.bridge(m.host_bridge(package, 0, bus - 4, bus), 0, bus - 4, bus - 3, bus)
+            hca(m, up, "0000:%02x:00.0" % (bus - 2), i)
+            m.pci(up, "0000:%02x:00.0" % bus, "accel", AMD, 0x74A1)
+    return m
+
+
+def power9(name="power9"):
+    """Summit: SMT4 with numbers that leave gaps, a cache for two cores, GPUs whose memory
+    the kernel names by their address and numbers from 255 down."""
+    m = Machine(name, "summit")
+
+    def pus(core):
+        return [4 * core + 8 * (core // 22) + t for t in range(4)]
+
+    node = 255
+    for p in range(2):
+        cpus = span(22 * p, 22, pus)
+        gpus = ["%04x:%02x:00.0" % (0x4 if p == 0 else 0x35, 4 + i) for i in range(3)]
+        mine = [8 * p] + [node - i for i in range(3)]
+        package = m.obj(m.root, "Package", cpus, mine, os_index=8 * p)
+        m.numa(package, cpus, 8 * p, 256 * GIB)
+        for i, bus in enumerate(gpus):
+            m.numa(package, cpus, node - i, 16 * GIB, bus=bus)
+        node -= 3
+        for c in range(22 * p, 22 * p + 22, 2):
+            pair = span(c, 2, pus)
+            l3 = m.obj(package, "L3Cache", pair, mine, cache_size=10 << 20, depth=3,
+                       cache_linesize=128, cache_associativity=20, cache_type=0)
+            m.cores(l3, mine, c, 2, pus)
+        domain = int(gpus[0][:4], 16)
+        up = m.bridge(m.host_bridge(package, domain, 0, 6), domain, 0, 1, 6)
+        for bus in gpus:
+            m.pci(up, bus, "3d", NVIDIA, 0x1DB1)
+        for i in range(2):
+            hca(m, m.host_bridge(package, domain - 2, 1, 1), "%04x:01:00.%d" % (domain - 2, i),
+                2 * p + i)
+    return m
+
+
+def hybrid(name="hybrid"):
+    """A desktop: 8 cores of two threads, 8 of one in fours, graphics of its own on bus 0
+    (no GPU to compute with) and a card."""
+    m = Machine(name, "desktop")
+    package = m.obj(m.root, "Package", range(24), [0], os_index=0)
+    m.numa(package, range(24), 0, 64 * GIB)
+    l3 = m.obj(package, "L3Cache", range(24), [0], cache_size=30 << 20, depth=3,
+               cache_linesize=64, cache_associativity=12, cache_type=0)
+    m.cores(l3, [0], 0, 8, lambda c: [2 * c, 2 * c + 1])
+    for first in (16, 20):
+        l2 = m.obj(l3, "L2Cache", range(first, first + 4), [0], cache_size=2 << 20, depth=2,
+                   cache_linesize=64, cache_associativity=16, cache_type=0)
+        m.cores(l2, [0], first, 4, one_thread)
+    low = m.host_bridge(package, 0, 0, 2)
+    m.pci(low, "0000:00:02.0", "vga", INTEL, 0x4680, (GPU, "card0"))
+    m.pci(m.bridge(low, 0, 0, 1, 1), "0000:01:00.0", "vga", NVIDIA, 0x2684, (GPU, "card1"))
+    m.pci(low, "0000:00:1f.6", "eth", INTEL, 0x1A1C, (NETWORK, "eno1"))
+    return m
+
+
+def virtual(name="virtual"):
+    """A small virtual machine: no packages, no caches, no PCI."""
+    m = Machine(name, "vm")
+    m.numa(m.root, [0, 1, 2], 0, 4 * GIB)
+    for c in range(3):
+        m.obj(m.root, "PU", [c], [0], os_index=c)
+    return m
+
+
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.abspath(__file__))
     for m in (mi250x("frontier", "frontier", 128),
               dgx_a100(), dgx_h100(), juwels_booster(), gh200(), mi300a(), grace(), xeon_max(),
-              epyc_dual(), odd()):
+              epyc_dual(), odd(), aurora(), mi300x(), power9(), hybrid(), virtual()):
         with open(os.path.join(folder, m.name + ".xml"), "w", encoding="ascii") as f:
             f.write(m.text())
 
