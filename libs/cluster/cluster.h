@@ -73,6 +73,23 @@ struct weft_partition {
 	size_t n_nodes;
 };
 
+/* Who the snapshot was taken by: what is open to whom is asked of this one. */
+struct weft_association {                /* of Slurm's accounting */
+	const char *account, *partition; /* "": every one */
+	const char *const *qos;          /* that may be asked for; n 0: every one */
+	size_t n_qos;
+	const char *default_qos; /* "" not known */
+};
+struct weft_user {
+	const char *name; /* "": not known */
+	const char *const *group;
+	size_t n_groups;
+	const char *default_account; /* "" not known */
+	struct weft_association
+		*association; /* n 0: none are asked for, or not known */
+	size_t n_associations;
+};
+
 struct weft_license {
 	const char *name;
 	unsigned total, used;
@@ -90,6 +107,7 @@ struct weft_cluster {
 	size_t n_nodes;
 	struct weft_license *license;
 	size_t n_licenses;
+	struct weft_user user;
 };
 
 int weft_cluster_load(const char *path, struct weft_cluster **c, struct weft_err *err);

@@ -266,6 +266,42 @@ static int add_partition(struct weft_str *out, const struct weft_cluster *c,
 	return add_hosts(out, "    nodes: ", name, p->n_nodes);
 }
 
+static void add_user(struct weft_str *out, const struct weft_user *u)
+{
+	if (!u->name || !*u->name)
+		return;
+	weft_str_add(out, "user:\n    name: ");
+	add_text(out, u->name, false);
+	weft_str_addc(out, '\n');
+	add_names(out, "groups", u->group, u->n_groups);
+	if (u->default_account && *u->default_account) {
+		weft_str_add(out, "    default_account: ");
+		add_text(out, u->default_account, false);
+		weft_str_addc(out, '\n');
+	}
+	weft_str_add(out, u->n_associations ? "    associations:\n" : "");
+	for (size_t i = 0; i < u->n_associations; i++) {
+		const struct weft_association *a = &u->association[i];
+
+		weft_str_add(out, "      - {account: ");
+		add_text(out, a->account, true);
+		if (*a->partition) {
+			weft_str_add(out, ", partition: ");
+			add_text(out, a->partition, true);
+		}
+		for (size_t k = 0; k < a->n_qos; k++) {
+			weft_str_add(out, k ? ", " : ", qos: [");
+			add_text(out, a->qos[k], true);
+		}
+		weft_str_add(out, a->n_qos ? "]" : "");
+		if (*a->default_qos) {
+			weft_str_add(out, ", default_qos: ");
+			add_text(out, a->default_qos, true);
+		}
+		weft_str_add(out, "}\n");
+	}
+}
+
 static void add_head(struct weft_str *out, const struct weft_cluster *c)
 {
 	char when[32];
@@ -283,6 +319,7 @@ static void add_head(struct weft_str *out, const struct weft_cluster *c)
 		weft_str_printf(out, "max_array_size: %u\n", c->max_array_size);
 	weft_str_printf(
 		out, "select_by_memory: %s\n", c->select_by_memory ? "true" : "false");
+	add_user(out, &c->user);
 	weft_str_add(out, c->n_licenses ? "licenses:\n" : "");
 	for (size_t i = 0; i < c->n_licenses; i++) {
 		weft_str_add(out, "  - name: ");

@@ -10,7 +10,18 @@ struct raw_cluster {
 	const char *name, *slurm;
 	unsigned max_array_size;
 	bool by_memory;
-	struct weft_yaml_node *taken, *licenses, *partitions, *nodes;
+	struct weft_yaml_node *taken, *user, *licenses, *partitions, *nodes;
+};
+
+struct raw_user {
+	struct weft_user u;
+	struct field_names groups;
+	struct weft_yaml_node *associations;
+};
+
+struct raw_association {
+	struct weft_association a;
+	struct field_names qos;
 };
 
 struct raw_partition {
@@ -27,9 +38,24 @@ static const struct field top_fields[] = {
 	{"taken", FIELD_NODE, AT(raw_cluster, taken)},
 	{"max_array_size", FIELD_COUNT, AT(raw_cluster, max_array_size)},
 	{"select_by_memory", FIELD_BOOL, AT(raw_cluster, by_memory)},
+	{"user", FIELD_NODE, AT(raw_cluster, user)},
 	{"licenses", FIELD_NODE, AT(raw_cluster, licenses)},
 	{"partitions", FIELD_NODE, AT(raw_cluster, partitions)},
 	{"nodes", FIELD_NODE, AT(raw_cluster, nodes)},
+};
+
+static const struct field user_fields[] = {
+	{"name", FIELD_TEXT, AT(raw_user, u.name)},
+	{"groups", FIELD_NAMES, AT(raw_user, groups)},
+	{"default_account", FIELD_TEXT, AT(raw_user, u.default_account)},
+	{"associations", FIELD_NODE, AT(raw_user, associations)},
+};
+
+static const struct field association_fields[] = {
+	{"account", FIELD_TEXT, AT(raw_association, a.account)},
+	{"partition", FIELD_TEXT, AT(raw_association, a.partition)},
+	{"qos", FIELD_NAMES, AT(raw_association, qos)},
+	{"default_qos", FIELD_TEXT, AT(raw_association, a.default_qos)},
 };
 
 static const struct field license_fields[] = {
@@ -195,6 +221,51 @@ static int read_licenses(struct reader *r, struct weft_yaml_node *seq)
 	return 0;
 }
 
+static int read_associations(
+	struct reader *r, struct weft_yaml_node *seq, struct weft_user *u)
+{
+	char path[64];
+
+	if (seq->kind != WEFT_YAML_SEQ)
+		return read_error(r, seq, "user.associations", "must be a list");
+	u->association =
+		weft_arena_alloc(&r->c->arena, (seq->n + 1) * sizeof(*u->association));
+	if (!u->association)
+		return weft_err_nomem(r->err);
+	for (size_t i = 0; i < seq->n; i++) {
+		struct raw_association raw = {
+			.a = {.partition = "", .default_qos = ""}};
+
+		snprintf(path, sizeof(path), "user.associations[%zu]", i);
+		if (read_fields(r, seq->item[i], path, association_fields,
+			    WEFT_COUNT(association_fields), &raw))
+			return -1;
+		if (!raw.a.account)
+			return read_error(
+				r, seq->item[i], path, "'account' is missing");
+		raw.a.qos = raw.qos.v;
+		raw.a.n_qos = raw.qos.n;
+		u->association[i] = raw.a;
+	}
+	u->n_associations = seq->n;
+	return 0;
+}
+
+static int read_user(struct reader *r, struct weft_yaml_node *map)
+{
+	struct raw_user raw = {.u.default_account = ""};
+
+	if (read_fields(r, map, "user", user_fields, WEFT_COUNT(user_fields), &raw))
+		return -1;
+	if (!raw.u.name)
+		return read_error(r, map, "user", "'name' is missing");
+	raw.u.group = raw.groups.v;
+	raw.u.n_groups = raw.groups.n;
+	r->c->user = raw.u;
+	return raw.associations ? read_associations(r, raw.associations, &r->c->user)
+				: 0;
+}
+
 static int read_all(
 	struct reader *r, struct weft_yaml_node *root, struct weft_map *index)
 {
@@ -209,6 +280,9 @@ static int read_all(
 	r->c->max_array_size = raw.max_array_size;
 	r->c->select_by_memory = raw.by_memory;
 	if (raw.taken && read_taken(r, raw.taken))
+		return -1;
+	r->c->user = (struct weft_user){.name = "", .default_account = ""};
+	if (raw.user && read_user(r, raw.user))
 		return -1;
 	if (raw.licenses && read_licenses(r, raw.licenses))
 		return -1;

@@ -93,14 +93,6 @@ static bool in_list(const char *list, const char *name)
 	return false;
 }
 
-/* Without an account or QOS in the file Slurm takes the user's default: it may be
- * one that the partition refuses. */
-static bool is_closed(const struct weft_partition *p, const struct ask *a)
-{
-	return p->n_allow_groups || (p->n_allow_accounts && !*a->account) ||
-	       (p->n_allow_qos && !*a->qos);
-}
-
 static bool needs_gpus(const struct asks *asks)
 {
 	for (size_t i = 0; i < asks->n; i++)
@@ -152,10 +144,10 @@ int candidate_fit(struct pools *ps, const struct asks *asks, const struct goal *
 	const struct ask *first = &asks->v[0];
 	const struct weft_partition *p = c->pool->part;
 
-	c->closed = is_closed(p, first);
 	c->role = *first->role_partition && in_list(first->role_partition, p->name);
 	if (fit_all(ps, c->pool, asks, &c->fit, failed, err) < 0)
 		return -1;
+	c->closed = c->fit.access == ACCESS_PERHAPS;
 	return c->fit.stage == STAGE_FITS ? expect(ps, asks, goal, c, err) : 0;
 }
 

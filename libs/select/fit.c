@@ -4,32 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool listed(const char *const *v, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcasecmp(v[i], name) == 0)
-			return true;
-	return false;
-}
-
-static bool may_use(
-	const struct weft_partition *p, const struct ask *a, struct fit *out)
-{
-	if (*a->account &&
-		((p->n_allow_accounts &&
-			 !listed(p->allow_accounts, p->n_allow_accounts, a->account)) ||
-			listed(p->deny_accounts, p->n_deny_accounts, a->account))) {
-		out->detail = "account";
-		return false;
-	}
-	if (*a->qos && p->n_allow_qos &&
-		!listed(p->allow_qos, p->n_allow_qos, a->qos)) {
-		out->detail = "qos";
-		return false;
-	}
-	return true;
-}
-
 uint64_t fit_mem(
 	const struct pools *ps, const struct weft_partition *p, const struct sized *s)
 {
@@ -323,7 +297,8 @@ int fit_pool(struct pools *ps, const struct pool *pool, const struct ask *a,
 	if (!p->up || !pool->up)
 		return 0;
 	out->stage = STAGE_ACCESS;
-	if (!may_use(p, a, out))
+	out->access = access_of(&ps->cluster->user, p, a);
+	if (out->access > ACCESS_PERHAPS)
 		return 0;
 	if (*a->exclude || *a->nodelist) {
 		int rc = narrow(ps, pool, a, &own, &least, out, err);

@@ -4,7 +4,7 @@
 #ifndef WEFT_SELECT_FIT_H
 #define WEFT_SELECT_FIT_H
 
-#include "select/ask.h"
+#include "select/access.h"
 #include "select/pool.h"
 
 /* How far an ask got with a partition: the later, the nearer it was. */
@@ -29,10 +29,11 @@ struct fit {
 	struct sized size;    /* with FITS; else what was looked for, nodes maybe 0 */
 	unsigned nodes, idle; /* up nodes that can take a share; idle of them */
 	uint64_t best;        /* the most that there is of what lacks */
-	const char *detail;   /* a name, for the message; "" */
-	int64_t time;         /* seconds, whole minutes; 0 without limit */
-	bool shortened; /* weft.conf's default time is over the partition's limit */
-	bool lacking;   /* --local: GPUs that it asks for are not here */
+	enum access access;
+	const char *detail; /* a name, for the message; "" */
+	int64_t time;       /* seconds, whole minutes; 0 without limit */
+	bool shortened;     /* weft.conf's default time is over the partition's limit */
+	bool lacking;       /* --local: GPUs that it asks for are not here */
 	const struct weft_node *node; /* one that takes a share */
 };
 

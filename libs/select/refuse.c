@@ -131,20 +131,117 @@ static int why_down(
 		list.len ? list.s : "none");
 }
 
-static int why_access(const struct pool *pool, const struct ask *a, const struct fit *f,
-	struct weft_err *err)
+static void list_names(struct weft_str *out, const char *const *v, size_t n)
 {
-	const struct weft_partition *p = pool->part;
-	bool qos = weft_streq(f->detail, "qos");
-	const char *const *v = qos ? p->allow_qos : p->allow_accounts;
-	size_t n = qos ? p->n_allow_qos : p->n_allow_accounts;
-	weft_autostr struct weft_str list = {0};
-
 	for (size_t i = 0; i < n && i < LISTED; i++)
-		weft_str_printf(&list, "%s%s", i ? ", " : "", v[i]);
-	weft_err_set(err, WEFT_EPLACE, "%s %s may not use it", qos ? "QOS" : "account",
-		qos ? a->qos : a->account);
-	return list.len ? weft_err_hint(err, "it is open to: %s", list.s)
+		weft_str_printf(out, "%s%s", i ? ", " : "", v[i]);
+	if (n > LISTED)
+		weft_str_add(out, ", ...");
+}
+
+/* The user's accounts, of those that a partition takes, each once. */
+static void list_accounts(const struct pools *ps, const struct pool *pool,
+	const struct ask *a, struct weft_str *out)
+{
+	const struct weft_user *u = &ps->cluster->user;
+	struct weft_map seen = {0};
+
+	for (size_t i = 0; i < u->n_associations && seen.n < LISTED; i++) {
+		struct ask with = *a;
+
+		with.account = u->association[i].account;
+		with.qos = "";
+		if (access_of(u, pool->part, &with) <= ACCESS_PERHAPS &&
+			weft_map_add(&seen, with.account, 0, NULL) == 1)
+			weft_str_printf(
+				out, "%s%s", out->len ? ", " : "", with.account);
+	}
+	weft_map_free(&seen);
+}
+
+static void list_qos(const struct pools *ps, const char *account, struct weft_str *out)
+{
+	const struct weft_user *u = &ps->cluster->user;
+	struct weft_map seen = {0};
+
+	for (size_t i = 0; i < u->n_associations; i++) {
+		const struct weft_association *s = &u->association[i];
+
+		for (size_t k = 0; k < s->n_qos && seen.n < LISTED; k++)
+			if (strcasecmp(s->account, account) == 0 &&
+				weft_map_add(&seen, s->qos[k], 0, NULL) == 1)
+				weft_str_printf(
+					out, "%s%s", out->len ? ", " : "", s->qos[k]);
+	}
+	weft_map_free(&seen);
+}
+
+/* Partitions that this user may use as it is asked. */
+static void list_open(const struct pools *ps, const struct ask *a, struct weft_str *out)
+{
+	for (size_t i = 0; i < ps->n; i++)
+		if (ps->pool[i].part->up && ps->pool[i].up &&
+			access_of(&ps->cluster->user, ps->pool[i].part, a) <=
+				ACCESS_PERHAPS)
+			weft_str_printf(out, "%s%s", out->len ? ", " : "",
+				ps->pool[i].part->name);
+}
+
+static int why_access(const struct pools *ps, const struct pool *pool,
+	const struct ask *a, const struct fit *f, struct weft_err *err)
+{
+	const struct weft_user *u = &ps->cluster->user;
+	const struct weft_partition *p = pool->part;
+	const char *account = access_account(u, a), *qos = access_qos(u, a);
+	weft_autostr struct weft_str yours = {0}, open = {0}, names = {0}, also = {0};
+
+	list_accounts(ps, pool, a, &yours);
+	list_open(ps, a, &open);
+	/* What others may use helps less than what this user may. */
+	if (u->n_associations && open.len)
+		weft_str_printf(&also, "; partitions open to you: %s", open.s);
+	switch (f->access) {
+	case ACCESS_ACCOUNT:
+		weft_err_set(err, WEFT_EPLACE, "account %s may not use it", account);
+		list_names(&names, p->allow_accounts, p->n_allow_accounts);
+		if (yours.len)
+			return weft_err_hint(err, "use account: %s", yours.s);
+		if (names.len)
+			return weft_err_hint(err, "it is open to: %s%s", names.s,
+				also.len ? also.s : "");
+		break;
+	case ACCESS_QOS:
+		weft_err_set(err, WEFT_EPLACE, "QOS %s may not use it", qos);
+		list_names(&names, p->allow_qos, p->n_allow_qos);
+		return weft_err_hint(
+			err, "it is open to: %s%s", names.s, also.len ? also.s : "");
+	case ACCESS_GROUPS:
+		list_names(&names, p->allow_groups, p->n_allow_groups);
+		weft_err_set(err, WEFT_EPLACE, "it is for groups that %s is not in: %s",
+			u->name, names.s);
+		break;
+	case ACCESS_NOT_YOURS:
+		weft_err_set(
+			err, WEFT_EPLACE, "%s has no account %s", u->name, account);
+		return yours.len ? weft_err_hint(err, "use account: %s", yours.s)
+				 : weft_err_hint(err, "`sacctmgr show user withassoc` "
+						      "shows your accounts");
+	case ACCESS_ELSEWHERE:
+		weft_err_set(err, WEFT_EPLACE, "account %s of %s is not for it",
+			account, u->name);
+		if (yours.len)
+			return weft_err_hint(err, "use account: %s", yours.s);
+		break;
+	case ACCESS_QOS_NOT_YOURS:
+		list_qos(ps, account, &names);
+		weft_err_set(err, WEFT_EPLACE, "account %s of %s has no QOS %s",
+			account, u->name, qos);
+		return weft_err_hint(err, "use qos: %s", names.s);
+	case ACCESS_OPEN:
+	case ACCESS_PERHAPS:
+		break;
+	}
+	return open.len ? weft_err_hint(err, "partitions open to you: %s", open.s)
 			: weft_err_hint(err, "use another account or partition");
 }
 
@@ -364,7 +461,7 @@ int refuse(const struct pools *ps, const struct pool *pool, const struct ask *a,
 		break;
 	case STAGE_ACCESS:
 		*key = given ? KEY_PARTITION : KEY_NONE;
-		why_access(pool, a, f, err);
+		why_access(ps, pool, a, f, err);
 		break;
 	case STAGE_NODELIST:
 		why_nodelist(pool, a, f, key, err);

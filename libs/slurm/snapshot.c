@@ -7,8 +7,11 @@
 #include "api.h"
 #include "gres.h"
 #include "running.h"
+#include "user.h"
 
 #define MIB (UINT64_C(1) << 20)
+/* Of AccountingStorageEnforce; in no public header, the same since 2.2. */
+#define ENFORCE_ASSOCIATIONS 1
 
 /* The answers of slurmctld that make a snapshot. */
 struct answers {
@@ -273,6 +276,8 @@ static int fill_head(struct weft_cluster *c, const struct answers *a)
 	c->taken = floor(weft_now());
 	c->max_array_size = conf->max_array_sz;
 	c->select_by_memory = conf->select_type_param & CR_MEMORY;
+	if (slurm_user(c, conf->accounting_storage_enforce & ENFORCE_ASSOCIATIONS) < 0)
+		return -1;
 	c->license = weft_arena_alloc(&c->arena, (n + 1) * sizeof(*c->license));
 	if (!c->name || !c->slurm_version || !c->license)
 		return -1;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "slurm/slurm.h"
+#include "tool.h"
 
 /* slurmctld may take its time when thousands submit, and sbatch asks again. */
 #define SUBMIT_SECONDS 180
@@ -102,8 +103,7 @@ static int read_id(const char *out, uint32_t *job, struct weft_err *err)
 	return 0;
 }
 
-/* In a scrubbed environment; *status is wait()'s. */
-static int run_tool(const char *program, char *const *args, int in, double timeout,
+int slurm_tool(const char *program, char *const *args, int in, double timeout,
 	char **out, char **errout, int *status, struct weft_err *err)
 {
 	weft_autofree char *path = weft_which(program);
@@ -147,7 +147,8 @@ int weft_slurm_submit(
 		weft_argv_add(&all, args[i]);
 	if (all.failed)
 		return weft_err_nomem(err);
-	if (run_tool("sbatch", all.v, in, SUBMIT_SECONDS, &out, &errout, &status, err))
+	if (slurm_tool(
+		    "sbatch", all.v, in, SUBMIT_SECONDS, &out, &errout, &status, err))
 		return -1;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return read_id(out, job, err);
@@ -191,7 +192,7 @@ int weft_slurm_mpi_types(char **types, struct weft_err *err)
 	int status;
 
 	*types = NULL;
-	if (run_tool("srun", args, -1, LIST_SECONDS, &out, &errout, &status, err))
+	if (slurm_tool("srun", args, -1, LIST_SECONDS, &out, &errout, &status, err))
 		return -1;
 	weft_str_add(&text, "");
 	add_types(&text, out);

@@ -8,6 +8,7 @@
 #include "slurm/gres.h"
 #include "slurm/releases.h"
 #include "slurm/slurm.h"
+#include "slurm/user.h"
 #include "suite.h"
 
 /* "type:used/count ..." of the GPUs in the two texts. */
@@ -98,6 +99,80 @@ START_TEST(given_back)
 }
 END_TEST
 
+START_TEST(associations)
+{
+	struct weft_cluster c = {.user = {.name = "alice", .default_account = ""}};
+	const struct weft_user *u = &c.user;
+
+	ck_assert_int_eq(slurm_user_associations(&c, "phys|phys||normal,high|normal\n"
+						     "phys|chem|gpu||\n"
+						     "phys||||\n"),
+		0);
+	ck_assert_str_eq(u->default_account, "phys");
+	ck_assert_uint_eq(u->n_associations, 2);
+	ck_assert_str_eq(u->association[0].account, "phys");
+	ck_assert_str_eq(u->association[0].partition, "");
+	ck_assert_uint_eq(u->association[0].n_qos, 2);
+	ck_assert_str_eq(u->association[0].qos[1], "high");
+	ck_assert_str_eq(u->association[0].default_qos, "normal");
+	ck_assert_str_eq(u->association[1].partition, "gpu");
+	ck_assert_uint_eq(u->association[1].n_qos, 0);
+	weft_arena_free(&c.arena);
+
+	c = (struct weft_cluster){.user = {.name = "bob", .default_account = "own"}};
+	ck_assert_int_eq(slurm_user_associations(&c, "phys\n\nx|y"), 0);
+	ck_assert_str_eq(c.user.default_account, "own");
+	ck_assert_uint_eq(c.user.n_associations, 1);
+	weft_arena_free(&c.arena);
+}
+END_TEST
+
+/* A program of that name in a PATH of its own; the folder is returned. */
+static char *fake(const char *name, const char *text)
+{
+	char *dir = strdup("/tmp/weft-slurm.XXXXXX");
+	weft_autofree char *path = NULL, *env = NULL;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	path = weft_path_join(dir, name);
+	ck_assert_int_eq(weft_write_file(path, text, strlen(text), 0755, NULL), 0);
+	env = weft_printf("%s:/usr/bin:/bin", dir);
+	setenv("PATH", env, 1);
+	return dir;
+}
+
+static struct weft_cluster *user_by(const char *script, bool enforced)
+{
+	weft_autofree char *dir = fake("sacctmgr", script);
+	struct weft_cluster *c = calloc(1, sizeof(*c));
+
+	ck_assert_int_eq(slurm_user(c, enforced), 0);
+	ck_assert_int_eq(weft_remove_tree(dir, NULL), 0);
+	return c;
+}
+
+START_TEST(user)
+{
+	struct weft_cluster *c = user_by("#!/bin/sh\necho \"phys|phys||$5|\"\n", true);
+
+	ck_assert(*c->user.name);
+	ck_assert_uint_gt(c->user.n_groups, 0);
+	ck_assert_uint_eq(c->user.n_associations, 1);
+	ck_assert_str_eq(c->user.association[0].qos[0], "user");
+	weft_cluster_free(c);
+	c = user_by("#!/bin/sh\nexit 1\n", true); /* no accounting: not known */
+	ck_assert_uint_eq(c->user.n_associations, 0);
+	weft_cluster_free(c);
+	c = user_by("#!/bin/sh\necho \"phys|phys|||\"\n", false); /* not asked */
+	ck_assert_uint_eq(c->user.n_associations, 0);
+	weft_cluster_free(c);
+	setenv("SBATCH_ACCOUNT", "mine", 1);
+	c = user_by("#!/bin/sh\necho \"phys|phys|||\"\n", true);
+	ck_assert_str_eq(c->user.default_account, "mine");
+	weft_cluster_free(c);
+}
+END_TEST
+
 static void tasks(const char *expression, const char *want)
 {
 	weft_autofree char *got = slurm_array_tasks(expression);
@@ -146,20 +221,6 @@ START_TEST(scrub)
 	weft_env_free(&e);
 }
 END_TEST
-
-/* A program of that name in a PATH of its own; the folder is returned. */
-static char *fake(const char *name, const char *text)
-{
-	char *dir = strdup("/tmp/weft-slurm.XXXXXX");
-	weft_autofree char *path = NULL, *env = NULL;
-
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	path = weft_path_join(dir, name);
-	ck_assert_int_eq(weft_write_file(path, text, strlen(text), 0755, NULL), 0);
-	env = weft_printf("%s:/usr/bin:/bin", dir);
-	setenv("PATH", env, 1);
-	return dir;
-}
 
 static void submit_is(const char *script, int want, uint32_t id, const char *part)
 {
@@ -261,4 +322,5 @@ START_TEST(held)
 }
 END_TEST
 
-SUITE("slurm", gres, given_back, array, scrub, submit, no_sbatch, mpi, held)
+SUITE("slurm", gres, given_back, associations, user, array, scrub, submit, no_sbatch,
+	mpi, held)
