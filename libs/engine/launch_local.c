@@ -23,6 +23,7 @@ static void add_bind(const struct unit *u, struct weft_argv *a, unsigned tasks)
 		return;
 	weft_argv_add(a, u->e->weft);
 	weft_argv_add(a, "bind");
+	weft_argv_add(a, "--verify");
 	weft_argv_addf(a, "--tasks=%u", tasks);
 	if (u->slot.cpus)
 		weft_argv_addf(a, "--allowed=%s", u->slot.cpus);

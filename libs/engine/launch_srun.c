@@ -12,12 +12,14 @@ static void add_bind(const struct unit *u, struct weft_argv *a)
 		weft_argv_add(a, off ? "--weft-bind=none" : "--weft-bind=auto");
 }
 
-static void add_task_bind(const struct unit *u, struct weft_argv *a, bool always)
+/* Where the plug-in has placed a task this only compares, and tells. */
+static void add_task_bind(const struct unit *u, struct weft_argv *a)
 {
-	if (!launch_binds(u) || (u->e->plugin && !always))
+	if (!launch_binds(u))
 		return;
 	weft_argv_add(a, u->e->weft);
 	weft_argv_add(a, "bind");
+	weft_argv_add(a, "--verify");
 	weft_argv_add(a, "--");
 }
 
@@ -64,10 +66,10 @@ int launch_srun_words(const struct unit *u, struct weft_argv *a, struct weft_err
 			a, "--workers=%u", p->ntasks_per_node ? p->ntasks_per_node : 1);
 		weft_argv_addf(a, "--meet=%s/rendezvous", u->dir);
 		weft_argv_add(a, "--");
-		add_task_bind(u, a, true);
+		add_task_bind(u, a);
 		return 0;
 	}
 	add_bind(u, a);
-	add_task_bind(u, a, false);
+	add_task_bind(u, a);
 	return 0;
 }

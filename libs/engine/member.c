@@ -157,6 +157,7 @@ static int start(struct unit *u, pid_t *pid, struct weft_err *err)
 	bool here = u->step->scratch == WEFT_SCRATCH_SHARED || !unit_srun(u);
 	int r = -1, out = -1, errfd = -1;
 
+	placed_open(u);
 	if (unit_env(u, &env, err) || script_write(u, &script, err))
 		goto out;
 	out = open_log(u, &u->step->stdout_path, "stdout", err);
@@ -362,6 +363,7 @@ static int run(struct unit *u, struct weft_err *err)
 				  ? weft_monotonic() + (double)u->plan->time
 				  : 0;
 	wait_for(pid, deadline, &end);
+	placed_read(u);
 	judge(u, &end);
 	if (u->record.state == WEFT_STATE_DONE && stage_out(u, err))
 		return -1;
@@ -391,6 +393,7 @@ enum weft_code member_run(const struct weft_engine *e, const struct weft_step *s
 	if (!u.record.reason)
 		u.record.reason = (char *)"";
 	clean_up(&u);
+	placed_close(&u);
 	code = u.record.code;
 	if (record(&u, &err)) {
 		weft_log(WEFT_ERROR, "%s: %s", step->name, err.text);

@@ -47,7 +47,10 @@ struct unit {
 	struct unit_input *input;
 	size_t n_inputs;
 	struct weft_journal *journal;
-	pid_t engine; /* that started this process */
+	pid_t engine;      /* that started this process */
+	char *placed_path; /* where its tasks tell what they were given; NULL: nowhere
+			    */
+	int placed_fd;     /* of it, where it is memory of this process; -1: a file */
 	struct weft_record record; /* strings borrowed or in the arena */
 };
 
@@ -105,6 +108,11 @@ int launch_srun_words(
 bool launch_binds(const struct unit *u);
 /* A step of weft's own on every node of the member. */
 int launch_on_nodes(const struct unit *u, const char *verb, struct weft_err *err);
+
+/* placed.c: what its tasks were given, for the record */
+void placed_open(struct unit *u);
+void placed_read(struct unit *u);
+void placed_close(struct unit *u);
 
 /* member.c: signals that wait in line (blocked) until sigtimedwait takes them */
 void signals_watched(sigset_t *set);

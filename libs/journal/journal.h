@@ -113,6 +113,7 @@ struct weft_record {
 	double queued, started, ended;  /* submission, launch, end */
 	uint64_t staged_in, staged_out; /* bytes */
 	double stage_seconds;
+	char *placement; /* what each task was given, a line each; "" not known */
 	struct weft_record_output {
 		char *name, *path; /* absolute; for a glob its folder */
 		uint64_t bytes, files;

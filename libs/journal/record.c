@@ -72,6 +72,34 @@ static json_t *outputs(const struct weft_record *r)
 	return a;
 }
 
+/* Lines as a list. */
+static json_t *lines(const char *s)
+{
+	json_t *a = json_array();
+
+	while (s && *s) {
+		size_t n = strcspn(s, "\n");
+		weft_autofree char *line = strndup(s, n);
+
+		json_array_append_new(a, text(line));
+		s += n + (s[n] == '\n');
+	}
+	return a;
+}
+
+static char *join(const json_t *a)
+{
+	struct weft_str s = {0};
+
+	weft_str_add(&s, "");
+	for (size_t i = 0; i < json_array_size(a); i++) {
+		const char *line = json_string_value(json_array_get(a, i));
+
+		weft_str_printf(&s, "%s%s", i ? "\n" : "", line ? line : "");
+	}
+	return weft_str_take(&s);
+}
+
 static json_t *to_json(const struct weft_record *r)
 {
 	json_t *o = json_object();
@@ -95,6 +123,8 @@ static json_t *to_json(const struct weft_record *r)
 	json_object_set_new(o, "staged_in", json_integer((json_int_t)r->staged_in));
 	json_object_set_new(o, "staged_out", json_integer((json_int_t)r->staged_out));
 	json_object_set_new(o, "stage_seconds", json_real(r->stage_seconds));
+	if (r->placement && *r->placement)
+		json_object_set_new(o, "placement", lines(r->placement));
 	json_object_set_new(o, "outputs", outputs(r));
 	return o;
 }
@@ -192,8 +222,9 @@ static struct weft_record *from_json(const json_t *o)
 	r->staged_in = (uint64_t)integer(o, "staged_in");
 	r->staged_out = (uint64_t)integer(o, "staged_out");
 	r->stage_seconds = real(o, "stage_seconds");
+	r->placement = join(json_object_get(o, "placement"));
 	if (!r->step || !r->member || !r->reason || !r->job || !r->digest ||
-		!r->definition || !r->hosts ||
+		!r->definition || !r->hosts || !r->placement ||
 		read_outputs(r, json_object_get(o, "outputs"))) {
 		weft_record_free(r);
 		return NULL;
@@ -258,5 +289,6 @@ void weft_record_free(struct weft_record *r)
 	free(r->digest);
 	free(r->definition);
 	free(r->hosts);
+	free(r->placement);
 	free(r);
 }

@@ -217,8 +217,8 @@ static int verify(struct outcome *o, struct weft_err *err)
 	return weft_err_set(err, WEFT_EPLACE, "not as it was placed: %s", o->differs.s);
 }
 
-static void report(const struct bind_request *r, const struct outcome *o,
-	const struct weft_err *err)
+static void report(const struct bind_request *r, const char *file,
+	const struct outcome *o, const struct weft_err *err)
 {
 	weft_autostr struct weft_str line = {0};
 	const char *why = err->text ? err->text : o->not_applied;
@@ -226,39 +226,63 @@ static void report(const struct bind_request *r, const struct outcome *o,
 	weft_str_printf(&line, "task %lld:", (long long)o->task);
 	if (o->what.len)
 		weft_str_printf(&line, " %s", o->what.s);
-	weft_str_printf(&line, "%s%s%s\n", why ? " not applied: " : " applied",
-		why ? why : "", !why && r->verify ? ", verified" : "");
+	if (o->differs.len)
+		weft_str_printf(&line, " differs: %s\n", o->differs.s);
+	else
+		weft_str_printf(&line, "%s%s%s\n", why ? " not applied: " : " applied",
+			why ? why : "", !why && r->verify ? ", verified" : "");
 	if (line.failed)
 		return;
-	if (!r->report_file) {
+	if (!file) {
 		fputs(line.s, stderr);
 		return;
 	}
 	/* One write to a file opened for appending: lines of tasks don't mix. */
-	weft_autofclose FILE *f = fopen(r->report_file, "ae");
+	weft_autofclose FILE *f = fopen(file, "ae");
 	if (!f || fwrite(line.s, 1, line.len, f) != line.len || fflush(f))
-		weft_log(WEFT_WARN, "%s: %s", r->report_file, strerror(errno));
+		weft_log(WEFT_WARN, "%s: %s", file, strerror(errno));
+}
+
+/* Where to report, "" nowhere.  The engine says it in the environment, not for what the
+ * command binds in turn.  On several nodes' way to its one file lines may get lost: one
+ * node stands for all, whose differences are warnings in any case. */
+static char *report_file(const struct bind_request *r)
+{
+	const char *env = getenv("WEFT_BIND_REPORT"), *node = getenv("SLURM_NODEID");
+	char *file;
+
+	if (r->report)
+		env = r->report_file;
+	else if (node && *node && !weft_streq(node, "0"))
+		env = NULL;
+	file = strdup(env ? env : "");
+	unsetenv("WEFT_BIND_REPORT");
+	return file;
 }
 
 int bind_exec(const struct bind_request *r, char *const *argv)
 {
 	struct weft_err err = {0};
 	struct outcome o = {0};
+	weft_autofree char *file = report_file(r);
+
+	if (!file)
+		return WEFT_EFAILED;
 	int rc = bind_this(r, &o, &err);
 
 	if (!rc && r->verify && (!o.not_applied || bind_note()))
 		rc = verify(&o, &err);
-	if (r->report)
-		report(r, &o, &err);
+	if (r->report || *file)
+		report(r, *file ? file : NULL, &o, &err);
 	weft_str_free(&o.what);
-	weft_str_free(&o.differs);
 	if (rc && r->strict)
 		return cmd_fail(&err);
 	if (rc) {
-		weft_log(WEFT_WARN, "not bound: %s",
+		weft_log(WEFT_WARN, "%s%s", o.differs.len ? "" : "not bound: ",
 			err.text ? err.text : "out of memory");
 		weft_err_clear(&err);
 	}
+	weft_str_free(&o.differs);
 	execvp(argv[0], argv);
 	/* As shells do. */
 	int status = errno == ENOENT ? 127 : 126;

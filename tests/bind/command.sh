@@ -120,6 +120,12 @@ if [ "$first" != "$last" ]; then
 	t_has 'verify: said' "$T_OUT" "not as it was placed: cpus $first, planned $last"
 fi
 
+# The engine's way: a file in the environment, not for what the command binds in turn.
+WEFT_BIND_REPORT=$T_TMP/told "$WEFT" bind --verify --allowed "$last" -- "$WEFT" bind --allowed "$last" -- true
+t_is 'report: told to the engine once' "$(cat told)" "task 0: cpus $last numa 0 applied, verified"
+WEFT_BIND_REPORT=$T_TMP/other SLURM_NODEID=1 "$WEFT" bind --allowed "$last" -- true
+t_run 1 'report: told to the engine from the first node alone' test -e other
+
 # A step that runs, as far as a process can tell.
 step() { # STEP OPTIONS... -- COMMAND...
 	step=$1

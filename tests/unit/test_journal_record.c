@@ -26,6 +26,7 @@ static struct weft_record sample(struct weft_record_output *o)
 		.staged_in = UINT64_C(1) << 53,
 		.staged_out = 1,
 		.stage_seconds = 1.0 / 3,
+		.placement = (char *)"task 0: cpus 0\ntask 1: cpus 1",
 		.output = o,
 		.n_outputs = 2};
 }
@@ -55,6 +56,7 @@ START_TEST(comes_back_as_it_was)
 		  r->ended == w.ended);
 	ck_assert(r->stage_seconds == w.stage_seconds);
 	ck_assert_uint_eq(r->staged_in, w.staged_in);
+	ck_assert_str_eq(r->placement, w.placement);
 	ck_assert_uint_eq(r->n_outputs, 2);
 	ck_assert_str_eq(r->output[0].path, hostile);
 	ck_assert_uint_eq(r->output[0].bytes, o[0].bytes);
