@@ -70,6 +70,11 @@ for u in alice bob; do
 		    inputs: [{from: ./heat.yaml, as: self, to: node}]
 		    resources: {gpus: 2, partition: gpu, time: 3m}
 	END
+	put $u run.yaml <<-'END'
+		name: run
+		steps:
+		  - {name: two, command: [hostname], launch: srun, resources: {ntasks: 2, mem: 100M, time: 3m, partition: cpu}}
+	END
 	put $u bad.yaml <<-'END'
 		name: heat
 		steps:
@@ -176,6 +181,9 @@ cpus 0-1, planned 1'
 	as "$2" sh -c 'sbatch -W -n2 -o two.out --weft=heat.yaml two.sh >/dev/null; cat two.out'
 	t_is "$n: a second step is placed around the first" \
 		"$(printf '%s\n' "$OUT" | cut -d' ' -f1-3 | tr '\n' ';')" '0 cpus 1;cpus=0;gpus=;as planned;0 cpus 0;'
+	as "$2" sh -c 'weft run run.yaml >/dev/null; sed -n "s/^ *\"\(task.*\)\",*$/\1/p" weft-runs/run/1/steps/two/done.json'
+	t_is "$n: the engine's record says what each task was given" "$OUT" 'task 0: cpus 0 numa 0 applied, verified
+task 1: cpus 1 numa 0 applied, verified'
 	nodes_are_fine "$n"
 }
 round optional alice
