@@ -56,11 +56,11 @@ B := build/fuzz
 CFLAGS ?= -O1 -g
 VFLAGS := -fsanitize=address,undefined -fno-omit-frame-pointer \
 	-fno-sanitize-recover=undefined
-# clang brings libFuzzer; without it gcc counts, and our own driver runs.  Warnings
-# are gcc's to give.
+# The release build gives the warnings.
+WARN := -w
+# clang brings libFuzzer; without it gcc counts, and our own driver runs.
 ifneq ($(wildcard $(shell clang -print-resource-dir 2>/dev/null)/lib/*/libclang_rt.fuzzer*),)
 CC := clang
-WARN := -w
 VFLAGS += -fsanitize=fuzzer-no-link
 FUZZ_MAIN := -fsanitize=fuzzer
 else

@@ -86,7 +86,7 @@ static void look(struct scan *s, int proc, const char *pid)
 
 	if (strlen(pid) > 10 || fstatat(proc, pid, &st, 0) || st.st_uid != geteuid())
 		return;
-	snprintf(path, sizeof(path), "%s/environ", pid);
+	snprintf(path, sizeof(path), "%.10s/environ", pid);
 	int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;

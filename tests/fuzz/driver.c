@@ -273,15 +273,16 @@ static void change(void)
 	}
 }
 
-static void fuzz(void)
+static uint64_t fuzz(void)
 {
+	uint64_t i;
 	time_t end = time(NULL) + (time_t)opt.seconds;
 
 	buf = malloc(opt.max_len + 1);
 	fuzz_must(buf);
 	/* So that like seeds don't give like beginnings. */
 	state = opt.seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
-	for (uint64_t i = 0; !opt.runs || i < opt.runs; i++) {
+	for (i = 0; !opt.runs || i < opt.runs; i++) {
 		const struct input *in = &pool[roll(n_pool)];
 
 		if (opt.seconds && i % 64 == 0 && time(NULL) >= end)
@@ -299,6 +300,7 @@ static void fuzz(void)
 		free(exact);
 	}
 	free(buf);
+	return i;
 }
 
 /* ---- start ------------------------------------------------------------------- */
@@ -395,8 +397,7 @@ int main(int argc, char **argv)
 	if (!n_pool)
 		add((const uint8_t *)"", 0);
 	if (opt.folders && (opt.runs || opt.seconds)) {
-		fuzz();
-		printf(", %" PRIu64 " changed ones, seed %" PRIu64, opt.runs, opt.seed);
+		printf(", %" PRIu64 " changed ones, seed %" PRIu64, fuzz(), opt.seed);
 	}
 	printf(": no finding\n");
 	for (size_t i = 0; i < n_pool; i++)
