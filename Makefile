@@ -250,10 +250,12 @@ $(B)/tests/%: $(B)/obj/tests/tools/%.o $(ARCHIVES)
 FUZZ_EXTRA_bind := $(B)/obj/plugin/command/bind_request.o
 FUZZ_EXTRA_cmdline := $(B)/obj/plugin/spank/cmdline.o
 FUZZ_EXTRA_order := $(B)/obj/plugin/spank/order.o
+FUZZ_EXTRA_request := $(SUBMIT_OBJ)
 FUZZ_DRIVER := $(if $(FUZZ_MAIN),,$(B)/obj/tests/fuzz/driver.o)
 $(B)/tests/fuzz/bind: $(FUZZ_EXTRA_bind)
 $(B)/tests/fuzz/cmdline: $(FUZZ_EXTRA_cmdline)
 $(B)/tests/fuzz/order: $(FUZZ_EXTRA_order)
+$(B)/tests/fuzz/request: $(FUZZ_EXTRA_request)
 $(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/fuzz_%.o $(FUZZ_DRIVER) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(SAY) LINK $@
