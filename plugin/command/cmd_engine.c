@@ -71,13 +71,12 @@ static int engine(int argc, char **argv)
 		goto out;
 	}
 	const struct weft_plan_group *g = &o.plan->group[group];
+	e.step = g->step;
+	e.n_steps = g->n_steps;
 	if (engine_fill(&e, &o, &err)) {
 		status = cmd_fail(&err);
 		goto out;
 	}
-	e.step = g->step;
-	e.n_steps = g->n_steps;
-	e.direct = weft_engine_can_direct(&e);
 	e.shared = g->n_steps > 1 || g->block > 1;
 	if (g->tasks && task &&
 		weft_parse_int(task, 0, (int64_t)g->tasks - 1, &block)) {

@@ -79,10 +79,10 @@ char *engine_mpi(const struct weft_conf *conf)
 	return conf->mpi ? strdup(conf->mpi) : probe_mpi();
 }
 
-static bool needs_mpi(const struct weft_plan *p)
+static bool needs_mpi(const struct weft_engine *e)
 {
-	for (size_t i = 0; i < p->n_steps; i++)
-		if (p->step[i].launch == WEFT_LAUNCH_MPI)
+	for (size_t i = 0; i < (e->step ? e->n_steps : e->plan->n_steps); i++)
+		if (e->plan->step[e->step ? e->step[i] : i].launch == WEFT_LAUNCH_MPI)
 			return true;
 	return false;
 }
@@ -105,15 +105,19 @@ int engine_fill(struct weft_engine *e, const struct opened *o, struct weft_err *
 	const char *id = getenv("SLURM_JOB_ID");
 	e->job = array && task ? weft_printf("%s_%s", array, task)
 			       : strdup(id ? id : "");
-	e->plugin = engine_has_plugin();
-	if (o->conf->mpi || needs_mpi(o->plan))
-		e->mpi = engine_mpi(o->conf);
 	if (!e->job)
 		return weft_err_nomem(err);
 	if (allocation_nodes(e, err))
 		return -1;
 	e->shared = true; /* unless the caller knows better */
 	e->direct = weft_engine_can_direct(e);
+	/* Each question starts an srun, in each of a sweep's jobs: only where srun is
+	 * what starts members. */
+	if (e->direct)
+		return 0;
+	e->plugin = engine_has_plugin();
+	if (o->conf->mpi || needs_mpi(e))
+		e->mpi = engine_mpi(o->conf);
 	return 0;
 }
 

@@ -104,7 +104,10 @@ sweep() {
 	until_gone alice || return
 	n=$(($(messages) - before))
 	as alice weft logs --stdout sweep train | grep -qx 200 || return
-	echo "weft run of 200 members, fan-in and a GPU step: $n messages" >"$BENCH_TMP/sweep"
+	awk -v n=$n 'BEGIN {
+		printf "weft run of 200 members, fan-in and a GPU step: %d messages of 15%s\n", n, n > 15 ? "   OVER" : ""
+	}' >"$BENCH_TMP/sweep"
+	((n <= 15)) || BENCH_BAD=1
 }
 # First, for a day's first run also asks a node of each partition whether it sees the folder.
 sweep || exit 1

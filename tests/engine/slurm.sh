@@ -160,6 +160,24 @@ t_is "WEFT_LAUNCH starts tasks" "$(grep -c '^task [0-2] of 3' "$runs/kinds/1/ste
 t_is "a node of each partition was asked once whether it sees the folder" \
 	"$(rpcs REQUEST_RESOURCE_ALLOCATION)" 2
 
+# Messages to slurmctld by whoever runs it: planning asks for configuration, partitions,
+# nodes and perhaps jobs; a submission is one; a member's start is none.
+put few.yaml <<'E'
+name: few
+defaults: {resources: {time: 1m, mem: 50M}}
+steps:
+  - {name: a, sweep: {i: {range: [1, 20]}}, run: "echo 1 > o", outputs: {o: o}}
+  - {name: b, inputs: [{from: a.o, as: os}], run: "cat ${{ inputs.os }}/*/o | wc -l", resources: {gpus: 1}}
+E
+sent() { as root sdiag | awk '$1 == "alice" { sub("count:", "", $4); n = $4 } END { print n + 0 }'; }
+before=$(sent) begin=$SECONDS
+t_run 0 "a sweep and a GPU step" as alice weft run -q few.yaml
+n=$(($(sent) - before)) most=$((6 + (SECONDS - begin) / 15))
+t_is "all of it ran" "$(at few steps/b/stdout)" 20
+if [ "$n" -le "$most" ]; then t_ok "costs slurmctld a handful of messages"; else
+	t_fail "costs slurmctld a handful of messages" "$n, $most at most"
+fi
+
 # ---- refused before anything is submitted -------------------------------------------
 put big.yaml <<'E'
 name: big
@@ -232,8 +250,13 @@ steps:
   - {name: a, run: "touch ../begun; exec sleep 4712.$$", resources: {time: 5m, mem: 100M}}
   - {name: b, depends: [a], run: "true", resources: {time: 5m, mem: 100M}}
 E
-# The engine and its member's process at once: one that outlives the other writes a record.
-kill_engine() { pkill -STOP -f "weft engine --group=0 $runs/slow/$1\$" && pkill -9 -f "weft engine --group=0 $runs/slow/$1\$"; }
+# The engine and its member's process at once, for one that outlives the other writes a
+# record: both stand still, then the member's (the newer) goes first.
+kill_engine() {
+	pkill -STOP -f "weft engine --group=0 $runs/slow/$1\$" || return
+	pkill -9 -n -f "weft engine --group=0 $runs/slow/$1\$"
+	pkill -9 -f "weft engine --group=0 $runs/slow/$1\$"
+}
 begun() { [ -e "$runs/slow/$1/steps/a/begun" ]; }
 queue_empty() { [ -z "$(as alice squeue -h)" ]; }
 no_sleep() { ! pgrep -f "sleep 4712\.$$\$" >/dev/null; }
