@@ -1,4 +1,5 @@
 /* run.c - which member starts when: records say what may, nodes say where */
+#include "engine/budget.h"
 #include "engine/room.h"
 
 #include <errno.h>
@@ -33,8 +34,10 @@ struct engine {
 	struct running *run;
 	size_t n_running, cap;
 	struct room room;
-	unsigned *active; /* running members of each step */
-	bool stopping;    /* told to end */
+	struct budget *budget; /* NULL: there is none */
+	unsigned *active;      /* running members of each step */
+	bool stopping;         /* told to end */
+	bool cancelled;        /* what runs was ended: the budget is used up */
 	enum weft_code code;
 };
 
@@ -179,6 +182,7 @@ static int start(
 	r->member = i;
 	g->run[g->n_running++] = *r;
 	set_state(g, s, i, WEFT_STATE_RUNNING, WEFT_OK);
+	budget_member(g->budget, s, 1);
 	g->active[s]++;
 	return 0;
 }
@@ -195,6 +199,26 @@ static size_t failed_members(const struct engine *g, unsigned s)
 	const size_t *n = g->tally[s].count;
 
 	return n[WEFT_STATE_FAILED] + n[WEFT_STATE_LOST] + n[WEFT_STATE_CANCELLED];
+}
+
+/* Nothing new starts; with on_failure: cancel what runs is ended. */
+static void stop_run(struct engine *g, const char *why)
+{
+	weft_autofree char *already = NULL;
+	weft_autoerr struct weft_err err = {0};
+
+	/* The first reason is what others followed from. */
+	if (weft_run_stopped(g->e->run, &already) != 0 &&
+		(!why || weft_run_stop(g->e->run, why, &err)))
+		weft_log(WEFT_WARN, "stop marker: %s",
+			err.text ? err.text : "no memory");
+	if (g->e->wf->on_failure != WEFT_ON_FAILURE_CANCEL)
+		return;
+	for (size_t k = 0; k < g->n_running; k++)
+		if (!weft_step_after_stop(&g->e->wf->step[g->run[k].step]))
+			kill(g->run[k].pid, SIGTERM);
+	if (g->e->cancel_run)
+		g->e->cancel_run(g->e->ctx);
 }
 
 /* A member failed: has the step, and what then? */
@@ -218,16 +242,7 @@ static void on_failure(struct engine *g, unsigned s, size_t i)
 		return;
 	weft_autofree char *why =
 		weft_printf("the run was stopped: %s failed", step->name);
-	if (!why || weft_run_stop(g->e->run, why, &err))
-		weft_log(WEFT_WARN, "stop marker: %s",
-			err.text ? err.text : "no memory");
-	if (g->e->wf->on_failure == WEFT_ON_FAILURE_CANCEL) {
-		for (size_t k = 0; k < g->n_running; k++)
-			if (!weft_step_after_stop(&g->e->wf->step[g->run[k].step]))
-				kill(g->run[k].pid, SIGTERM);
-		if (g->e->cancel_run)
-			g->e->cancel_run(g->e->ctx);
-	}
+	stop_run(g, why);
 }
 
 static bool wanted(struct engine *g, unsigned s, size_t i, struct weft_err *err)
@@ -254,6 +269,22 @@ static bool wanted(struct engine *g, unsigned s, size_t i, struct weft_err *err)
 	}
 	unit_close(&u);
 	return yes;
+}
+
+/* The budget has no room for a member: that is its failure, and the step's, unless the
+ * step may fail. */
+static void end_spent(struct engine *g, unsigned s, size_t i, const char *why)
+{
+	const struct weft_step *step = &g->e->wf->step[s];
+
+	end(g, s, i, WEFT_STATE_FAILED, WEFT_EPLACE, why);
+	if (!step->optional && g->e->wf->on_failure != WEFT_ON_FAILURE_CONTINUE) {
+		g->cancelled = true;
+		if (!g->code)
+			g->code = WEFT_EPLACE;
+		stop_run(g, why);
+	}
+	on_failure(g, s, i);
 }
 
 enum { MOVED, NO_ROOM, WAITS };
@@ -288,6 +319,13 @@ static int consider(
 	}
 	if (step->max_parallel && g->active[s] >= step->max_parallel)
 		return NO_ROOM;
+	const char *spent =
+		weft_step_after_stop(step) ? NULL : budget_spent(g->budget, s);
+	if (spent) {
+		*progress = true;
+		end_spent(g, s, i, spent);
+		return MOVED;
+	}
 	ret = weft_plan_step_member(
 		g->e->plan, g->e->wf, g->e->conf, s, i, &plan, &arena, err);
 	if (!ret)
@@ -385,6 +423,7 @@ static int reap(struct engine *g, size_t k, struct weft_err *err)
 
 	g->run[k] = g->run[--g->n_running];
 	g->active[r.step]--;
+	budget_member(g->budget, r.step, -1);
 	room_give(&g->room, &r.share);
 	if (weft_sweep_member(g->e->wf, step, r.member, &m, err))
 		return -1;
@@ -412,7 +451,7 @@ static int wait_some(struct engine *g, struct weft_err *err)
 	int sig;
 
 	signals_watched(&set);
-	struct timespec t = {60, 0};
+	struct timespec t = {budget_wait(g->budget, 60), 0};
 	sig = sigtimedwait(&set, NULL, &t);
 	if (sig == SIGTERM || sig == SIGINT || sig == SIGHUP) {
 		g->stopping = true;
@@ -432,6 +471,20 @@ static int wait_some(struct engine *g, struct weft_err *err)
 	return 0;
 }
 
+/* on_failure: cancel doesn't wait for a member that would start. */
+static void cancel_spent(struct engine *g)
+{
+	const char *why;
+
+	if (g->e->wf->on_failure != WEFT_ON_FAILURE_CANCEL || g->stopping ||
+		g->cancelled || !(why = budget_over(g->budget)))
+		return;
+	g->cancelled = true;
+	if (!g->code)
+		g->code = WEFT_EPLACE;
+	stop_run(g, why);
+}
+
 static void free_engine(struct engine *g)
 {
 	for (size_t s = 0; g->slot && s < g->e->wf->n_steps; s++)
@@ -445,6 +498,7 @@ static void free_engine(struct engine *g)
 	free(g->last);
 	free(g->run);
 	room_close(&g->room);
+	budget_close(g->budget);
 	free(g->active);
 }
 
@@ -484,7 +538,7 @@ static int set_up(struct engine *g, struct weft_err *err)
 	}
 	for (size_t i = 0; i < e->n_steps; i++)
 		g->ours[e->step[i]] = true;
-	return room_open(&g->room, e, err);
+	return budget_open(&g->budget, e, err) ? -1 : room_open(&g->room, e, err);
 }
 
 int weft_engine_run(const struct weft_engine *e, struct weft_err *err)
@@ -503,6 +557,7 @@ int weft_engine_run(const struct weft_engine *e, struct weft_err *err)
 		if (g.n_running) {
 			if (wait_some(&g, err))
 				goto out;
+			cancel_spent(&g);
 		} else if (!give_up(&g)) {
 			break;
 		}

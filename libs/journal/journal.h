@@ -214,6 +214,9 @@ struct weft_status {
 	const struct weft_pairs *labels; /* borrowed from the workflow */
 	const char *const *metric;       /* names that were asked for, borrowed */
 	size_t n_metrics;
+	/* Hours that were used, where somebody counted them; budget borrowed. */
+	double node_hours, core_hours, gpu_hours;
+	const struct weft_budget *budget;
 };
 
 /* What stands between a member and its start. */

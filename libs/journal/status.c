@@ -52,6 +52,7 @@ static struct weft_status *new_status(const struct weft_workflow *wf)
 		goto fail;
 	st->n_steps = wf->n_steps;
 	st->labels = &wf->labels;
+	st->budget = &wf->budget;
 	for (size_t i = 0; i < wf->n_steps; i++) {
 		struct weft_status_step *s = &st->step[i];
 

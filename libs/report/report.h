@@ -43,6 +43,10 @@ void weft_report_explanation(const struct weft_explanation *x, const char *step,
 void weft_report_plan_dot(const struct weft_plan *plan, const struct weft_workflow *wf,
 	struct weft_str *out);
 
+/* Counts what the run has used until `now`: a job of it from its first member's start
+ * to its last one's end, or now while one runs, and without jobs of their own each
+ * member by itself.  -1: no memory. */
+int weft_report_use(struct weft_status *st, const struct weft_plan *plan, double now);
 void weft_report_status(const struct weft_run *run, const struct weft_status *st,
 	const struct weft_style *s, struct weft_str *out);
 int weft_report_status_json(

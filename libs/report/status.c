@@ -150,6 +150,26 @@ static void print_bad(const struct weft_status_step *s, const struct weft_style 
 			out, "  and %zu more of %s\n", bad - FAILED_SHOWN, s->name);
 }
 
+/* "used 3.2 of 8 GPU-hours, 6.1 of 40 node-hours" */
+static void print_budget(const struct weft_status *st, struct weft_str *out)
+{
+	const struct {
+		const char *unit;
+		double used, limit;
+	} kinds[] = {{"node-hours", st->node_hours, st->budget->node_hours},
+		{"core-hours", st->core_hours, st->budget->core_hours},
+		{"GPU-hours", st->gpu_hours, st->budget->gpu_hours}};
+	size_t n = 0;
+
+	for (size_t i = 0; i < WEFT_COUNT(kinds); i++)
+		if (kinds[i].limit > 0)
+			weft_str_printf(out, "%s%.4g of %.10g %s",
+				n++ ? ", " : "\nused ", kinds[i].used, kinds[i].limit,
+				kinds[i].unit);
+	if (n)
+		weft_str_addc(out, '\n');
+}
+
 /* "done in 00:03:12", "stopped: ..." */
 static void print_end(const struct weft_run *run, const struct weft_status *st,
 	const struct weft_style *s, struct weft_str *out)
@@ -196,6 +216,8 @@ void weft_report_status(const struct weft_run *run, const struct weft_status *st
 	weft_arena_free(&a);
 	for (size_t i = 0; i < st->n_steps; i++)
 		print_bad(&st->step[i], s, out);
+	if (st->budget)
+		print_budget(st, out);
 	print_end(run, st, s, out);
 }
 
@@ -255,6 +277,25 @@ static json_t *step_json(const struct weft_status *st, const struct weft_status_
 		"members", members);
 }
 
+static json_t *hours_json(double used, double limit)
+{
+	return json_pack("{s:f,s:o}", "used", used, "limit",
+		limit > 0 ? json_real(limit) : json_null());
+}
+
+/* null: the workflow has no budget. */
+static json_t *budget_json(const struct weft_status *st)
+{
+	const struct weft_budget *b = st->budget;
+
+	if (!b || (!(b->node_hours > 0) && !(b->core_hours > 0) && !(b->gpu_hours > 0)))
+		return json_null();
+	return json_pack("{s:o,s:o,s:o}", "node_hours",
+		hours_json(st->node_hours, b->node_hours), "core_hours",
+		hours_json(st->core_hours, b->core_hours), "gpu_hours",
+		hours_json(st->gpu_hours, b->gpu_hours));
+}
+
 int weft_report_status_json(
 	const struct weft_run *run, const struct weft_status *st, struct weft_str *out)
 {
@@ -266,9 +307,10 @@ int weft_report_status_json(
 			steps = NULL;
 		}
 	return weft_report_json(
-		json_pack("{s:o,s:o,s:b,s:i,s:o,s:o,s:o}", "run", paint_json(run->id),
-			"dir", paint_json(run->dir), "finished", (int)st->finished,
-			"code", (int)st->code, "stopped", paint_json(st->stopped),
-			"labels", labels_json(st->labels), "steps", steps),
+		json_pack("{s:o,s:o,s:b,s:i,s:o,s:o,s:o,s:o}", "run",
+			paint_json(run->id), "dir", paint_json(run->dir), "finished",
+			(int)st->finished, "code", (int)st->code, "stopped",
+			paint_json(st->stopped), "labels", labels_json(st->labels),
+			"budget", budget_json(st), "steps", steps),
 		JSON_INDENT(1) | JSON_REAL_PRECISION(15), out);
 }

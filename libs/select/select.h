@@ -145,6 +145,13 @@ int weft_select_explain(const struct weft_workflow *wf,
 	struct weft_explanation **out, struct weft_errs *errs);
 void weft_explanation_free(struct weft_explanation *x);
 
+/* What is held while it runs, by the job of a step's group, or by one member. */
+struct weft_plan_rate {
+	double nodes, cores, gpus;
+};
+void weft_plan_rate(const struct weft_plan *plan, unsigned step, bool job,
+	struct weft_plan_rate *out);
+
 /* Where the step's tasks are to be put, by the step, else its role, else the site;
  * false: they aren't bound. */
 bool weft_select_place(const struct weft_step *step, const struct weft_conf *conf,

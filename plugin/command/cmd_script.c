@@ -107,6 +107,7 @@ static int run_in_job(const char *spooled)
 		struct weft_style style = cmd_style(stdout);
 		struct weft_str out = {0};
 
+		weft_report_use(st, o.plan, weft_now());
 		weft_report_status(o.run, st, &style, &out);
 		cmd_print(&out);
 		weft_status_free(st);

@@ -140,21 +140,33 @@ static bool nothing_alive(void *ctx, const char *job)
 	return false;
 }
 
+static int count_use(
+	const struct opened *o, struct weft_status **st, struct weft_err *err)
+{
+	if (weft_report_use(*st, o->plan, weft_now()) == 0)
+		return 0;
+	weft_status_free(*st);
+	*st = NULL;
+	return weft_err_nomem(err);
+}
+
 int status_of(const struct opened *o, bool ask_slurm, struct weft_status **st,
 	struct weft_err *err)
 {
 	struct live_jobs *live = NULL;
+	int r;
 
 	*st = NULL;
-	if (ask_slurm && o->run->local)
-		return weft_status_load(o->run, o->wf,
+	if (ask_slurm && o->run->local) {
+		r = weft_status_load(o->run, o->wf,
 			local_engine_gone(o->run) ? nothing_alive : NULL, NULL, st,
 			err);
+		return r ? r : count_use(o, st, err);
+	}
 	/* First Slurm, then the records: what ended in between has written one. */
 	if (ask_slurm && live_jobs_load(&live, err))
 		return -1;
-	int r = weft_status_load(
-		o->run, o->wf, live ? live_jobs_has : NULL, live, st, err);
+	r = weft_status_load(o->run, o->wf, live ? live_jobs_has : NULL, live, st, err);
 	live_jobs_free(live);
-	return r;
+	return r ? r : count_use(o, st, err);
 }
