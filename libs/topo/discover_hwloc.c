@@ -204,6 +204,43 @@ static int read_cpus(hwloc_topology_t t, struct weft_machine *m, struct weft_err
 	return 0;
 }
 
+/* Caches of data that several cores share. */
+static int read_caches(hwloc_topology_t t, struct weft_machine *m, struct weft_err *err)
+{
+	static const hwloc_obj_type_t types[] = {HWLOC_OBJ_L2CACHE, HWLOC_OBJ_L3CACHE,
+		HWLOC_OBJ_L4CACHE, HWLOC_OBJ_L5CACHE};
+
+	size_t most = m->n_pus * WEFT_COUNT(types);
+
+	most = most < WEFT_MAX_CPUS ? most : WEFT_MAX_CPUS;
+	m->cache = calloc(most + 1, sizeof(*m->cache));
+	if (!m->cache)
+		return weft_err_nomem(err);
+	for (size_t k = 0; k < WEFT_COUNT(types); k++) {
+		hwloc_obj_t o = NULL;
+
+		while ((o = hwloc_get_next_obj_by_type(t, types[k], o)) &&
+			m->n_caches < most) {
+			struct weft_cache *c = &m->cache[m->n_caches];
+			unsigned first = UINT32_MAX;
+			bool shared = false;
+
+			if (copy_set(o->cpuset, &c->cpus, err))
+				return -1;
+			for (size_t i = 0; i < m->n_pus; i++) {
+				if (!weft_cpuset_has(&c->cpus, m->pu[i].cpu))
+					continue;
+				shared |= first != UINT32_MAX && m->pu[i].core != first;
+				first = m->pu[i].core;
+			}
+			c->level = (unsigned)k + 2;
+			c->bytes = o->attr->cache.size;
+			m->n_caches += shared;
+		}
+	}
+	return 0;
+}
+
 static int load(const char *xml, hwloc_topology_t t, struct weft_err *err)
 {
 	unsigned long flags = HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED;
@@ -241,7 +278,8 @@ int weft_discover_hwloc(
 		return weft_err_nomem(err);
 	}
 	if (load(s->xml, t, err) || read_numa(t, m, err) || read_cpus(t, m, err) ||
-		weft_discover_devices(t, m, err) || read_vendor(t, s, m, err))
+		read_caches(t, m, err) || weft_discover_devices(t, m, err) ||
+		read_vendor(t, s, m, err))
 		goto out;
 	const char *host =
 		hwloc_obj_get_info_by_name(hwloc_get_root_obj(t), "HostName");

@@ -14,6 +14,7 @@ void weft_machine_free(struct weft_machine *m)
 	if (!m)
 		return;
 	free(m->pu);
+	free(m->cache);
 	free(m->numa);
 	free(m->gpu);
 	free(m->nic);
@@ -75,6 +76,8 @@ int weft_machine_print(const struct weft_machine *m, struct weft_str *out)
 		"nics=%zu",
 		m->n_packages, m->n_l3, m->n_cores, m->n_pus, m->n_numa, m->n_gpus,
 		m->n_nics);
+	if (m->n_caches)
+		weft_str_printf(out, " caches=%zu", m->n_caches);
 	if (m->n_nvmes)
 		weft_str_printf(out, " nvmes=%zu", m->n_nvmes);
 	weft_str_addc(out, '\n');
@@ -93,6 +96,12 @@ int weft_machine_print(const struct weft_machine *m, struct weft_str *out)
 		weft_str_printf(out, "core %u package=%u numa=%u l3=%u", pu->core,
 			pu->package, pu->numa, pu->l3);
 		add_cpus(out, &cpus);
+		weft_str_addc(out, '\n');
+	}
+	for (size_t i = 0; i < m->n_caches; i++) {
+		weft_str_printf(out, "cache level=%u bytes=%llu", m->cache[i].level,
+			(unsigned long long)m->cache[i].bytes);
+		add_cpus(out, &m->cache[i].cpus);
 		weft_str_addc(out, '\n');
 	}
 	for (size_t i = 0; i < m->n_gpus; i++)
@@ -247,9 +256,21 @@ static bool device(struct cursor *c, const char *what, const struct weft_machine
 	return true;
 }
 
+/* A count that is there when it isn't 0. */
+static bool some(struct cursor *c, const char *key, uint64_t max, uint64_t *out)
+{
+	*out = 0;
+	if ((size_t)(c->end - c->p) < strlen(key) || memcmp(c->p, key, strlen(key)))
+		return true;
+	if (!num(c, key, max, out))
+		return false;
+	c->want = key;
+	return *out;
+}
+
 static bool header(struct cursor *c, struct weft_machine *m)
 {
-	uint64_t n_pus, n_numa, n_gpus, n_nics, n_nvmes = 0;
+	uint64_t n_pus, n_numa, n_gpus, n_nics, n_caches, n_nvmes;
 
 	if (!lit(c, "weft-topology 1\n") ||
 		!word(c, "host ", m->host, sizeof(m->host)) || !lit(c, "\n") ||
@@ -261,16 +282,15 @@ static bool header(struct cursor *c, struct weft_machine *m)
 		!num(c, " gpus=", WEFT_MAX_DEVICES, &n_gpus) ||
 		!num(c, " nics=", WEFT_MAX_DEVICES, &n_nics))
 		return false;
-	if (c->p < c->end && *c->p == ' ' &&
-		(!num(c, " nvmes=", WEFT_MAX_DEVICES, &n_nvmes) || !n_nvmes))
-		return false;
-	if (!lit(c, "\n"))
+	if (!some(c, " caches=", WEFT_MAX_CPUS, &n_caches) ||
+		!some(c, " nvmes=", WEFT_MAX_DEVICES, &n_nvmes) || !lit(c, "\n"))
 		return false;
 	c->want = "size";
 	m->n_pus = n_pus;
 	m->n_numa = n_numa;
 	m->n_gpus = n_gpus;
 	m->n_nics = n_nics;
+	m->n_caches = n_caches;
 	m->n_nvmes = n_nvmes;
 	return m->n_packages && m->n_l3 && m->n_cores && n_pus >= m->n_cores && n_numa;
 }
@@ -321,6 +341,13 @@ static bool body(struct cursor *c, struct weft_machine *m)
 	}
 	if (n_pus != m->n_pus)
 		return false;
+	for (size_t i = 0; i < m->n_caches; i++) {
+		struct weft_cache *k = &m->cache[i];
+		if (!num_u(c, "cache level=", 9, &k->level) ||
+			!num(c, " bytes=", UINT64_MAX, &k->bytes) ||
+			!cpus(c, &k->cpus) || !lit(c, "\n"))
+			return false;
+	}
 	for (size_t i = 0; i < m->n_gpus; i++)
 		if (!device(c, "gpu ", m, &m->gpu[i]))
 			return false;
@@ -352,7 +379,8 @@ int weft_machine_parse(
 	m->gpu = calloc(m->n_gpus + 1, sizeof(*m->gpu));
 	m->nic = calloc(m->n_nics + 1, sizeof(*m->nic));
 	m->nvme = calloc(m->n_nvmes + 1, sizeof(*m->nvme));
-	if (!m->pu || !m->numa || !m->gpu || !m->nic || !m->nvme) {
+	m->cache = calloc(m->n_caches + 1, sizeof(*m->cache));
+	if (!m->pu || !m->numa || !m->cache || !m->gpu || !m->nic || !m->nvme) {
 		weft_machine_free(m);
 		return weft_err_nomem(err);
 	}

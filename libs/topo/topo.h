@@ -1,5 +1,5 @@
 /*
- * topo - a machine as plain data: cores, NUMA nodes, GPUs, NICs, NVMe disks.
+ * topo - a machine as plain data: cores, caches, NUMA nodes, GPUs, NICs, NVMe disks.
  *
  * The model (this header, model*.c, cache.c) links base only and may be read in
  * slurmstepd; discovery (topo/discover.h, discover*.c) is where hwloc is and
@@ -60,6 +60,11 @@ struct weft_pu {      /* a hardware thread */
 	 * last cache that cores share, or the domain's where there is none. */
 	unsigned core, l3, numa, package;
 };
+struct weft_cache { /* of data, shared by several cores */
+	unsigned level;
+	uint64_t bytes;
+	struct weft_cpuset cpus;
+};
 enum weft_memory_kind { WEFT_MEM_DRAM, WEFT_MEM_HBM, WEFT_MEM_GPU, WEFT_MEM_CXL };
 struct weft_numa {
 	unsigned os_index;
@@ -103,6 +108,8 @@ struct weft_machine {
 	struct weft_pu *pu; /* in logical order: package, NUMA, L3, core, thread */
 	size_t n_pus;
 	unsigned n_cores, n_l3, n_packages;
+	struct weft_cache *cache; /* by level, then logical order; may be none */
+	size_t n_caches;
 	struct weft_numa *numa;
 	size_t n_numa;
 	/* In PCI order.  A partitioned GPU (MIG, CPX) is as many as it has partitions,

@@ -9,7 +9,7 @@
 #include "common_topology.h"
 
 struct options {
-	const char *xml, *from, *dir, *root;
+	const char *xml, *from, *dir, *root, *node;
 	int64_t timeout;
 	bool cached, once;
 };
@@ -19,6 +19,27 @@ static const char *const kinds[] = {"DRAM", "HBM", "GPU", "CXL"};
 static void add_count(struct weft_str *out, size_t n, const char *what)
 {
 	weft_str_printf(out, "%zu %s%s", n, what, n == 1 ? "" : "s");
+}
+
+/* ", 8 L3 caches of 32M" for each level and size that cores share. */
+static void add_caches(struct weft_str *out, const struct weft_machine *m)
+{
+	for (size_t i = 0; i < m->n_caches; i++) {
+		const struct weft_cache *c = &m->cache[i];
+		char size[WEFT_UNIT_MAX];
+		size_t n = 0;
+		bool first = true;
+
+		for (size_t k = 0; k < m->n_caches; k++)
+			if (m->cache[k].level == c->level &&
+				m->cache[k].bytes == c->bytes) {
+				first &= k >= i;
+				n++;
+			}
+		if (first)
+			weft_str_printf(out, ", %zu L%u cache%s of %s", n, c->level,
+				n == 1 ? "" : "s", weft_format_size(size, c->bytes));
+	}
 }
 
 /* "0000:07:00.0 mlx5_0" of each device near these CPUs. */
@@ -79,6 +100,7 @@ static int show(const struct weft_machine *m, const char *source)
 	add_count(&out, m->n_pus, "hardware thread");
 	weft_str_add(&out, ", ");
 	add_count(&out, m->n_gpus, "GPU");
+	add_caches(&out, m);
 	weft_str_printf(&out, " (%s)\n", source);
 	if (!t || add_rows(t, &a, m))
 		out.failed = true;
@@ -95,9 +117,11 @@ static int load(const struct options *o, bool fresh, struct weft_machine **m,
 	bool cached = false;
 	int rc;
 
-	*source = o->xml ? o->xml : o->from;
+	*source = o->xml ? o->xml : o->from ? o->from : o->node;
 	if (o->from)
 		return cmd_topology_file(o->from, m, err);
+	if (o->node)
+		return cmd_topology_node(o->node, m, err);
 	fresh |= o->xml || o->root || o->timeout;
 	rc = fresh ? weft_topo_discover_from(&(struct weft_topo_source){o->xml, o->root,
 						     (unsigned)o->timeout},
@@ -170,6 +194,7 @@ WEFT_VERB(topo, .name = "topo", .synopsis = "[show|dump|cache] [OPTION...]",
 		"\n"
 		"  --xml FILE  an hwloc XML file (lstopo) instead of this machine\n"
 		"  --from FILE the model of another `weft topo dump`\n"
+		"  --node NAME another node of the cluster, which is asked by srun\n"
 		"  --root DIR  where the GPU drivers' files of /proc and /sys are\n"
 		"  --cached    dump: what the plug-in goes by, from the cache where it "
 		"is good\n"
@@ -178,10 +203,30 @@ WEFT_VERB(topo, .name = "topo", .synopsis = "[show|dump|cache] [OPTION...]",
 		"  --once      cache: nothing to do where a good one is there\n",
 	.order = 70, .run = topo_run);
 
+/* What is wrong with the options for this part of the verb; NULL: nothing. */
+static const char *misused(const struct options *o, const char *what)
+{
+	bool show = weft_streq(what, "show"), dumps = weft_streq(what, "dump"),
+	     caches = weft_streq(what, "cache");
+
+	if (!show && !dumps && !caches)
+		return "there are: show, dump, cache";
+	if (o->from && (o->xml || o->root || o->timeout))
+		return "--from excludes --xml, --root and --timeout: it has all";
+	if (o->node && (caches || o->xml || o->from || o->root || o->timeout))
+		return "--node stands alone, and the node keeps its own cache";
+	if (o->cached && (!dumps || o->xml || o->from || o->root || o->node))
+		return "--cached belongs to dump, of this machine";
+	if ((o->dir || o->once) && !caches)
+		return "--dir and --once belong to cache";
+	return NULL;
+}
+
 static int topo_run(int argc, char **argv)
 {
 	static const struct option longopts[] = {{"xml", required_argument, NULL, 'x'},
 		{"from", required_argument, NULL, 'f'},
+		{"node", required_argument, NULL, 'n'},
 		{"root", required_argument, NULL, 'r'},
 		{"timeout", required_argument, NULL, 't'},
 		{"cached", no_argument, NULL, 'c'}, {"once", no_argument, NULL, 'o'},
@@ -204,6 +249,9 @@ static int topo_run(int argc, char **argv)
 		case 'd':
 			o.dir = optarg;
 			break;
+		case 'n':
+			o.node = optarg;
+			break;
 		case 'r':
 			o.root = optarg;
 			break;
@@ -223,19 +271,10 @@ static int topo_run(int argc, char **argv)
 		}
 	}
 	const char *what = optind < argc ? argv[optind] : "show";
-	if (argc - optind > 1)
-		return cmd_usage(&verb_topo, "one of show, dump, cache");
-	if (o.from && (o.xml || o.root || o.timeout))
-		return cmd_usage(&verb_topo,
-			"--from excludes --xml, --root and --timeout: it has all");
-	if (!weft_streq(what, "show") && !weft_streq(what, "dump") &&
-		!weft_streq(what, "cache"))
-		return cmd_usage(&verb_topo, "no '%s': show, dump or cache", what);
-	if (o.cached && (!weft_streq(what, "dump") || o.xml || o.from || o.root))
-		return cmd_usage(
-			&verb_topo, "--cached belongs to dump, of this machine");
-	if ((o.dir || o.once) && !weft_streq(what, "cache"))
-		return cmd_usage(&verb_topo, "--dir and --once belong to cache");
+	const char *bad =
+		argc - optind > 1 ? "one of show, dump, cache" : misused(&o, what);
+	if (bad)
+		return cmd_usage(&verb_topo, "%s", bad);
 	if (o.once && has_good_cache(o.dir))
 		return 0;
 	if (load(&o, !weft_streq(what, "show") && !o.cached, &m, &source, &err))

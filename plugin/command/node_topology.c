@@ -190,7 +190,8 @@ int cmd_topology_node(const char *name, struct weft_machine **m, struct weft_err
 	/* Its numbers are no matter of the machine that we run on. */
 	if (!rc)
 		(*m)->borrowed = true;
-	return rc ? weft_err_hint(err,
-			    "there: weft topo dump > FILE; and --topology FILE here")
+	return rc ? weft_err_hint(err, "what `weft topo dump` prints there can be "
+				       "saved, and given by "
+				       "--topology FILE")
 		  : 0;
 }

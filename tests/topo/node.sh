@@ -6,7 +6,7 @@
 
 # Without Slurm at all.
 t_run 6 'without Slurm' env SLURM_CONF=/nonexistent "$WEFT" bind --node elsewhere --tasks 2
-t_has 'what to do then' "$T_OUT" 'weft topo dump > FILE; and --topology FILE here'
+t_has 'what to do then' "$T_OUT" '--topology FILE'
 t_run 0 'this host needs no Slurm' env SLURM_CONF=/nonexistent "$WEFT" bind --node "$(hostname)"
 t_run 2 'not for a command' "$WEFT" bind --node "$(hostname)" -- true
 t_run 2 'or a file' "$WEFT" bind --node x --topology y
@@ -30,6 +30,9 @@ map='T 0 threads=8 cpus=0-7 gpus=0000:01:00.0 nics=0000:02:00.0
 T 1 threads=8 cpus=8-15 gpus=0000:81:00.0 nics=0000:82:00.0'
 t_run 0 'from the login host: a job' as alice weft bind --node g1 --tasks 2 --gpus-per-task 1 --format map
 t_is 'as the node is' "$T_OUT" "$map"
+as alice weft topo dump --node g1 >"$T_TMP/g1"
+t_is 'saved, and used without Slurm' "$("$WEFT" bind --topology "$T_TMP/g1" --tasks 2 --gpus-per-task 1 --format map)" "$map"
+t_has 'topo show' "$(as alice weft topo --node g1)" 'two-packages: 2 packages, 16 cores, 16 hardware threads, 2 GPUs (g1)'
 t_is 'with what is reserved' "$(as alice weft bind --node c1 --tasks 2 --reserve package:1 --format map |
 	sed 's/.*cpus=\([^ ]*\).*/\1/' | paste -sd' ')" '1-7 9-15'
 t_run 0 'in a job: a step beside the others' as alice salloc -Q -p gpu -w g1 -n 16 --gres=gpu:2 \

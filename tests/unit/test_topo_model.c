@@ -77,9 +77,11 @@ START_TEST(optional)
 	static const char more[] =
 		"weft-topology 1\n"
 		"host n1\n"
-		"size packages=1 l3=1 cores=1 cpus=1 numa=1 gpus=2 nics=0 nvmes=1\n"
+		"size packages=1 l3=1 cores=1 cpus=1 numa=1 gpus=2 nics=0 caches=1 "
+		"nvmes=1\n"
 		"numa 0 os=0 kind=hbm bytes=1 cpus=0\n"
 		"core 0 package=0 numa=0 l3=0 cpus=0\n"
+		"cache level=3 bytes=33554432 cpus=0\n"
 		"gpu 0000:07:00.0/0 vendor=nvidia link=none package=0 cpus=0 path=0.1 "
 		"name=gi1.ci0 uuid=MIG-1 of=GPU-1\n"
 		"gpu 0000:07:00.0/1 vendor=nvidia link=none package=0 cpus=0 path=0.1 "
@@ -93,6 +95,10 @@ START_TEST(optional)
 		{" nvmes=1", ""},
 		{" nvmes=1", " nvmes=0"},
 		{" nvmes=1", " nvmes=2"},
+		{" caches=1", ""},
+		{" caches=1", " caches=0"},
+		{" caches=1 nvmes=1", " nvmes=1 caches=1"},
+		{"level=3", "level=33"},
 		{" of=GPU-1", ""},
 		{"00.0/1", "00.0"},
 		{"nvme0n1 uuid=-", "nvme0n1 uuid=- of=-"},
@@ -105,6 +111,8 @@ START_TEST(optional)
 	ck_assert_msg(weft_machine_parse(more, sizeof(more) - 1, &m, &err) == 0, "%s",
 		err.text);
 	ck_assert_uint_eq(m->n_nvmes, 1);
+	ck_assert_uint_eq(m->n_caches, 1);
+	ck_assert_uint_eq(m->cache[0].bytes, 32 << 20);
 	ck_assert_str_eq(m->nvme[0].name, "nvme0n1");
 	ck_assert_str_eq(m->gpu[0].parent, "GPU-1");
 	ck_assert_str_eq(m->gpu[1].parent, "");
