@@ -320,6 +320,7 @@ install: all
 	$(INSTALL) -m 644 $(wildcard man/*.5) $(DESTDIR)$(mandir)/man5
 	$(INSTALL) -m 644 $(wildcard man/*.8) $(DESTDIR)$(mandir)/man8
 	$(INSTALL) -m 644 $(wildcard conf/*) $(DESTDIR)$(datadir)/weft
+	$(INSTALL) -m 644 contrib/cli_filter/cli_filter.lua $(DESTDIR)$(datadir)/weft
 	$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE $(DESTDIR)$(docdir)
 
 uninstall:

@@ -8,12 +8,14 @@
 static int run(int argc, char **argv);
 
 WEFT_VERB(select, .name = "select",
-	.synopsis = "[--sbatch | --srun | --script] [--cluster FILE] [--set KEY=VALUE] "
+	.synopsis = "[--sbatch | --srun | --script | --request] [--cluster FILE] [--set KEY=VALUE] "
 		    "[--overlay FILE] [--conf FILE] FILE STEP[.MEMBER]",
 	.summary = "Prints the options of sbatch for a step, or a script for it",
 	.help = "  --sbatch         options of sbatch, on one line (the default)\n"
 		"  --srun           options of srun, inside the job\n"
 		"  --script         a batch script that needs no weft where it runs\n"
+		"  --request        what slurmctld's half of weft is asked for, on one "
+		"line\n"
 		"  --cluster FILE   for this snapshot (weft cluster --save) instead of "
 		"live\n"
 		"                   Slurm\n"
@@ -24,7 +26,7 @@ WEFT_VERB(select, .name = "select",
 		"  sbatch $(weft select heat.yaml train) train.sh\n",
 	.order = 22, .run = run);
 
-enum what { SBATCH, SRUN, SCRIPT };
+enum what { SBATCH, SRUN, SCRIPT, REQUEST };
 
 /* "c[007-009]" would be a pattern to the shell: the names, one by one. */
 static int add_names(struct weft_str *out, const char *option, const char *list,
@@ -143,6 +145,14 @@ static int print(const struct selected *s, enum what what, struct weft_str *out,
 {
 	weft_autoargv struct weft_argv args = {0};
 
+	if (what == REQUEST) {
+		struct weft_request r = {0};
+
+		if (selected_request(s, &r, err) || weft_request_encode(&r, out, err))
+			return weft_err_prefix(err, "step %s", s->step->name);
+		weft_str_addc(out, '\n');
+		return 0;
+	}
 	if (what != SBATCH && s->plan.launch == WEFT_LAUNCH_MPI && !s->mpi) {
 		weft_err_set(
 			err, WEFT_EPLACE, "no --mpi type is known for launch: mpi");
@@ -160,7 +170,7 @@ static int print(const struct selected *s, enum what what, struct weft_str *out,
 	return 0;
 }
 
-enum { OPT_SBATCH = 256, OPT_SRUN, OPT_SCRIPT, OPT_CLUSTER, OPT_CONF };
+enum { OPT_SBATCH = 256, OPT_SRUN, OPT_SCRIPT, OPT_REQUEST, OPT_CLUSTER, OPT_CONF };
 
 static int read_options(int argc, char **argv, struct job_args *a, enum what *what)
 {
@@ -168,9 +178,10 @@ static int read_options(int argc, char **argv, struct job_args *a, enum what *wh
 		{"sbatch", no_argument, NULL, OPT_SBATCH},
 		{"srun", no_argument, NULL, OPT_SRUN},
 		{"script", no_argument, NULL, OPT_SCRIPT},
+		{"request", no_argument, NULL, OPT_REQUEST},
 		{"cluster", required_argument, NULL, OPT_CLUSTER},
 		{"conf", required_argument, NULL, OPT_CONF}, CMD_WORKFLOW_OPTIONS, {0}};
-	bool given[3] = {false};
+	bool given[4] = {false};
 	int c, status;
 
 	cmd_getopt_start();
@@ -182,15 +193,16 @@ static int read_options(int argc, char **argv, struct job_args *a, enum what *wh
 			a->cluster = optarg;
 		} else if (c == OPT_CONF) {
 			a->conf = optarg;
-		} else if (c >= OPT_SBATCH && c <= OPT_SCRIPT) {
+		} else if (c >= OPT_SBATCH && c <= OPT_REQUEST) {
 			*what = (enum what)(c - OPT_SBATCH);
 			given[*what] = true;
 		} else if ((status = cmd_workflow_option(&verb_select, &a->w, c))) {
 			return status;
 		}
 	}
-	if (given[SBATCH] + given[SRUN] + given[SCRIPT] > 1)
-		return cmd_usage(&verb_select, "one of --sbatch, --srun and --script");
+	if (given[SBATCH] + given[SRUN] + given[SCRIPT] + given[REQUEST] > 1)
+		return cmd_usage(
+			&verb_select, "one of --sbatch, --srun, --script and --request");
 	if (argc - optind != 2)
 		return cmd_usage(&verb_select, "one workflow file and one step");
 	a->file = argv[optind];
@@ -209,6 +221,7 @@ static int run(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	a.one_step = what == REQUEST;
 	status = job_open(&j, &a);
 	if (status == 0) {
 		if (selected_find(&s, &j, &a, argv[optind + 1], &err) ||

@@ -22,6 +22,7 @@ int allocator_init(spank_t sp, int ac, char **av)
 	unsetenv("_SLURM_SPANK_OPTION_weft_weft_step");
 	unsetenv("SLURM_SPANK__SLURM_SPANK_OPTION_weft_weft_step");
 	unsetenv("SLURM_SPANK_WEFT_REQUEST");
+	unsetenv(OPTIONS_STEP_ENV);
 	on = user_side_init(sp, ac, av);
 	return 0;
 }

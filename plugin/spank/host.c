@@ -100,7 +100,6 @@ int host_request(spank_t sp, const char *text)
 {
 	spank_err_t e = text ? spank_job_control_setenv(sp, WEFT_REQUEST_ENV, text, 1)
 			     : spank_job_control_unsetenv(sp, WEFT_REQUEST_ENV);
-
 	return e == ESPANK_SUCCESS || (!text && e == ESPANK_ENV_NOEXIST) ? 0 : -1;
 }
 
