@@ -1,6 +1,7 @@
 /* choose.c - the rules of preference between partitions. */
 #include "select/choose.h"
 #include "select/allow.h"
+#include "select/forecast.h"
 #include "select/refuse.h"
 
 #include <math.h>
@@ -111,6 +112,23 @@ bool candidate_allowed(
 	return *given ? in_list(given, pool->part->name) : !pool->avoid;
 }
 
+/* Slurm's own word replaces what the snapshot says of the wait. */
+static void correct(
+	const struct pools *ps, const struct asks *asks, struct candidate *c)
+{
+	struct weft_plan_step shape;
+	double wait, rest = c->end - c->wait;
+
+	candidate_shape(asks, c, &shape);
+	wait = forecast_wait(ps->forecasts, &shape);
+	if (wait < 0)
+		return;
+	if (!(c->wait < INFINITY))
+		rest = c->data + (c->run > 0 ? c->run : 0);
+	c->wait = wait;
+	c->end = wait + rest;
+}
+
 /* When it would have run there. */
 static int expect(struct pools *ps, const struct asks *asks, const struct goal *goal,
 	struct candidate *c, struct weft_err *err)
@@ -132,6 +150,8 @@ static int expect(struct pools *ps, const struct asks *asks, const struct goal *
 			c->fit.size.nodes, &saved);
 	c->end = room_finish(room, c->fit.size.nodes, goal->members, goal->parallel,
 		c->data + (goal->run > 0 ? goal->run : 0));
+	if (ps->forecasts)
+		correct(ps, asks, c);
 	/* Where it stays with GPU work, the data is worth a GPU node. */
 	c->wasteful = !needs_gpus(asks) && c->pool->max_gpus &&
 		      !(saved > 1 && saved > HEAVY * goal->run);

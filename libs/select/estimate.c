@@ -11,6 +11,7 @@
  * Partitions that share nodes are played by themselves, and nodes are divided as if
  * their free parts lay together: it is an estimate.
  */
+#include "select/forecast.h"
 #include "select/pack.h"
 
 #include <math.h>
@@ -59,6 +60,7 @@ struct job {
 	double slots, left;    /* running now; tasks to do, at `changed` */
 	double changed, grown; /* when; INFINITY: never */
 	double ready, start, end;
+	double when; /* it has room, whatever the plan takes; INFINITY */
 	const struct room *room;
 };
 
@@ -341,12 +343,12 @@ enum answer { STARTED, BLOCKED, LATER, NEVER };
 /* BLOCKED: by what the plan's own groups hold; LATER: by what others do. */
 static enum answer start(struct play *p, struct lane *l, struct job *j, double limit)
 {
-	double when = room_wait(j->room, j->nodes), n;
+	double n;
 
-	if (!(when < INFINITY))
+	if (!(j->when < INFINITY))
 		return NEVER;
-	if (when > p->now) {
-		look(p, l, when);
+	if (j->when > p->now) {
+		look(p, l, j->when);
 		return LATER;
 	}
 	/* With all of the plan's own gone, what the snapshot says is enough. */
@@ -592,6 +594,9 @@ static int prepare_job(struct play *p, unsigned id, const struct weft_map *lanes
 		.room = room_of(&p->w->pools, l->pool, &a, &size, s->exclusive)};
 	if (!l->whole || !j->room)
 		return -1;
+	j->when = forecast_wait(p->w->pools.forecasts, s);
+	if (j->when < 0)
+		j->when = room_wait(j->room, j->nodes);
 	j->most = g->max_parallel && g->max_parallel < j->tasks ? g->max_parallel
 								: j->tasks;
 	size.mem = fit_mem(&p->w->pools, l->pool->part, &size);

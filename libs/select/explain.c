@@ -206,11 +206,12 @@ static int place_others(struct explain *e, struct weft_err *err)
 	return 0;
 }
 
-static int explain(struct explain *e, struct weft_err *err)
+static int explain(
+	struct explain *e, const struct weft_select_options *opt, struct weft_err *err)
 {
 	size_t n;
 
-	if (pools_make(&e->w.pools, e->w.cluster, e->w.conf, err) < 0)
+	if (open_pools(&e->w, opt, err) < 0)
 		return -1;
 	if (place_others(e, err) < 0)
 		return -1;
@@ -251,14 +252,14 @@ int weft_select_explain(const struct weft_workflow *wf,
 		.plan = &plan};
 	e.x = calloc(1, sizeof(*e.x));
 	if (e.x)
-		rc = explain(&e, &err);
+		rc = explain(&e, opt, &err);
 	else
 		weft_err_nomem(&err);
 	if (rc < 0)
 		weft_errs_add(errs, &err);
 	free(e.fitting);
 	free(e.asks.v);
-	pools_free(&e.w.pools);
+	close_pools(&e.w);
 	weft_map_free(&e.w.cache);
 	weft_arena_free(&e.w.scratch);
 	weft_arena_free(&plan.arena);

@@ -395,7 +395,27 @@ static void sum_up(struct weft_plan *plan)
 	}
 }
 
-static int make_plan(struct work *w, struct asks *asks, struct weft_err *err)
+int open_pools(
+	struct work *w, const struct weft_select_options *opt, struct weft_err *err)
+{
+	if (pools_make(&w->pools, w->cluster, w->conf, err) < 0)
+		return -1;
+	if (!opt || !opt->n_forecasts)
+		return 0;
+	if (forecasts_open(&w->forecasts, opt->forecast, opt->n_forecasts) < 0)
+		return weft_err_nomem(err);
+	w->pools.forecasts = &w->forecasts;
+	return 0;
+}
+
+void close_pools(struct work *w)
+{
+	forecasts_close(&w->forecasts);
+	pools_free(&w->pools);
+}
+
+static int make_plan(struct work *w, const struct weft_select_options *opt,
+	struct asks *asks, struct weft_err *err)
 {
 	const struct weft_workflow *wf = w->wf;
 	struct weft_plan *plan = w->plan;
@@ -404,9 +424,10 @@ static int make_plan(struct work *w, struct asks *asks, struct weft_err *err)
 	plan->n_steps = wf->n_steps;
 	plan->step =
 		weft_arena_alloc(&plan->arena, (wf->n_steps + 1) * sizeof(*plan->step));
-	if (!plan->workflow || !plan->step ||
-		pools_make(&w->pools, w->cluster, w->conf, err) < 0)
+	if (!plan->workflow || !plan->step)
 		return weft_err_nomem(err);
+	if (open_pools(w, opt, err) < 0)
+		return -1;
 	place_steps(w, asks);
 	if (w->errs->total)
 		return 1;
@@ -436,13 +457,13 @@ int weft_select_plan(const struct weft_workflow *wf, const struct weft_cluster *
 	*plan = NULL;
 	w.plan = calloc(1, sizeof(*w.plan));
 	if (w.plan)
-		rc = make_plan(&w, &asks, &err);
+		rc = make_plan(&w, opt, &asks, &err);
 	else
 		weft_err_nomem(&err);
 	if (rc < 0)
 		weft_errs_add(errs, &err);
 	free(asks.v);
-	pools_free(&w.pools);
+	close_pools(&w);
 	weft_map_free(&w.cache);
 	weft_arena_free(&w.scratch);
 	if (rc) {

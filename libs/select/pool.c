@@ -241,8 +241,8 @@ const struct pool *pools_find(struct pools *ps, const char *partition)
 
 	if (!ps->part.n)
 		for (size_t i = 0; i < ps->n; i++)
-			if (weft_map_add(
-				    &ps->part, ps->pool[i].part->name, i, NULL) < 0)
+			if (weft_map_add(&ps->part, ps->pool[i].part->name, i, NULL) <
+				0)
 				return NULL;
 	return weft_map_get(&ps->part, partition, &at) ? &ps->pool[at] : NULL;
 }

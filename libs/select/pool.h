@@ -33,6 +33,7 @@ struct pool {
 };
 
 struct room_cache;
+struct forecasts;
 struct pools {
 	struct weft_arena arena;
 	const struct weft_cluster *cluster;
@@ -46,7 +47,8 @@ struct pools {
 	unsigned *slot;           /* shape or use -> place in the pool being made */
 	struct room_cache *rooms; /* of room.c */
 	struct weft_map node;     /* by name; filled when first asked for */
-	struct weft_map part; /* partitions by name, as well */
+	struct weft_map part;     /* partitions by name, as well */
+	const struct forecasts *forecasts; /* NULL: none */
 };
 
 int pools_make(struct pools *ps, const struct weft_cluster *c,

@@ -64,14 +64,14 @@ struct weft_plan_group {
 	const char *name;
 	unsigned *step; /* indices, needed ones first */
 	size_t n_steps;
-	size_t tasks; /* array tasks; 0: a plain job */
-	size_t block; /* members of a sweep that one job runs, the most */
+	size_t tasks;          /* array tasks; 0: a plain job */
+	size_t block;          /* members of a sweep that one job runs, the most */
 	unsigned width;        /* of them beside each other */
 	unsigned max_parallel; /* array tasks at a time; 0: no limit */
 	struct weft_plan_need *need; /* earlier groups it waits for */
 	size_t n_needs;
 	struct weft_plan_step
-		shape; /* what the job asks of sbatch; name is the group's */
+		shape;   /* what the job asks of sbatch; name is the group's */
 	const char *why; /* one line: why these together; "" nothing to say */
 };
 
@@ -101,10 +101,31 @@ enum weft_group_mode {
 	WEFT_GROUP_ALL,  /* whatever can */
 };
 
+/* A job, and when Slurm says that it would start. */
+struct weft_select_forecast {
+	struct weft_plan_step shape; /* what sbatch would be told */
+	char key[WEFT_DIGEST_HEX];   /* of the shape, for a cache */
+	double wait; /* seconds after cluster.taken; negative: not known */
+};
+struct weft_select_shapes {
+	struct weft_arena arena; /* owns the strings */
+	struct weft_select_forecast *v;
+	size_t n;
+};
+/* What to ask Slurm: at most 16 distinct jobs that steps of the workflow might be, the
+ * first steps first.  The caller asks, fills in `wait` and plans with them. */
+int weft_select_shapes(const struct weft_workflow *wf,
+	const struct weft_cluster *cluster, const struct weft_conf *conf,
+	struct weft_select_shapes **out, struct weft_err *err);
+void weft_select_shapes_free(struct weft_select_shapes *s);
+
 struct weft_select_options {
 	enum weft_group_mode group;
 	/* By step of the workflow; NULL: nothing is known. */
 	const struct weft_select_past *past;
+	/* Slurm's answers; where there is none the snapshot tells. */
+	const struct weft_select_forecast *forecast;
+	size_t n_forecasts;
 	/* The snapshot is this machine: no partition, no limits; what it lacks is
 	 * left out, and `why` says so. */
 	bool local;

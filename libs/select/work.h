@@ -2,7 +2,7 @@
 #ifndef WEFT_SELECT_WORK_H
 #define WEFT_SELECT_WORK_H
 
-#include "select/choose.h"
+#include "select/forecast.h"
 
 struct work {
 	const struct weft_workflow *wf;
@@ -12,6 +12,7 @@ struct work {
 	const struct weft_select_past *past; /* by step; NULL */
 	enum weft_group_mode group;
 	struct pools pools;
+	struct forecasts forecasts;
 	struct weft_plan *plan;
 	struct weft_errs *errs;
 	struct weft_arena scratch;
@@ -21,6 +22,10 @@ struct work {
 /* An error at a key of a step's resources; takes over *err. */
 void blame(const struct weft_workflow *wf, const struct weft_step *step,
 	size_t alternative, enum ask_key key, struct weft_err *err);
+/* The pools, and what Slurm says of them. */
+int open_pools(
+	struct work *w, const struct weft_select_options *opt, struct weft_err *err);
+void close_pools(struct work *w);
 /* Do resources differ between members? */
 bool resources_vary(const struct weft_step *step);
 /* The resources of an alternative with the role's and the site's defaults. */

@@ -96,6 +96,8 @@ static int find_symbols(void *lib, struct weft_err *err)
 		return weft_err_set(err, WEFT_ESLURM, "libslurm has no %s()", #name);
 	SLURM_API(LOOKUP)
 #undef LOOKUP
+	table.free_will_run = (void (*)(will_run_response_msg_t *))dlsym(
+		lib, "slurm_free_will_run_response_msg");
 	table.reason_string = (char *(*)(int))dlsym(lib, "slurm_job_reason_string");
 	if (!table.reason_string)
 		table.reason_string =

@@ -26,6 +26,8 @@
 	NEEDED(slurm_load_jobs)                                                        \
 	NEEDED(slurm_job_cpus_allocated_on_node)                                       \
 	NEEDED(slurm_free_job_info_msg)                                                \
+	NEEDED(slurm_init_job_desc_msg)                                                \
+	NEEDED(slurm_job_will_run2)                                                    \
 	NEEDED(slurm_kill_job2)
 
 struct slurm_api {
@@ -34,6 +36,7 @@ struct slurm_api {
 #undef MEMBER
 	/* Exported, but in no public header; NULL where this Slurm has them not. */
 	char *(*reason_string)(int reason);
+	void (*free_will_run)(will_run_response_msg_t *msg);
 };
 
 /* NULL with the error set: no libslurm, of another version, no slurm.conf. */

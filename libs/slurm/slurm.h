@@ -52,6 +52,22 @@ int weft_slurm_jobs(struct weft_job **job, size_t *n, struct weft_err *err);
 void weft_slurm_jobs_free(struct weft_job *job, size_t n);
 /* scancel of whole jobs (arrays too); a job that has ended is fine. */
 int weft_slurm_cancel(const uint32_t *job, size_t n, struct weft_err *err);
+/* A job that is not submitted. */
+struct weft_slurm_request {
+	/* "" none */
+	const char *partition, *account, *qos, *reservation, *constraint, *exclude,
+		*nodelist, *licenses, *gres, *gpu_type;
+	unsigned nodes, ntasks, ntasks_per_node, cpus_per_task;
+	unsigned gpus, gpus_per_node; /* in all, or the same on each node */
+	uint64_t mem, tmp;            /* bytes a node; 0: the default */
+	int64_t time;                 /* seconds; 0: the default */
+	bool exclusive;
+};
+/* When Slurm would start it, seconds since the epoch.  It takes locks of slurmctld:
+ * for few jobs, and not again and again. */
+int weft_slurm_will_run(
+	const struct weft_slurm_request *r, double *start, struct weft_err *err);
+
 /* The --mpi types that srun lists, space separated ("none pmi2 ..."). */
 int weft_slurm_mpi_types(char **types, struct weft_err *err);
 /* Removes from an environment what would leak from this job into another one

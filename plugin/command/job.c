@@ -26,6 +26,8 @@ struct weft_select_options job_options(const struct job *j, const struct job_arg
 	return (struct weft_select_options){.local = a->local,
 		/* In an allocation there is nothing to submit. */
 		.group = a->allocation ? WEFT_GROUP_NONE : a->group,
+		.forecast = j->forecast ? j->forecast->v : NULL,
+		.n_forecasts = j->forecast ? j->forecast->n : 0,
 		.past = past_of_steps(j->past)};
 }
 
@@ -66,6 +68,9 @@ int job_open(struct job *j, const struct job_args *a)
 		return cmd_fail(&err);
 	if (!a->local && !a->allocation && (!a->no_plan || a->plan_only))
 		j->past = past_load(run_parent(a->parent, j->conf), j->wf);
+	if (j->conf->estimate == WEFT_ESTIMATE_WILL_RUN && !a->cluster && !a->local &&
+		!a->allocation && (!a->no_plan || a->plan_only))
+		j->forecast = forecast_load(j->wf, j->cluster, j->conf);
 	how = job_options(j, a);
 	if (!a->no_plan &&
 		weft_select_plan(j->wf, j->cluster, j->conf, &how, &j->plan, &errs))
@@ -79,6 +84,7 @@ void job_close(struct job *j)
 {
 	weft_plan_free(j->plan);
 	past_free(j->past);
+	weft_select_shapes_free(j->forecast);
 	weft_cluster_free(j->cluster);
 	weft_conf_free(j->conf);
 	weft_spec_free(j->wf);

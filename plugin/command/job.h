@@ -12,6 +12,7 @@ struct job {
 	struct weft_conf *conf;
 	struct weft_cluster *cluster;
 	struct weft_plan *plan;
+	struct weft_select_shapes *forecast; /* of Slurm; NULL: it was not asked */
 	struct past *past; /* what earlier runs were like; NULL: nothing is known */
 	char *source;      /* the file's text */
 	size_t source_len;
@@ -30,6 +31,9 @@ struct job_args {
 };
 /* What select is told of earlier runs and the like; borrows from j. */
 struct weft_select_options job_options(const struct job *j, const struct job_args *a);
+/* forecast.c: asks Slurm when the workflow's first jobs would start; never an error. */
+struct weft_select_shapes *forecast_load(const struct weft_workflow *wf,
+	const struct weft_cluster *c, const struct weft_conf *conf);
 /* past.c: never an error, a plan does without. */
 struct past *past_load(const char *parent, const struct weft_workflow *wf);
 const struct weft_select_past *past_of_steps(const struct past *p);

@@ -94,6 +94,38 @@ t_run 6 "another user's job" room cancel "$other"
 t_has "Slurm's words" "$T_OUT" "Access/permission denied"
 as bob "$tools/slurm_room" cancel "$other"
 
+# The wait of a plan: by the limits of running jobs, or by Slurm's own forecast, which
+# is asked once a minute.
+busy=$(script 'sleep 300' | as bob "$tools/slurm_room" submit -N 3 --exclusive --time=7 -p cpu)
+fills() { as bob "$tools/slurm_room" jobs | grep -q "^$busy .*RUNNING"; }
+t_run 0 "a job on all nodes of cpu" t_until 20 fills
+home=$dir/home/alice
+cat >"$home/flow.yaml" <<'Y'
+name: flow
+steps: [{name: a, run: "true", resources: {ntasks: 4, mem: 100M, time: 2m}}]
+Y
+{ cat "$dir/etc/weft.conf" && echo 'estimate = will_run'; } >"$home/weft.conf"
+chmod 644 "$home/flow.yaml" "$home/weft.conf"
+wait_of() { # OPTION...: minutes that the step is expected to wait, rounded
+	as alice "$tools/weft" plan --json "$@" flow.yaml |
+		python3 -c 'import json, sys
+w = json.load(sys.stdin)["steps"][0]["wait"]
+print("none" if w is None else round(w / 60))'
+}
+t_is "the nodes' wait" "$(wait_of)" 7
+asked() { as root sdiag | awk '$1 == "REQUEST_JOB_WILL_RUN" { print $3 }' | tr -dc '0-9'; }
+before=$(asked)
+forecast=$(wait_of --conf weft.conf)
+case $forecast in 6 | 7 | 8) t_ok "Slurm's forecast" ;; *) t_fail "Slurm's forecast" "$forecast" ;; esac
+once=$(asked)
+t_run 0 "which was asked for" test "${once:-0}" -gt "${before:-0}"
+wait_of --conf weft.conf >/dev/null
+t_is "and is kept for a minute" "$(asked)" "$once"
+t_is "where nobody else looks" "$(stat -c %a "$home/.cache/weft")" 700
+echo "damaged" >"$(echo "$home"/.cache/weft/will-run-*)"
+t_is "a damaged answer is asked again" "$(wait_of --conf weft.conf)" "$forecast"
+as bob "$tools/slurm_room" cancel "$busy"
+
 refused() { script : | room submit "$@"; }
 t_run 6 "no such partition" refused -p nowhere
 t_has "sbatch's words" "$T_OUT" "invalid partition specified: nowhere"
