@@ -65,6 +65,9 @@ for u in alice bob; do
 		  - name: one
 		    run: "true"
 		    resources: {ntasks: 1, cpus_per_task: 1, time: 3m}
+		  - name: onegpu
+		    run: "true"
+		    resources: {ntasks: 1, cpus_per_task: 1, gpus_per_task: 1, partition: gpu, time: 3m}
 		  - name: near
 		    run: "true"
 		    inputs: [{from: ./heat.yaml, as: self, to: node}]
@@ -101,6 +104,15 @@ for u in alice bob; do
 		srun --overlap -n1 -c2 --weft-step=one sh -c './show >first; echo >up; until [ -e down ]; do sleep 0.1; done' &
 		until [ -s up ]; do sleep 0.1; done
 		srun --overlap -n1 -c2 --weft-step=one sh -c './show; weft bind --others; weft bind --verify'
+		touch down; wait; cat first; rm down
+	END
+	put $u gpus.sh <<-'END'
+		#!/bin/bash
+		rm -f up
+		run='srun --overlap -n1 -c2 --gpus=2 --weft-step=onegpu'
+		$run sh -c 'echo "$CUDA_VISIBLE_DEVICES $WEFT_PLACED" >first; echo >up; until [ -e down ]; do sleep 0.1; done' &
+		until [ -s up ]; do sleep 0.1; done
+		$run sh -c 'echo "$CUDA_VISIBLE_DEVICES $WEFT_PLACED"; weft bind --verify'
 		touch down; wait; cat first; rm down
 	END
 	put $u touch.sh <<-'END'
@@ -190,6 +202,19 @@ round optional alice
 up required >"$T_TMP/up" 2>&1 || t_fail 'required' "$(cat "$T_TMP/up")"
 t_has 'required' "$(cat "$D"/plugstack.conf.d/weft.conf)" required
 round required bob
+
+# ---- a node that claims to be another machine, one with GPUs -------------------
+
+cp "$TOP/tests/golden/place/dgx-h100.model" "$D/home/bob/model"
+"$CLUSTER" sh --dir "$D" --user root --node g1 -- \
+	weft topo cache --dir=/run/weft --from "$D/home/bob/model" >"$T_TMP/cache" 2>&1 ||
+	t_fail 'a borrowed topology' "$(cat "$T_TMP/cache")"
+as bob sh -c 'sbatch -W -n1 -c2 -p gpu --gpus=2 -o gpus.out --weft=heat.yaml gpus.sh >/dev/null; cat gpus.out'
+t_is 'GPUs: a second step has the other one' \
+	"$(printf '%s\n' "$OUT" | sed 's/by=[^ ]* host=[^ ]* //; s/memory=.* show/show/')" \
+	'1 1 borrowed=1 show=CUDA_VISIBLE_DEVICES=1 around=0 avoid=0000:1b:00.0
+as planned; not applied: borrowed topology
+0 1 borrowed=1 show=CUDA_VISIBLE_DEVICES=0 around= avoid='
 
 # ---- what one user can do to another, or to root -----------------------------
 
