@@ -73,6 +73,13 @@ static void on_signal(int sig)
 /* Present where a sanitizer is linked. */
 __attribute__((weak)) void __sanitizer_set_death_callback(void (*f)(void));
 
+/* gcc's other sanitizer calls this; it doesn't know of the callback. */
+void __ubsan_on_report(void);
+void __ubsan_on_report(void)
+{
+	save();
+}
+
 static void catch_all(void)
 {
 	static const int signals[] = {

@@ -16,6 +16,9 @@
 #include "topo/discover.h"
 #include "topo/discover_hwloc.h"
 
+/* There where leaks are looked for.  hwloc can't clean up when it is left halfway. */
+__attribute__((weak)) void __lsan_disable(void);
+
 static sigjmp_buf given_up;
 static bool inside;
 static struct sigaction old_action[NSIG];
@@ -65,6 +68,8 @@ static void catch_signals(void)
 		.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
 	void *frame[1];
 
+	if (__lsan_disable)
+		__lsan_disable();
 	backtrace(frame, 1); /* loads what it needs, before a signal does */
 	for (size_t i = 0; i < WEFT_COUNT(signals); i++)
 		sigaction(signals[i], &sa, &old_action[signals[i]]);
