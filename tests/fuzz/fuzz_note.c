@@ -33,14 +33,6 @@ static void around(const struct weft_note *note)
 	fuzz_must(weft_cpuset_count(&cpus) >= step.ntasks);
 	for (size_t w = 0; w < WEFT_CPU_WORDS; w++)
 		fuzz_must((cpus.w[w] & ~before.w[w]) == 0);
-/* fuzz_note.c - WEFT_PLACED, a user's text: no field leaves its place, and what is kept
- * off is never more than there is */
-#include "bind/bind.h"
-#include "fuzz.h"
-
-static bool ends(const char *s, size_t size)
-{
-	return memchr(s, '\0', size) != NULL;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -55,27 +47,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_must(memchr(note.visible, '\0', sizeof(note.visible)));
 	around(&note);
 	weft_bind_verify(&note, &differences);
-	static struct weft_others others;
-	weft_autofree char *text = fuzz_text(data, size);
-	struct weft_note note;
-
-	memset(&others, 0, sizeof(others));
-	if (!weft_bind_read_note(text, &note))
-		return 0;
-	fuzz_must(ends(note.by, sizeof(note.by)) &&
-		  ends(note.host, sizeof(note.host)) &&
-		  ends(note.gpus, sizeof(note.gpus)) &&
-		  ends(note.variable, sizeof(note.variable)) &&
-		  ends(note.visible, sizeof(note.visible)) &&
-		  ends(note.around_gpus, sizeof(note.around_gpus)));
-	fuzz_must(note.memory == WEFT_PLACE_LOCAL ||
-		  note.memory == WEFT_PLACE_INTERLEAVE ||
-		  note.memory == WEFT_PLACE_ANY);
-	others.cpus = note.cpus;
-	weft_bind_add_others(&others, note.gpus);
-	weft_bind_add_others(&others, note.around_gpus);
-	fuzz_must(others.n_gpus <= WEFT_COUNT(others.gpu));
-	for (size_t i = 0; i < others.n_gpus; i++)
-		fuzz_must(*others.gpu[i] && ends(others.gpu[i], sizeof(others.gpu[i])));
 	return 0;
 }
