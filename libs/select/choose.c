@@ -269,6 +269,41 @@ static int hint_avoided(struct pools *ps, const struct asks *asks, struct weft_e
 	return 0;
 }
 
+/* Another partition than the one that the step names, which holds it as it is. */
+static int hint_elsewhere(
+	struct pools *ps, const struct asks *asks, struct weft_err *err)
+{
+	const struct pool *found = NULL;
+	weft_autofree char *hint = NULL;
+
+	for (size_t i = 0; i < ps->n; i++) {
+		const struct pool *pool = &ps->pool[i];
+		struct fit f;
+		size_t failed;
+
+		/* GPUs that it has no use for are no place for it. */
+		if (in_list(asks->v[0].partition, pool->part->name) || pool->avoid ||
+			(pool->max_gpus && !needs_gpus(asks)) ||
+			allow_partition(
+				ps->conf, asks->v[0].role, pool->part->name, NULL))
+			continue;
+		if (fit_all(ps, pool, asks, &f, &failed, err) < 0)
+			return -1;
+		if (f.stage == STAGE_FITS && f.access == ACCESS_OPEN) {
+			found = pool;
+			break;
+		}
+	}
+	if (!found)
+		return 0;
+	hint = weft_printf("%s%spartition %s holds it as it is",
+		err->hint ? err->hint : "", err->hint ? "; " : "", found->part->name);
+	if (!hint)
+		return weft_err_nomem(err);
+	weft_err_hint(err, "%s", hint);
+	return 0;
+}
+
 static char *explain(
 	const struct candidate *best, size_t fitting, bool given, const char *rule)
 {
@@ -381,11 +416,11 @@ static int choose_pool(struct pools *ps, const struct asks *asks,
 	}
 	rule = rank(v, n, &best, &second);
 	if (!best) {
-		if (refuse(ps, near.pool, &asks->v[near_ask], &near.fit, given, key,
-			    err) < 0 &&
-			!given && hint_avoided(ps, asks, err) < 0)
-			return -1;
-		return 1;
+		refuse(ps, near.pool, &asks->v[near_ask], &near.fit, given, key, err);
+		return (given ? hint_elsewhere(ps, asks, err)
+			      : hint_avoided(ps, asks, err)) < 0
+			       ? -1
+			       : 1;
 	}
 	out->pool = best->pool;
 	out->fit = best->fit;

@@ -159,6 +159,25 @@ int collect_asks(struct work *w, const struct weft_step *step, size_t alternativ
 	return rc;
 }
 
+static void refuse_license(const struct weft_cluster *c, const char *name,
+	const struct weft_license *have, int64_t count, struct weft_err *err)
+{
+	weft_autostr struct weft_str list = {0};
+
+	if (have) {
+		weft_err_set(err, WEFT_EPLACE,
+			"the cluster has %u licences of %s, not %jd", have->total, name,
+			(intmax_t)count);
+		weft_err_hint(err, "use licenses: %s:%u at most", name, have->total);
+		return;
+	}
+	for (size_t i = 0; i < c->n_licenses; i++)
+		weft_str_printf(&list, "%s%s:%u", i ? ", " : "", c->license[i].name,
+			c->license[i].total);
+	weft_err_set(err, WEFT_EPLACE, "the cluster has no licence %s", name);
+	weft_err_hint(err, "it has: %s", list.s ? list.s : "");
+}
+
 int check_licenses(struct work *w, const struct weft_step *step, size_t alternative,
 	const char *list, struct weft_err *err)
 {
@@ -180,15 +199,7 @@ int check_licenses(struct work *w, const struct weft_step *step, size_t alternat
 			if (weft_streq(w->cluster->license[i].name, item))
 				have = &w->cluster->license[i];
 		if (!have || have->total < count) {
-			if (have)
-				weft_err_set(err, WEFT_EPLACE,
-					"the cluster has %u licences of %s, not %jd",
-					have->total, item, (intmax_t)count);
-			else
-				weft_err_set(err, WEFT_EPLACE,
-					"the cluster has no licence %s", item);
-			weft_err_hint(
-				err, "`scontrol show licenses` lists what there is");
+			refuse_license(w->cluster, item, have, count, err);
 			blame(w->wf, step, alternative, KEY_LICENSES, err);
 			return -1;
 		}

@@ -312,6 +312,10 @@ static int why_cpus(const struct ask *a, const struct fit *f, enum ask_key *key,
 		weft_err_set(err, WEFT_EPLACE,
 			"no node has %u CPUs for a task: its nodes have %u", each,
 			have);
+		if (a->cpus_gpu && f->size.gpus_node > 1)
+			return weft_err_hint(err, "use cpus_per_gpu: %u at most",
+				have / f->size.gpus_node ? have / f->size.gpus_node
+							 : 1);
 		return weft_err_hint(
 			err, "use cpus_per_task: %u at most, and more tasks", have);
 	}
@@ -486,7 +490,10 @@ int refuse(const struct pools *ps, const struct pool *pool, const struct ask *a,
 		*key = KEY_TMP;
 		weft_err_set(err, WEFT_EPLACE, "no such node has %s of local disk",
 			weft_format_size(buf, a->tmp));
-		weft_err_hint(err, "its nodes have %s", weft_format_size(buf, f->best));
+		if (f->best)
+			weft_err_hint(err, "use tmp: %s at most", exact(buf, f->best));
+		else
+			weft_err_hint(err, "its nodes have none");
 		break;
 	case STAGE_NODES:
 		why_nodes(pool, a, f, key, err);

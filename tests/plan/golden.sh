@@ -55,4 +55,26 @@ for f in tests/golden/plan/refused/*.yaml; do
 	cat "$T_TMP/status" >>"$T_TMP/text"
 	compare "refused: $(basename "$f" .yaml)" "${f%.yaml}.expected" "$T_TMP/text"
 done
+
+# What a hint says is what works: "use mem: 250G at most; ...", "use nodes: 2, gpus: 4",
+# "use A: 1 at most, and B: 3" are set, and the step is planned.
+hint_works() { # NAME
+	file=tests/golden/plan/refused/$1.yaml
+	step=$(awk '$1 == "-" && $2 == "name:" { print $3; exit }
+		/- \{name:/ { sub(/.*name: */, ""); sub(/,.*/, ""); print; exit }' "$file")
+	sed -n 's/^  hint: use //p' "tests/golden/plan/refused/$1.expected" | head -n 1 |
+		sed 's/;.*//; s/ at most//g; s/, or fewer.*//; s/, and more tasks//; s/, and /, /; s/, or another.*//' |
+		tr ',' '\n' | sed 's/^ *//; s/: */=/' >"$T_TMP/keys"
+	set --
+	while read -r key; do
+		set -- "$@" --set "steps.$step.resources.$key"
+	done <"$T_TMP/keys"
+	plan "$file" "$@" >"$T_TMP/text"
+	t_is "the hint of $(basename "$file" .yaml) works" "$(cat "$T_TMP/status")" "exit status 0"
+}
+for name in cpus-by-gpu cpus-of-a-node cpus-of-a-task disk gpu-type-too-many gpus-in-all \
+	gpus-of-a-node licenses memory memory-by-cpu memory-by-gpu memory-here nodes \
+	nodes-least nodes-limit tasks-of-a-node time-here; do
+	hint_works $name
+done
 t_done
