@@ -1,5 +1,8 @@
-/* fuzz_note.c - the note in the environment of another process of the user's: what it
- * says is only ever left out of what is had */
+/*
+ * fuzz_note.c - WEFT_PLACED of another process of the user's: no field leaves its
+ * place, and what it says is only ever left out of what is had, as long as enough is
+ * left.
+ */
 #include "bind/bind.h"
 #include "fuzz_machine.h"
 
@@ -9,6 +12,11 @@ static bool has(const unsigned *list, size_t n, unsigned x)
 		if (list[i] == x)
 			return true;
 	return false;
+}
+
+static bool ends(const char *s, size_t size)
+{
+	return memchr(s, '\0', size) != NULL;
 }
 
 static void around(const struct weft_note *note)
@@ -23,7 +31,9 @@ static void around(const struct weft_note *note)
 	o = (struct weft_others){.cpus = note->cpus};
 	weft_bind_add_others(&o, note->gpus);
 	weft_bind_add_others(&o, note->around_gpus);
-	fuzz_must(o.n_gpus <= WEFT_MAX_DEVICES);
+	fuzz_must(o.n_gpus <= WEFT_COUNT(o.gpu));
+	for (size_t i = 0; i < o.n_gpus; i++)
+		fuzz_must(*o.gpu[i] && ends(o.gpu[i], sizeof(o.gpu[i])));
 	fuzz_must(weft_cpuset_parse("0-9", &cpus));
 	before = cpus;
 	weft_bind_around(m, &o, &step, &cpus, gpu, &n);
@@ -43,8 +53,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!weft_bind_read_note(text, &note))
 		return 0;
-	fuzz_must(memchr(note.by, '\0', sizeof(note.by)));
-	fuzz_must(memchr(note.visible, '\0', sizeof(note.visible)));
+	fuzz_must(ends(note.by, sizeof(note.by)) &&
+		  ends(note.host, sizeof(note.host)) &&
+		  ends(note.gpus, sizeof(note.gpus)) &&
+		  ends(note.variable, sizeof(note.variable)) &&
+		  ends(note.visible, sizeof(note.visible)) &&
+		  ends(note.around_gpus, sizeof(note.around_gpus)));
+	fuzz_must(note.memory == WEFT_PLACE_LOCAL ||
+		  note.memory == WEFT_PLACE_INTERLEAVE ||
+		  note.memory == WEFT_PLACE_ANY);
 	around(&note);
 	weft_bind_verify(&note, &differences);
 	return 0;
