@@ -1,6 +1,6 @@
 # place.sh - how well weft places, against its bars and, where known, other tools.
 #
-#   make bench-place [TOPO=DIR]
+#   make bench-place [TOPO=DIR] [JUDGE=PROGRAM]
 #
 # DIR has machines, as hwloc XML or as `weft topo dump` prints them (default: the
 # tests' own), and may have a peers.csv: a line for each tool, machine and number of
@@ -17,6 +17,10 @@
 # on the cells in which the other tool keeps the strict rules, too: every task has a
 # GPU, and no thread is shared while there are enough; where they don't, and ours idles more
 # for keeping them, the cells are listed.  0.173, 0.970 and 0.316 are the bars' own figures.
+#
+# PROGRAM is an independent judge: `PROGRAM -H` prints the names of its columns, `PROGRAM
+# XML MAP` their values for a map as `weft bind --format map` prints it.  Where it counts
+# GPUs, threads, cores and tasks otherwise than we do, the cell is listed.
 . "$(dirname "$0")/lib.sh"
 TOPO=${TOPO:-tests/golden/place}
 peers=/dev/null
@@ -231,4 +235,42 @@ END {
 	bar("loading the topology from the cache, the slowest machine", cache, "<=", 2000, "us")
 	exit bad > 0
 }' "$BENCH_TMP/figures" "$peers" || BENCH_BAD=1
+
+# judged MODEL GPUS BALANCE N GPUS_OF_IT: the judge's word on one cell.
+judged() {
+	local options=() map=$BENCH_TMP/map
+	[ "$3" != even ] || options=(--balance even)
+	if [ "$2" = gpus ]; then
+		if [ "$4" -le "$5" ]; then options+=(--gpus-per-task 1); else options+=(--gpus all); fi
+	fi
+	"$BUILD/weft" bind --topology "$TOPO/$1" --tasks "$4" --format map "${options[@]}" >"$map" &&
+		echo "judge,$1,$2,$3,$4,$("$JUDGE" "$TOPO/$1" "$map")"
+}
+if [ -n "${JUDGE-}" ]; then
+	while IFS=, read -r kind file gpus balance n _ _ has _; do
+		[ "$kind" != cell ] || [ "${file%.xml}" = "$file" ] || judged "$file" "$gpus" "$balance" "$n" "$has"
+	done <"$BENCH_TMP/figures" >"$BENCH_TMP/judged"
+	awk -F, -v names="$("$JUDGE" -H)" '
+	BEGIN { n = split(names, name, ","); for (i = 1; i <= n; i++) col[name[i]] = 5 + i }
+	function differs(what, a, b) { if (a - b > 0.0002 || b - a > 0.0002) words = words sprintf(" %s %s, ours %s;", what, a, b) }
+	FILENAME == ARGV[1] { if ($1 == "cell") ours[$2, $3, $4, $5] = $0; next }
+	{
+		split(ours[$2, $3, $4, $5], o, ",")
+		words = ""
+		differs("empty", $col["empty_tasks"], o[10])
+		differs("shared", $col["pu_shared_pairs"], o[11])
+		differs("Jain", $col["cores_jain"], o[15])
+		differs("idle", $col["cores_unused"], o[16])
+		if ($3 == "gpus" && $col["gpus"] > 0) {
+			differs("without a GPU", $col["tasks_without_gpu"], o[12])
+			differs("local", $col["gpu_tasks_all_local"], o[13])
+		} else if ($3 != "gpus") {
+			differs("local", $5 - $col["span_numa"], o[13])
+		}
+		judged++
+		if (words) { print "  " $2 ", " $5 " tasks:" words; bad++ }
+	}
+	END { printf "\n%d cells judged, %d of them otherwise\n", judged, bad; exit bad > 0 || !judged }' \
+		"$BENCH_TMP/figures" "$BENCH_TMP/judged" || BENCH_BAD=1
+fi
 bench_done

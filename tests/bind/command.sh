@@ -66,7 +66,7 @@ steps:
   - name: sim
     run: "true"
     launch: srun
-    resources: {ntasks: 4, cpus_per_task: 2}
+    resources: {ntasks: 4, cpus_per_task: 2, mem: 4G}
     place: {cpus: compact}
   - name: free
     run: "true"
@@ -74,6 +74,7 @@ steps:
 END
 WEFT_TICKET=$("$WEFT" ticket flow.yaml sim | sed -n 's/^ticket *//p')
 export WEFT_TICKET
+t_has "the ticket has a task's memory" "$WEFT_TICKET" " mem=1024 "
 t_run 0 'a ticket is followed' "$WEFT" bind --topology "$M/cpu-dual.model" --tasks 3 \
 	--task 2 --report -- true
 t_has 'for as many tasks as there are' "$T_OUT" 'task 2: cpus 4-5 numa 0'
