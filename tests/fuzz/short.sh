@@ -11,6 +11,9 @@ set -u
 out=$BUILD/log/findings
 mkdir -p "$out"
 seed=${FUZZ_SEED:-1}
+t_is 'every target has a line in tests/fuzz/targets' \
+	"$(cd "$TOP/tests/fuzz" && printf '%s\n' fuzz_*.c | sed 's/^fuzz_//; s/\.c$//' | sort)" \
+	"$(fuzz_targets | awk '{ print $1 }' | sort)"
 while read -r name runs globs; do
 	[ -z "${FUZZ_TARGETS-}" ] || [[ " $FUZZ_TARGETS " == *" $name "* ]] || continue
 	program=$BUILD/tests/fuzz/$name
