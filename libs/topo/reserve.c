@@ -120,8 +120,7 @@ static bool parse_cpus(const char *s, size_t n, struct weft_cpuset *set)
 	buf[n] = '\0';
 	if (!weft_cpuset_parse(buf, &cpus))
 		return false;
-	for (size_t i = 0; i < WEFT_CPU_WORDS; i++)
-		set->w[i] |= cpus.w[i];
+	weft_cpuset_merge(set, &cpus);
 	return true;
 }
 

@@ -39,6 +39,12 @@ static inline bool weft_cpuset_has(const struct weft_cpuset *s, unsigned cpu)
 {
 	return cpu < WEFT_MAX_CPUS && (s->w[cpu / 64] >> (cpu % 64) & 1);
 }
+static inline void weft_cpuset_merge(
+	struct weft_cpuset *s, const struct weft_cpuset *those)
+{
+	for (size_t i = 0; i < WEFT_CPU_WORDS; i++)
+		s->w[i] |= those->w[i];
+}
 static inline void weft_cpuset_remove(
 	struct weft_cpuset *s, const struct weft_cpuset *those)
 {

@@ -56,12 +56,6 @@ void bind_local_task(int64_t *id, int64_t *tasks)
 	*tasks = known ? known : 1;
 }
 
-static void merge(struct weft_cpuset *to, const struct weft_cpuset *from)
-{
-	for (size_t i = 0; i < WEFT_CPU_WORDS; i++)
-		to->w[i] |= from->w[i];
-}
-
 /* One hexadecimal mask, "0x" before it or not. */
 static bool parse_mask(const char *s, size_t n, struct weft_cpuset *cpus)
 {
@@ -154,15 +148,16 @@ int bind_allowed(unsigned tasks, struct weft_cpuset *cpus, struct weft_err *err)
 		return 0;
 	if (slurm_masks(&wide) ||
 		(getenv("OMPI_MCA_orte_bound_at_launch") && cgroup_cpus(&wide)))
-		merge(cpus, &wide);
+		weft_cpuset_merge(cpus, &wide);
 	return 0;
 }
 
 int bind_machine(
 	const struct bind_request *r, struct weft_machine **m, struct weft_err *err)
 {
+	struct weft_cpuset kept = {0};
 	int rc = r->topology ? cmd_topology_file(r->topology, m, err)
-		 : r->node   ? cmd_topology_node(r->node, m, err)
+		 : r->node   ? cmd_topology_node(r->node, m, &kept, err)
 			     : cmd_topology_here(m, NULL, err);
 
 	if (rc)
@@ -170,9 +165,11 @@ int bind_machine(
 	/* A file's numbers are applied only where they are this machine's. */
 	if (r->topology && !cmd_topology_is_mine(*m))
 		(*m)->borrowed = true;
-	if (!r->reserve || weft_machine_reserve(*m, r->reserve, err) == 0)
-		return 0;
-	weft_machine_free(*m);
-	*m = NULL;
-	return -1;
+	if (r->reserve && weft_machine_reserve(*m, r->reserve, err)) {
+		weft_machine_free(*m);
+		*m = NULL;
+		return -1;
+	}
+	weft_cpuset_merge(&(*m)->reserved, &kept);
+	return 0;
 }

@@ -121,7 +121,7 @@ static int load(const struct options *o, bool fresh, struct weft_machine **m,
 	if (o->from)
 		return cmd_topology_file(o->from, m, err);
 	if (o->node)
-		return cmd_topology_node(o->node, m, err);
+		return cmd_topology_node(o->node, m, NULL, err);
 	fresh |= o->xml || o->root || o->timeout;
 	rc = fresh ? weft_topo_discover_from(&(struct weft_topo_source){o->xml, o->root,
 						     (unsigned)o->timeout},

@@ -18,6 +18,7 @@
 #define WAIT_SECONDS 15 /* for a free CPU of the node */
 #define RUN_SECONDS 90  /* until srun is given up */
 #define ANSWER_MAX (8u << 20)
+#define SCONTROL_SECONDS 20
 
 extern char **environ;
 
@@ -98,14 +99,11 @@ static char *find_partition(const char *name, struct weft_err *err)
 	return NULL;
 }
 
-static int build(struct weft_argv *a, const char *name, struct weft_err *err)
+static int build(struct weft_argv *a, const char *name, const struct weft_conf *conf,
+	struct weft_err *err)
 {
-	struct weft_conf *conf = NULL;
-
-	if (weft_conf_load(NULL, false, &conf, err))
-		return -1;
 	weft_autofree char *weft = cmd_path_on_nodes(conf);
-	weft_conf_free(conf);
+
 	weft_argv_add(a, "srun");
 	weft_argv_add(a, "--quiet");
 	weft_argv_addf(a, "--nodelist=%s", name);
@@ -136,8 +134,8 @@ static int build(struct weft_argv *a, const char *name, struct weft_err *err)
 	return a->failed || !weft ? weft_err_nomem(err) : 0;
 }
 
-static int ask(
-	char *const *argv, char **out, char **errout, int *status, struct weft_err *err)
+static int ask(char *const *argv, double seconds, char **out, char **errout,
+	int *status, struct weft_err *err)
 {
 	struct weft_spawn s = WEFT_SPAWN_INIT;
 	struct weft_env env = {0};
@@ -149,8 +147,7 @@ static int ask(
 		weft_slurm_scrub(&env);
 		s.argv = argv;
 		s.envp = env.vars.v;
-		rc = weft_capture(
-			&s, RUN_SECONDS, ANSWER_MAX, out, errout, status, err);
+		rc = weft_capture(&s, seconds, ANSWER_MAX, out, errout, status, err);
 	}
 	weft_env_free(&env);
 	return rc;
@@ -171,27 +168,102 @@ static int refused(const char *name, const char *said, struct weft_err *err)
 		name, (int)strcspn(s, "\n"), *s ? s : "srun failed without a word");
 }
 
-int cmd_topology_node(const char *name, struct weft_machine **m, struct weft_err *err)
+/* " KEY=VALUE" of scontrol's line; false: it has none. */
+static bool field(const char *line, const char *key, char *buf, size_t size)
+{
+	const char *at = strstr(line, key);
+	size_t n = at ? strcspn(at + strlen(key), " \n") : 0;
+
+	if (!n || n >= size)
+		return false;
+	memcpy(buf, at + strlen(key), n);
+	buf[n] = '\0';
+	return true;
+}
+
+/* Slurm counts the CPUs that it keeps by cores in logical order, as the model does. */
+static int find_kept(const char *name, const struct weft_machine *m,
+	struct weft_cpuset *kept, struct weft_err *err)
+{
+	char *argv[] = {(char *)"scontrol", (char *)"--oneliner", (char *)"show",
+		(char *)"node", (char *)name, NULL};
+	weft_autofree char *line = NULL, *said = NULL;
+	char list[4096], per_core[16];
+	struct weft_cpuset cpus;
+	int64_t threads = 1;
+	int status;
+
+	if (ask(argv, SCONTROL_SECONDS, &line, &said, &status, err))
+		return -1;
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		return refused(name, said, err);
+	if (!field(line, " CPUSpecList=", list, sizeof(list)))
+		return 0;
+	if (!weft_cpuset_parse(list, &cpus))
+		return weft_err_set(err, WEFT_ESLURM,
+			"node %s: scontrol's CPUSpecList=%s is no list of CPUs", name,
+			list);
+	if (field(line, " ThreadsPerCore=", per_core, sizeof(per_core)))
+		weft_parse_int(per_core, 1, 64, &threads);
+	for (size_t i = 0; i < m->n_pus; i++)
+		for (int64_t t = 0; t < threads; t++)
+			if (weft_cpuset_has(&cpus,
+				    m->pu[i].core * (unsigned)threads + (unsigned)t))
+				weft_cpuset_add(kept, m->pu[i].cpu);
+	return 0;
+}
+
+/* As srun and scontrol take it, and no list or option. */
+static bool is_name(const char *s)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+	return *s && *s != '-' && !s[strspn(s, allowed)];
+}
+
+static int there(const char *name, const struct weft_conf *conf,
+	struct weft_machine **m, struct weft_cpuset *kept, struct weft_err *err)
 {
 	weft_autofree char *out = NULL, *errout = NULL;
 	weft_autoargv struct weft_argv argv = {0};
-	int status = 0, rc;
+	int status;
+
+	if (build(&argv, name, conf, err) ||
+		ask(argv.v, RUN_SECONDS, &out, &errout, &status, err))
+		return -1;
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		return refused(name, errout, err);
+	if (weft_machine_parse(out, strlen(out), m, err))
+		return weft_err_prefix(err, "what node %s said", name);
+	/* Its numbers are no matter of the machine that we run on. */
+	(*m)->borrowed = true;
+	if (conf->reserve && weft_machine_reserve(*m, conf->reserve, err))
+		return weft_err_prefix(err, "weft.conf: reserve");
+	return kept ? find_kept(name, *m, kept, err) : 0;
+}
+
+int cmd_topology_node(const char *name, struct weft_machine **m,
+	struct weft_cpuset *kept, struct weft_err *err)
+{
+	struct weft_conf *conf = NULL;
 
 	*m = NULL;
+	if (kept)
+		memset(kept, 0, sizeof(*kept));
+	if (!is_name(name))
+		return weft_err_set(err, WEFT_EUSAGE, "'%s' is no node's name", name);
 	if (is_here(name))
 		return cmd_topology_here(m, NULL, err);
-	rc = build(&argv, name, err);
+	if (weft_conf_load(NULL, false, &conf, err))
+		return -1;
+	int rc = there(name, conf, m, kept, err);
+	weft_conf_free(conf);
 	if (!rc)
-		rc = ask(argv.v, &out, &errout, &status, err);
-	if (!rc && (!WIFEXITED(status) || WEXITSTATUS(status)))
-		rc = refused(name, errout, err);
-	if (!rc && weft_machine_parse(out, strlen(out), m, err))
-		rc = weft_err_prefix(err, "what node %s said", name);
-	/* Its numbers are no matter of the machine that we run on. */
-	if (!rc)
-		(*m)->borrowed = true;
-	return rc ? weft_err_hint(err, "what `weft topo dump` prints there can be "
-				       "saved, and given by "
-				       "--topology FILE")
-		  : 0;
+		return 0;
+	weft_machine_free(*m);
+	*m = NULL;
+	return weft_err_hint(err,
+		"what `weft topo dump` prints there can be saved, and given by "
+		"--topology FILE");
 }

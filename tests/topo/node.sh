@@ -9,6 +9,8 @@ t_run 6 'without Slurm' env SLURM_CONF=/nonexistent "$WEFT" bind --node elsewher
 t_has 'what to do then' "$T_OUT" '--topology FILE'
 t_run 0 'this host needs no Slurm' env SLURM_CONF=/nonexistent "$WEFT" bind --node "$(hostname)"
 t_run 2 'not for a command' "$WEFT" bind --node "$(hostname)" -- true
+t_run 2 'no name' "$WEFT" bind --node=-x
+t_run 2 'no list of nodes' "$WEFT" bind --node 'c[1-2]'
 t_run 2 'or a file' "$WEFT" bind --node x --topology y
 
 dc=$TOP/contrib/devcluster/devcluster
@@ -51,4 +53,22 @@ t_until 30 sh -c "[ \"\$('$dc' sh --dir '$dir' --user alice -- squeue -h -t R -o
 t_run 6 'a node that is full' as alice weft bind --node g1
 t_has 'is said after a while' "$T_OUT" 'node g1 has no free CPU, and was waited for 15 s'
 as alice scancel -u alice
+
+# Cores that Slurm itself keeps for the system.
+sed -i 's/^\(NodeName=c1 .*\)$/\1 CoreSpecCount=2/' "$dir/etc/slurm.conf"
+for host in ctl c1; do
+	"$dc" kill-node -q --dir "$dir" $host && "$dc" start-node -q --dir "$dir" $host
+done >/dev/null
+# idle NODE: it can be given a job.
+idle() { [ "$(as alice sinfo -h -n "$1" -o %T)" = idle ]; }
+t_until 60 idle c1 || t_fail 'the node with kept cores is up'
+kept=$(as alice scontrol show node c1 | sed -n 's/.*CPUSpecList=\([0-9,]*\).*/\1/p')
+t_is 'Slurm keeps' "$kept" 7,15
+cpus_of() { as alice weft bind --tasks 2 --format map "$@" | sed 's/.*cpus=\([^ ]*\).*/\1/' | paste -sd' '; }
+t_is 'and --node, too' "$(cpus_of --node c1)" '0-6 8-14'
+t_is 'also with what is reserved' "$(cpus_of --node c1 --reserve package:1)" '1-6 9-14'
+as alice weft topo dump --node c1 >"$dir/home/alice/c1"
+t_is 'as last:2 says' "$(cpus_of --topology c1 --reserve last:2)" '0-6 8-14'
+t_is 'the plug-in gives them to no task' "$(as alice srun -w c1 --exclusive -n 2 -c 7 --weft-bind=auto \
+	sh -c 'echo "$WEFT_PLACED"' | sed 's/.*cpus=\([^ ]*\).*/\1/' | sort | paste -sd' ')" '0-6 8-14'
 t_done
