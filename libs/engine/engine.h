@@ -23,8 +23,8 @@ struct weft_engine_node {
 	/* This machine's, for members that are children: each gets its own.  Empty:
 	 * which ones are the job's is not known, members share them. */
 	struct weft_cpuset allowed;
-	/* CUDA_VISIBLE_DEVICES, or the like of another vendor, as it was; NULL: not set.
-	 * gpu_numbers: Slurm's numbers of the same, or NULL. */
+	/* CUDA_VISIBLE_DEVICES, or the like of another vendor, as it was; NULL: not
+	 * set. gpu_numbers: Slurm's numbers of the same, or NULL. */
 	const char *visible, *gpu_numbers;
 };
 
@@ -38,6 +38,7 @@ struct weft_engine {
 	const char *weft;     /* absolute path of the command */
 	const char *mpi;      /* srun --mpi type of launch: mpi; NULL: none works */
 	const char *job;      /* "1234", "1234_7"; "" here */
+	const char *user;     /* whom weft.conf's roots are for; NULL: not checked */
 	const unsigned *step; /* the steps to run; NULL: all */
 	size_t n_steps;
 	/* The share of each sweep's members that is ours; n_blocks 0: all. */
@@ -49,8 +50,8 @@ struct weft_engine {
 	 * this node alone, and nothing but single tasks (weft_engine_can_direct()). */
 	bool direct;
 	const struct weft_engine_node *node; /* what the steps share */
-	/* The first node's model, where members are children and it's this machine's: they
-	 * are placed by it.  NULL: not known. */
+	/* The first node's model, where members are children and it's this machine's:
+	 * they are placed by it.  NULL: not known. */
 	const struct weft_machine *machine;
 	size_t n_nodes;
 	double end; /* when the allocation ends; 0: unknown */
@@ -61,6 +62,13 @@ struct weft_engine {
 
 /* Do all of its members run as well without srun? */
 bool weft_engine_can_direct(const struct weft_engine *e);
+
+/* May staging read, or write, this path for this user?  Links are followed: where it
+ * really is must be below a root of weft.conf. */
+int weft_engine_may_read(const struct weft_conf *conf, const char *user,
+	const char *path, struct weft_err *err);
+int weft_engine_may_write(const struct weft_conf *conf, const char *user,
+	const char *path, struct weft_err *err);
 
 /* Runs what there is to run, to the end; SIGTERM and SIGINT end the members and
  * are recorded. The result is the kind of the first failure, WEFT_OK, or -1. */

@@ -87,6 +87,10 @@ static int find_path(struct find *f)
 			return 0;
 		return weft_err_sys(f->err, WEFT_ESTAGE, "%s", path);
 	}
+	if (unit_may_read(f->u, path, f->err)) {
+		weft_err_prefix(f->err, "input '%s'", f->in->def->name);
+		return weft_err_at(f->err, f->u->e->wf->file, f->in->def->pos, NULL);
+	}
 	f->in->source = calloc(1, sizeof(*f->in->source));
 	if (!f->in->source)
 		return weft_err_nomem(f->err);
@@ -285,6 +289,8 @@ static int place_file(struct unit *u, const struct weft_file *f, struct weft_err
 	weft_autofree char *src = weft_path_absolute(u->e->wf->dir, text);
 	if (!src)
 		return weft_err_nomem(err);
+	if (unit_may_read(u, src, err))
+		return -1;
 	if (f->kind == WEFT_FILE_COPY)
 		return weft_stage_put(src, dst, WEFT_STAGE_COPY, NULL, err);
 	weft_autofree char *body = NULL, *filled = NULL;

@@ -142,6 +142,8 @@ static int open_log(struct unit *u, const struct weft_text *text, const char *na
 	}
 	if (!path)
 		return weft_err_nomem(err);
+	if (unit_may_write(u, path, err))
+		return -1;
 	int fd = open(path,
 		O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
 	return fd < 0 ? weft_err_sys(err, WEFT_ESYS, "%s", path) : fd;

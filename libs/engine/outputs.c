@@ -29,6 +29,9 @@ static int put(struct unit *u, const char *src, const char *dst, struct weft_err
 
 	if (access(dst, F_OK) == 0)
 		return 0; /* two outputs may name the same file */
+	/* An output that is a link is what it points to. */
+	if (unit_may_read(u, src, err))
+		return -1;
 	/* A hard link publishes without moving a byte; the working directory, which
 	 * alone could change the file afterwards, goes away. */
 	if (make_parent(dst, err) ||

@@ -76,6 +76,11 @@ char *unit_output_path(
 	const struct unit *u, const struct weft_output *out, struct weft_err *err);
 bool output_is_glob(const char *path);
 
+/* roots.c: of weft.conf, and the run's own folders; just before it is done, for a link
+ * may have come in between. */
+int unit_may_read(const struct unit *u, const char *path, struct weft_err *err);
+int unit_may_write(const struct unit *u, const char *path, struct weft_err *err);
+
 /* inputs.c */
 int inputs_resolve(struct unit *u, struct weft_err *err);
 /* Stages those inputs whose place is (or isn't) the node's own storage. */

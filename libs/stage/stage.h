@@ -116,6 +116,12 @@ int weft_stage_verify(const char *dst, const struct weft_stage_options *opt,
 int weft_stage_clean(
 	const char *dir, int64_t other_hosts, uint64_t *n, struct weft_err *err);
 
+/* Is a path, with links followed, one of these folders or below it?  Of what isn't
+ * there yet the folder that it would be in counts.  1, 0, or -1; *real: where it is,
+ * malloced. */
+int weft_stage_within(const char *path, char *const *dir, size_t n, char **real,
+	struct weft_err *err);
+
 /* Bytes and files below a path. */
 int weft_stage_measure(
 	const char *path, uint64_t *bytes, uint64_t *files, struct weft_err *err);

@@ -52,7 +52,7 @@ int cmd_print(struct weft_str *s);
 /* The conf that root goes by, on a node: $WEFT_CONF or the default, trusted. */
 int cmd_site_conf(struct weft_conf **conf, struct weft_err *err);
 
-/* Who we are, as weft.conf names users; valid until the next call. */
+/* Who we are, as weft.conf names users. */
 const char *cmd_user(void);
 /* Is weft switched on, for us? -1: err says why not, and the admin is told.
  * workflow: its name, or NULL. */

@@ -25,11 +25,14 @@ char *cmd_path_on_nodes(const struct weft_conf *conf)
 
 const char *cmd_user(void)
 {
-	static char number[16];
+	static char name[256];
 	const struct passwd *pw = getpwuid(geteuid());
 
-	snprintf(number, sizeof(number), "%u", (unsigned)geteuid());
-	return pw ? pw->pw_name : number;
+	if (pw)
+		snprintf(name, sizeof(name), "%s", pw->pw_name);
+	else
+		snprintf(name, sizeof(name), "%u", (unsigned)geteuid());
+	return name;
 }
 
 int cmd_switched_on(

@@ -100,6 +100,9 @@ int engine_fill(struct weft_engine *e, const struct opened *o, struct weft_err *
 		e->job = strdup("");
 		return local_node(e, err);
 	}
+	e->user = strdup(cmd_user());
+	if (!e->user)
+		return weft_err_nomem(err);
 	const char *array = getenv("SLURM_ARRAY_JOB_ID"),
 		   *task = getenv("SLURM_ARRAY_TASK_ID");
 	const char *id = getenv("SLURM_JOB_ID");
@@ -131,6 +134,7 @@ void engine_clear(struct weft_engine *e)
 	free((char *)e->weft);
 	free((char *)e->job);
 	free((char *)e->mpi);
+	free((char *)e->user);
 	weft_machine_free((struct weft_machine *)e->machine);
 }
 

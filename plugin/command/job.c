@@ -136,12 +136,26 @@ const char *run_parent(const char *given, const struct weft_conf *conf)
 	return conf->run_dir ? conf->run_dir : "weft-runs";
 }
 
+static int check_parent(const struct job *j, const char *parent, struct weft_err *err)
+{
+	weft_autofree char *cwd = getcwd(NULL, 0);
+	weft_autofree char *path = weft_path_absolute(cwd ? cwd : "/", parent);
+
+	if (!path)
+		return weft_err_nomem(err);
+	if (weft_engine_may_write(j->conf, cmd_user(), path, err) == 0)
+		return 0;
+	return weft_err_prefix(err, "the run directory");
+}
+
 int make_run(const struct job *j, const struct job_args *a, const char *parent,
 	struct weft_run **run, struct weft_err *err)
 {
 	weft_autostr struct weft_str plan = {0};
 
 	*run = NULL;
+	if (!a->local && check_parent(j, parent, err))
+		return -1;
 	if (weft_plan_print_json(j->plan, &plan) || plan.failed)
 		return weft_err_nomem(err);
 	struct weft_run_new def = {.parent = parent,

@@ -47,6 +47,8 @@ void job_close(struct job *j);
 
 /* policy.c: is the plan what the site allows this user? 0, or -1 with errors. */
 int check_policy(const struct job *j, const struct job_args *a, struct weft_errs *errs);
+/* policy_roots.c: may staging read and write what the workflow names? */
+void check_roots(const struct job *j, struct weft_errs *errs);
 /* How the comment of each of our Slurm jobs begins. */
 #define WEFT_JOB_COMMENT "weft "
 

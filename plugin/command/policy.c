@@ -63,5 +63,7 @@ int check_policy(const struct job *j, const struct job_args *a, struct weft_errs
 		weft_errs_add(errs, &err);
 		return -1;
 	}
-	return weft_select_policy(j->wf, j->plan, j->conf, &p, errs);
+	weft_select_policy(j->wf, j->plan, j->conf, &p, errs);
+	check_roots(j, errs);
+	return errs->total ? -1 : 0;
 }

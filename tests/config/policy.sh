@@ -27,11 +27,14 @@ case $? in
 	;;
 esac
 
-cat >>"$DIR/etc/weft.conf" <<'E'
+cat >>"$DIR/etc/weft.conf" <<E
 
+contact = help@site.example
 [limits]
 nodes = 2
 require_labels = project
+read_roots = $DIR/home
+write_roots = $DIR/home
 
 [partition gpu]
 enabled = no
@@ -99,6 +102,43 @@ touch "$DIR/home/alice/go"
 over() { [ "$(jobs_of alice)" = 0 ]; }
 if t_until 60 over; then t_ok "the first ends"; else t_fail "the first ends" "$(as root squeue)"; fi
 t_run 0 "then the next may run" as alice weft run small.yaml
+
+# ---- what staging may read and write ---------------------------------------------------
+
+echo secret >"$DIR/beside.txt" && chmod 644 "$DIR/beside.txt"
+ln -s "$DIR/beside.txt" "$DIR/home/alice/link.txt"
+echo mine >"$DIR/home/alice/mine.txt"
+cat >"$DIR/home/alice/reads.yaml" <<E
+name: reads
+labels: {project: heat}
+vars: {name: mine.txt}
+steps:
+  - name: look
+    inputs: [{from: "./mine.txt", as: data}]
+    run: cat \${{ inputs.data }} > o.txt; \${{ raw(vars.more) }}
+    outputs: {o: o.txt}
+    resources: {time: 2m, mem: 100M}
+vars: {more: "true"}
+E
+sed -i '/^vars: {name/d' "$DIR/home/alice/reads.yaml"
+chown -h --reference="$DIR/home/alice" "$DIR/home/alice"/*
+t_run 0 "what is below the roots is read" as alice weft run reads.yaml
+before=$(ids)
+sed 's|./mine.txt|./link.txt|' "$DIR/home/alice/reads.yaml" >"$DIR/home/alice/links.yaml"
+t_run 5 "a link out of them is not" as alice weft submit links.yaml
+t_has "says where it leads" "$T_OUT" "link.txt ($DIR/beside.txt): weft may not read there"
+t_has "and what is allowed" "$T_OUT" "this site lets it read below $DIR/home; ask help@site.example"
+t_run 5 "nor a run directory elsewhere" as alice weft submit --run-dir /tmp/elsewhere reads.yaml
+t_has "says so" "$T_OUT" "the run directory: /tmp/elsewhere: weft may not write there"
+t_is "nothing of it reached Slurm" "$(ids)" "$before"
+# What is known only when it runs.
+sed 's|./mine.txt|./${{ vars.name }}|; s|^vars: {more|vars: {name: link.txt, more|' \
+	"$DIR/home/alice/reads.yaml" >"$DIR/home/alice/later.yaml"
+t_run 5 "a path with a value in it is refused when it has one" as alice weft run later.yaml
+t_has "in the record" "$T_OUT" "weft may not read there"
+t_run 5 "an output that is a link out of them" as alice weft run \
+	--set "vars.more=ln -sf $DIR/beside.txt o.txt" reads.yaml
+t_has "says so, too" "$T_OUT" "o.txt ($DIR/beside.txt): weft may not read there"
 
 # ---- srun's half doesn't see the option: root's does ---------------------------------
 
