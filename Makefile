@@ -282,7 +282,7 @@ lint:
 demo: all $(EXAMPLE) $(PLAIN)
 	@BUILD=$(B) contrib/demo
 
-BENCH_TOOLS := $(B)/tests/measure $(B)/tests/place_figures
+BENCH_TOOLS := $(B)/tests/measure $(B)/tests/place_figures $(B)/tests/faulty.so
 bench: all $(BENCH_TOOLS)
 	@BUILD=$(B) tests/bench/run
 

@@ -1,4 +1,5 @@
-/* digest.c - the only file with xxhash.h; header-only use, so nothing is linked */
+/* digest.c - XXH3-128; here and in digest_wide.c is xxhash.h, header-only, so that
+ * nothing is linked */
 #define XXH_INLINE_ALL
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "base/digest_wide.h"
 
 static void print(XXH128_hash_t h, char hex[WEFT_DIGEST_HEX])
 {
@@ -25,6 +27,22 @@ static void store(XXH128_hash_t h, unsigned char sum[WEFT_DIGEST_BYTES])
 	memcpy(sum, c.digest, sizeof(c.digest));
 }
 
+/* Short texts aren't worth the question. */
+#define WIDE 1024
+
+static XXH128_hash_t whole(const void *data, size_t n)
+{
+	XXH128_hash_t h;
+	uint64_t sum[2];
+
+	if (n < WIDE || !digest_wide_can())
+		return XXH3_128bits(data, n);
+	digest_wide_whole(data, n, sum);
+	h.low64 = sum[0];
+	h.high64 = sum[1];
+	return h;
+}
+
 void weft_digest_hex(
 	const unsigned char sum[WEFT_DIGEST_BYTES], char hex[WEFT_DIGEST_HEX])
 {
@@ -39,12 +57,12 @@ void weft_digest_hex(
 
 void weft_digest_bytes(const void *data, size_t n, unsigned char sum[WEFT_DIGEST_BYTES])
 {
-	store(XXH3_128bits(data, n), sum);
+	store(whole(data, n), sum);
 }
 
 void weft_digest(const void *data, size_t n, char hex[WEFT_DIGEST_HEX])
 {
-	print(XXH3_128bits(data, n), hex);
+	print(whole(data, n), hex);
 }
 
 /* XXH3_state_t wants 64-byte alignment, which XXH3_createState() gives. */
@@ -59,7 +77,10 @@ struct weft_hasher *weft_hasher_new(void)
 
 void weft_hasher_add(struct weft_hasher *h, const void *data, size_t n)
 {
-	XXH3_128bits_update((XXH3_state_t *)h, data, n);
+	if (n >= WIDE && digest_wide_can())
+		digest_wide_add(h, data, n);
+	else
+		XXH3_128bits_update((XXH3_state_t *)h, data, n);
 }
 
 void weft_hasher_end(struct weft_hasher *h, char hex[WEFT_DIGEST_HEX])
@@ -70,8 +91,7 @@ void weft_hasher_end(struct weft_hasher *h, char hex[WEFT_DIGEST_HEX])
 	XXH3_freeState(s);
 }
 
-void weft_hasher_peek(
-	const struct weft_hasher *h, unsigned char sum[WEFT_DIGEST_BYTES])
+void weft_hasher_peek(const struct weft_hasher *h, unsigned char sum[WEFT_DIGEST_BYTES])
 {
 	store(XXH3_128bits_digest((const XXH3_state_t *)h), sum);
 }

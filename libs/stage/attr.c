@@ -49,7 +49,7 @@ static int copy_one(struct stage_worker *w, int in, int out, const char *name)
 	return 0;
 }
 
-static int copy_xattrs(struct stage_worker *w, int in, int out)
+static int copy_xattrs(struct stage_worker *w, int in, int out, struct stat *made)
 {
 	weft_autofree char *more = NULL;
 	char few[512], *names = few;
@@ -62,6 +62,8 @@ static int copy_xattrs(struct stage_worker *w, int in, int out)
 	}
 	if (n < 0 && errno == ENOTSUP)
 		w->job->no_xattrs = true;
+	if (n > 0)
+		made->st_mode = 0; /* an ACL changes it */
 	for (const char *p = names; n > 0 && p < names + n; p += strlen(p) + 1)
 		if (wanted(w->job, p) && copy_one(w, in, out, p) != 0)
 			return -1;
@@ -69,13 +71,14 @@ static int copy_xattrs(struct stage_worker *w, int in, int out)
 }
 
 /* The mode without the bits that mean the owner, where that isn't kept. */
-static int copy_owner(
-	struct stage_worker *w, const struct stat *st, int out, mode_t *mode)
+static int copy_owner(struct stage_worker *w, const struct stat *st, int out,
+	struct stat *made, mode_t *mode)
 {
 	struct stat own;
 
-	if (fstat(out, &own) != 0)
+	if (fstat(out, made) != 0)
 		return -1;
+	own = *made;
 	if (!w->job->opt->archive) {
 		/* A folder keeps the group it passes on. */
 		*mode = (*mode & 0777) |
@@ -84,6 +87,7 @@ static int copy_owner(
 	}
 	if (own.st_uid == st->st_uid && own.st_gid == st->st_gid)
 		return 0;
+	made->st_mode = 0; /* may be another now */
 	if (fchown(out, st->st_uid, st->st_gid) == 0)
 		return 0;
 	w->job->owners++;
@@ -101,15 +105,17 @@ int stage_attrs(struct stage_worker *w, const struct stat *st, int in, int out,
 	const struct stage_job *job = w->job;
 	struct timespec times[2] = {st->st_atim, st->st_mtim};
 	mode_t mode = st->st_mode & 07777;
+	struct stat made;
 
-	if (copy_owner(w, st, out, &mode) != 0)
+	if (copy_owner(w, st, out, &made, &mode) != 0)
 		goto fail;
 	if (job->opt->writable)
 		mode |= S_ISDIR(st->st_mode) ? 0700 : 0200;
-	if (!job->no_xattrs && copy_xattrs(w, in, out) != 0)
+	if (!job->no_xattrs && copy_xattrs(w, in, out, &made) != 0)
 		goto fail;
-	if (fchmod(out, mode) == 0 && futimens(out, times) == 0)
-		return 0;
+	if (((made.st_mode & 07777) == mode && made.st_mode) || fchmod(out, mode) == 0)
+		if (futimens(out, times) == 0)
+			return 0;
 fail:
 	return stage_sys(w, "copying the permissions and times of", dir, name);
 }

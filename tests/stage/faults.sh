@@ -18,7 +18,7 @@ else
 fi
 cd "$work" || exit 1
 
-parts() { find "${1:-.}" -maxdepth 1 -name '.weft-part.*' | wc -l; }
+parts() { find . -maxdepth 1 -name '.weft-part.*' | wc -l; }
 faulty() { # FAULTS COMMAND...
 	f=$1
 	shift

@@ -143,4 +143,32 @@ START_TEST(known_digests)
 }
 END_TEST
 
-SUITE("base_units", durations, durations_refused, sizes, printed, known_digests)
+START_TEST(digests_in_bytes)
+{
+	unsigned char buf[8192], sum[WEFT_DIGEST_BYTES], other[WEFT_DIGEST_BYTES];
+	struct weft_hasher *h = weft_hasher_new();
+	char hex[WEFT_DIGEST_HEX], want[WEFT_DIGEST_HEX];
+
+	ck_assert_ptr_nonnull(h);
+	for (size_t i = 0; i < sizeof(buf); i++)
+		buf[i] = (unsigned char)(i * i >> 3);
+	/* Short and long pieces in turn, which different code may hash. */
+	for (size_t n = 0; n <= sizeof(buf); n += 509) {
+		for (size_t at = 0, k = 7; at < n; at += k, k = k == 7 ? 1600 : 7)
+			weft_hasher_add(h, buf + at, n - at < k ? n - at : k);
+		weft_hasher_peek(h, other);
+		weft_digest_bytes(buf, n, sum);
+		ck_assert_mem_eq(sum, other, sizeof(sum));
+		weft_hasher_take(h, other); /* and it begins anew */
+		ck_assert_mem_eq(sum, other, sizeof(sum));
+		weft_digest_hex(sum, hex);
+		weft_digest(buf, n, want);
+		ck_assert_str_eq(hex, want);
+	}
+	weft_hasher_free(h);
+	weft_hasher_free(NULL);
+}
+END_TEST
+
+SUITE("base_units", durations, durations_refused, sizes, printed, known_digests,
+	digests_in_bytes)
