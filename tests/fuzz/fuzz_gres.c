@@ -1,4 +1,4 @@
-/* fuzz_gres.c - Slurm's own texts: GRES of a node, array tasks */
+/* fuzz_gres.c - Slurm's own texts: GRES of a node, array tasks, TRES of a job */
 #include "fuzz.h"
 #include "slurm/gres.h"
 
@@ -10,7 +10,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *rest = text, *have = fuzz_line(&rest), *used = fuzz_line(&rest);
 	uint64_t sum = 0;
 
-	free(slurm_array_tasks(text));
+	weft_autofree char *tasks = slurm_array_tasks(text);
+
+	fuzz_must(!tasks || slurm_count_tasks(tasks) > 0);
+	slurm_count_tasks(text);
+	slurm_tres_count(text, "gres/gpu");
 	fuzz_must(slurm_gres_have(&n, have, &arena) == 0);
 	if (used)
 		slurm_gres_used(&n, used);
