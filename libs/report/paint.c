@@ -35,11 +35,28 @@ static bool combines(const char *s, size_t n)
 	return n == 2 && (a == 0xcc || (a == 0xcd && b <= 0xaf));
 }
 
+/* How many of the next bytes are printable ASCII: nearly all are, and in large tables
+ * looking at each character by itself takes most of the time. */
+static size_t plain_run(const char *s, size_t max)
+{
+	size_t n = 0;
+
+	while (n < max && s[n] >= ' ' && s[n] <= '~')
+		n++;
+	return n;
+}
+
 size_t paint_prefix(const char *s, size_t columns, size_t *got)
 {
 	size_t bytes = 0, width = 0;
 
 	while (s[bytes]) {
+		size_t run = plain_run(s + bytes, columns - width);
+
+		bytes += run;
+		width += run;
+		if (!s[bytes])
+			break;
 		size_t n = char_bytes(s + bytes);
 		size_t w = combines(s + bytes, n) ? 0 : 1;
 
@@ -64,6 +81,13 @@ size_t paint_width(const char *s)
 void paint_addn(struct weft_str *out, const char *s, size_t n)
 {
 	for (size_t i = 0; i < n && s[i];) {
+		size_t run = plain_run(s + i, n - i);
+
+		if (run) {
+			weft_str_addn(out, s + i, run);
+			i += run;
+			continue;
+		}
 		unsigned char c = (unsigned char)s[i];
 		size_t k = char_bytes(s + i);
 
@@ -94,8 +118,13 @@ void paint_color(struct weft_str *out, const struct weft_style *st, enum paint c
 
 void paint_pad(struct weft_str *out, size_t n, char c)
 {
-	while (n-- > 0)
-		weft_str_addc(out, c);
+	char some[64];
+
+	memset(some, c, sizeof(some));
+	for (size_t k; n > 0; n -= k) {
+		k = n < sizeof(some) ? n : sizeof(some);
+		weft_str_addn(out, some, k);
+	}
 }
 
 struct json_t *paint_json(const char *s)

@@ -1,4 +1,5 @@
 /* plan.c - weft_select_plan: each step in turn, then groups and the budget. */
+#include "select/key.h"
 #include "select/work.h"
 
 #include <math.h>
@@ -58,17 +59,20 @@ static int fill_ask(struct work *w, const struct weft_step *step, struct ask *a,
 
 static void add_key(struct weft_str *key, const struct weft_resources *r)
 {
+	const uint64_t numbers[] = {r->min_nodes, r->max_nodes, r->ntasks,
+		r->ntasks_per_node, r->cpus_per_task, r->cpus_per_gpu,
+		r->ntasks_per_gpu, r->gpus_given, r->gpus, r->gpus_per_node, r->mem,
+		r->mem_per_cpu, r->mem_per_gpu, r->tmp, (uint64_t)r->time,
+		r->exclusive};
 	const char *const texts[] = {r->partition, r->gpu_type, r->constraint,
 		r->exclude, r->nodelist, r->licenses, r->gres};
 
-	weft_str_printf(key, "%u-%u %u %u %u %u %u %u %u %u %g %ju %ju %ju %ju %jd %d",
-		r->min_nodes, r->max_nodes, r->ntasks, r->ntasks_per_node,
-		r->cpus_per_task, r->cpus_per_gpu, r->ntasks_per_gpu, r->gpus_given,
-		r->gpus, r->gpus_per_node, r->gpus_per_task, (uintmax_t)r->mem,
-		(uintmax_t)r->mem_per_cpu, (uintmax_t)r->mem_per_gpu, (uintmax_t)r->tmp,
-		(intmax_t)r->time, r->exclusive);
+	for (size_t i = 0; i < WEFT_COUNT(numbers); i++)
+		key_number(key, numbers[i]);
+	if (r->gpus_per_task > 0)
+		weft_str_printf(key, "%g", r->gpus_per_task);
 	for (size_t i = 0; i < WEFT_COUNT(texts); i++)
-		weft_str_printf(key, "\x1f%s", texts[i] ? texts[i] : "");
+		key_text(key, texts[i]);
 	weft_str_addc(key, '\x1e');
 }
 
@@ -98,10 +102,14 @@ static int add_ask(struct work *w, const struct weft_step *step, size_t alternat
 		give(w, &err);
 		return -1;
 	}
-	add_key(&text, &r);
-	const char *own = weft_arena_strdup(&w->scratch, text.s ? text.s : "");
-	int added = own ? weft_map_add(seen, own, asks->n, NULL) : -1;
+	int added = 1;
 
+	if (m) {
+		add_key(&text, &r);
+		const char *own = weft_arena_strdup(&w->scratch, text.s ? text.s : "");
+
+		added = own ? weft_map_add(seen, own, asks->n, NULL) : -1;
+	}
 	if (added == 0) {
 		weft_resources_clear(&r);
 		return 0;
@@ -342,14 +350,16 @@ static int request_key(
 		&step->account, &step->qos, &step->reservation};
 
 	key->len = 0;
-	weft_str_printf(key, "%d %d %zu %u ", step->launch, step->role,
-		step->sweep.count, step->max_parallel);
+	key_number(key, step->launch);
+	key_number(key, step->role);
+	key_number(key, step->sweep.count);
+	key_number(key, step->max_parallel);
 	if (w->past && w->past[step->index].n)
 		weft_str_printf(key, "%.17g ", w->past[step->index].seconds);
 	for (size_t i = 0; i < WEFT_COUNT(texts); i++) {
 		if (texts[i]->tpl)
 			return 1;
-		weft_str_printf(key, "%s\x1f", texts[i]->s ? texts[i]->s : "");
+		key_text(key, texts[i]->s);
 	}
 	for (size_t i = 0; i < step->n_resources; i++) {
 		weft_autoerr struct weft_err err = {0};

@@ -1,5 +1,6 @@
 /* room.c - what is free now and what becomes free, as steps of a curve. */
 #include "select/room.h"
+#include "select/key.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -301,12 +302,17 @@ static int keep(struct pools *ps, const char *key, struct room *r)
 static void key_of(struct weft_str *key, const struct pool *pool, const struct draft *d)
 {
 	key->len = 0;
-	weft_str_printf(key, "%s", pool->part->name);
-	if (d->a)
-		weft_str_printf(key, "\x1f%ju %ju %u %ju %d%d\x1f%s\x1f%s\x1f%s\x1f%s",
-			(uintmax_t)d->s->cpus_node, (uintmax_t)d->mem, d->s->gpus_node,
-			(uintmax_t)d->a->tmp, d->alone, d->exclusive, d->a->gpu_type,
-			d->a->constraint, d->a->exclude, d->a->nodelist);
+	weft_str_add(key, pool->part->name);
+	key_text(key, d->a->gpu_type);
+	key_text(key, d->a->constraint);
+	key_text(key, d->a->exclude);
+	key_text(key, d->a->nodelist);
+	weft_str_addc(key, '\x1f');
+	key_number(key, d->s->cpus_node);
+	key_number(key, d->mem);
+	key_number(key, d->s->gpus_node);
+	key_number(key, d->a->tmp);
+	key_number(key, d->alone + 2 * d->exclusive);
 }
 
 const struct room *room_of(struct pools *ps, const struct pool *pool,

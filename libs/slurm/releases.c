@@ -85,7 +85,8 @@ int slurm_releases(struct weft_cluster *c, struct slurm_share *share, size_t n)
 
 		share[i].after = (after + MINUTE - 1) / MINUTE * MINUTE;
 	}
-	qsort(share, n, sizeof(*share), by_node_and_time);
+	if (n)
+		qsort(share, n, sizeof(*share), by_node_and_time);
 	for (size_t i = 0, last; i < n; i = last) {
 		for (last = i; last < n && share[last].node == share[i].node;)
 			last++;

@@ -37,8 +37,8 @@ BEGIN {
 	use("v", 3, 500, 40, 192000, "    gpus: {v100: 2}\n", "v100")
 }' >"$BENCH_TMP/cluster.yaml"
 
-# Layers of 100 steps, each of which needs one of the layer before; every step asks
-# for something of its own in $2 of 100.
+# Layers of 100 steps, each of which needs one of the layer before; all like one of 16
+# ($2 = 0), or each with a size or time of its own.
 steps() {
 	awk -v n="$1" -v own="$2" 'BEGIN {
 		print "name: large\nsteps:"
@@ -46,18 +46,18 @@ steps() {
 			printf "- {name: s%d, run: w", i
 			if (i >= 100)
 				printf ", depends: [s%d]", i - 100
-			k = i % 100 < own ? i : i % 8
+			k = own ? i : i % 16
 			if (i % 4 == 0)
-				printf ", resources: {gpus: %d, time: %dm}}\n", 1 + k % 16, 10 + k % 50
+				printf ", resources: {gpus: %d, time: %ds}}\n", 1 + k % 16, 600 + int(k / 16) % 80000
 			else
-				printf ", resources: {ntasks: %d, time: %dm}}\n", 1 + k % 500, 10 + k % 50
+				printf ", resources: {ntasks: %d, time: %ds}}\n", 1 + k % 500, 600 + int(k / 4) % 80000
 		}
 	}'
 }
 steps 10000 0 >"$BENCH_TMP/alike.yaml"
-steps 10000 100 >"$BENCH_TMP/own.yaml"
-steps 100000 100 >"$BENCH_TMP/many.yaml"
-steps 200000 100 >"$BENCH_TMP/twice.yaml"
+steps 10000 1 >"$BENCH_TMP/own.yaml"
+steps 100000 1 >"$BENCH_TMP/many.yaml"
+steps 200000 1 >"$BENCH_TMP/twice.yaml"
 cat >"$BENCH_TMP/one.yaml" <<'END'
 name: one
 steps:
