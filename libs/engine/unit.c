@@ -21,8 +21,7 @@ static char *journal_name(const struct unit *u)
 int unit_open(struct unit *u, const struct weft_engine *e, const struct weft_step *step,
 	size_t member, struct weft_err *err)
 {
-	*u = (struct unit){
-		.e = e, .step = step, .index = member, .placed_fd = -1};
+	*u = (struct unit){.e = e, .step = step, .index = member, .placed_fd = -1};
 	if (weft_sweep_member(e->wf, step, member, &u->member, err))
 		return -1;
 	if (weft_plan_step_member(e->plan, e->wf, e->conf, step->index, member,
