@@ -241,10 +241,21 @@ static int read_caches(hwloc_topology_t t, struct weft_machine *m, struct weft_e
 	return 0;
 }
 
+/* These start runtimes, or ask a display, for names that nobody here needs. */
+static void leave_out(hwloc_topology_t t)
+{
+	static const char *const components[] = {"cuda", "opencl", "gl"};
+
+	for (size_t i = 0; i < WEFT_COUNT(components); i++)
+		(void)hwloc_topology_set_components(
+			t, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, components[i]);
+}
+
 static int load(const char *xml, hwloc_topology_t t, struct weft_err *err)
 {
 	unsigned long flags = HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED;
 
+	leave_out(t);
 	if (xml && hwloc_topology_set_xml(t, xml))
 		return weft_err_set(err, WEFT_EPLACE, "not an hwloc topology");
 	if (hwloc_topology_set_io_types_filter(t, HWLOC_TYPE_FILTER_KEEP_ALL) ||

@@ -275,8 +275,10 @@ int bind_exec(const struct bind_request *r, char *const *argv)
 	if (r->report || *file)
 		report(r, *file ? file : NULL, &o, &err);
 	weft_str_free(&o.what);
-	if (rc && r->strict)
+	if (rc && r->strict) {
+		weft_str_free(&o.differs);
 		return cmd_fail(&err);
+	}
 	if (rc) {
 		weft_log(WEFT_WARN, "%s%s", o.differs.len ? "" : "not bound: ",
 			err.text ? err.text : "out of memory");
