@@ -236,9 +236,11 @@ int weft_write_all(int fd, const void *data, size_t n);
 /* Complete or absent: temporary sibling, fsync, rename, fsync of the folder. */
 int weft_write_file(const char *path, const void *data, size_t n, mode_t mode,
 	struct weft_err *err);
-/* As it, but a crash of the machine may lose it: for what nobody needs afterwards. */
-int weft_write_file_unsynced(const char *path, const void *data, size_t n, mode_t mode,
-	struct weft_err *err);
+/* How much of it a crash of the machine leaves: anything, the old file or the whole new
+ * one, surely the new one. */
+enum weft_sync { WEFT_SYNC_NONE, WEFT_SYNC_DATA, WEFT_SYNC_ALL };
+int weft_write_file_sync(const char *path, const void *data, size_t n, mode_t mode,
+	enum weft_sync sync, struct weft_err *err);
 /* mkdir -p */
 int weft_mkdirs(const char *path, mode_t mode, struct weft_err *err);
 /* rm -rf that never follows a link, leaves its folder or enters a mount in it;

@@ -107,8 +107,8 @@ static int sync_folder(const char *path)
 	return fd < 0 ? -1 : fsync(fd) && errno != EINVAL && errno != EROFS ? -1 : 0;
 }
 
-static int write_file(const char *path, const void *data, size_t n, mode_t mode,
-	bool sync, struct weft_err *err)
+int weft_write_file_sync(const char *path, const void *data, size_t n, mode_t mode,
+	enum weft_sync sync, struct weft_err *err)
 {
 	weft_autofree char *tmp = weft_printf("%s.part-XXXXXX", path);
 	if (!tmp)
@@ -116,12 +116,14 @@ static int write_file(const char *path, const void *data, size_t n, mode_t mode,
 	int fd = mkostemp(tmp, O_CLOEXEC);
 	if (fd < 0)
 		return weft_err_sys(err, WEFT_ESYS, "%s", path);
-	if (weft_write_all(fd, data, n) || fchmod(fd, mode) || (sync && fsync(fd))) {
+	if (weft_write_all(fd, data, n) || fchmod(fd, mode) ||
+		(sync != WEFT_SYNC_NONE && fsync(fd))) {
 		weft_err_sys(err, WEFT_ESYS, "%s", path);
 		close(fd);
 		goto fail;
 	}
-	if (close(fd) || rename(tmp, path) || (sync && sync_folder(path))) {
+	if (close(fd) || rename(tmp, path) ||
+		(sync == WEFT_SYNC_ALL && sync_folder(path))) {
 		weft_err_sys(err, WEFT_ESYS, "%s", path);
 		goto fail;
 	}
@@ -134,13 +136,7 @@ fail:
 int weft_write_file(
 	const char *path, const void *data, size_t n, mode_t mode, struct weft_err *err)
 {
-	return write_file(path, data, n, mode, true, err);
-}
-
-int weft_write_file_unsynced(
-	const char *path, const void *data, size_t n, mode_t mode, struct weft_err *err)
-{
-	return write_file(path, data, n, mode, false, err);
+	return weft_write_file_sync(path, data, n, mode, WEFT_SYNC_ALL, err);
 }
 
 static bool is_dir(const char *path)

@@ -237,7 +237,8 @@ static int stage_fan_in(
 	weft_autofree char *file = weft_path_join(in->path, "index.jsonl");
 	if (!file || index.failed)
 		return weft_err_nomem(err);
-	return weft_write_file_unsynced(file, index.s, index.len, 0644, err);
+	return weft_write_file_sync(
+		file, index.s, index.len, 0644, WEFT_SYNC_NONE, err);
 }
 
 int inputs_stage(struct unit *u, bool on_node, struct weft_err *err)

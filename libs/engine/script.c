@@ -10,7 +10,8 @@ static int write_script(const char *dir, const char *name, const char *text,
 	*path = weft_path_join(dir, name);
 	if (!*path)
 		return weft_err_nomem(err);
-	return weft_write_file_unsynced(*path, text, strlen(text), 0755, err);
+	return weft_write_file_sync(
+		*path, text, strlen(text), 0755, WEFT_SYNC_NONE, err);
 }
 
 static void add_words(struct weft_str *out, const struct weft_argv *words)

@@ -102,11 +102,15 @@ int weft_journal_add(
 	return j->torn ? weft_err_sys(err, WEFT_ESYS, "%s", j->path) : 0;
 }
 
+void weft_journal_sync(struct weft_journal *j)
+{
+	(void)!fsync(j->fd);
+}
+
 void weft_journal_close(struct weft_journal *j)
 {
 	if (!j)
 		return;
-	(void)!fsync(j->fd);
 	close(j->fd);
 	free(j->path);
 	free(j);

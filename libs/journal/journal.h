@@ -160,7 +160,7 @@ struct weft_event {
 	char *step, *member; /* "" of the run */
 	char *job;           /* "" unknown */
 	enum weft_state state;
-	char *text;         /* detail in one line: of RUNNING its hosts; "" */
+	char *text; /* detail in one line: of RUNNING its hosts; "" */
 	/* Progress 0..total; total 0: none.  Of SUBMITTED: array tasks, each with a
 	 * block of the members; 0: one job has them all. */
 	double done, total;
@@ -172,7 +172,8 @@ int weft_journal_open(const struct weft_run *run, const char *name,
 	struct weft_journal **j, struct weft_err *err);
 int weft_journal_add(
 	struct weft_journal *j, const struct weft_event *e, struct weft_err *err);
-/* fsyncs and closes. */
+/* fsync: for what no record says as well, job ids among it. */
+void weft_journal_sync(struct weft_journal *j);
 void weft_journal_close(struct weft_journal *j);
 
 struct weft_reader; /* merges all files, remembers where it was */

@@ -156,7 +156,9 @@ int weft_record_write(
 		weft_err_nomem(err);
 		goto out;
 	}
-	ret = weft_write_file(path, s, strlen(s), 0644, err);
+	/* A crash may lose it, and the member is run again; what it may not do is leave
+	 * half of one.  Each member waits for this. */
+	ret = weft_write_file_sync(path, s, strlen(s), 0644, WEFT_SYNC_DATA, err);
 out:
 	free(s);
 	json_decref(o);

@@ -97,6 +97,7 @@ static int run_in_job(const char *spooled)
 	}
 	struct weft_event all = {.time = weft_now(), .state = WEFT_STATE_SUBMITTED};
 	weft_journal_add(journal, &all, NULL);
+	weft_journal_sync(journal);
 	weft_journal_close(journal);
 	engine_find_machine(&e);
 	status = weft_engine_run(&e, &err);

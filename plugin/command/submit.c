@@ -223,6 +223,7 @@ int submit_run(const struct job *j, const struct weft_run *run, struct weft_err 
 		sigaddset(&block, ends[i]);
 	sigprocmask(SIG_BLOCK, &block, &old);
 	int r = submit_groups(j, run, job, &n, journal, err);
+	weft_journal_sync(journal);
 	weft_journal_close(journal);
 	if (r) {
 		/* Half a workflow in the queue is worse than none. */
