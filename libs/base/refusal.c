@@ -11,7 +11,7 @@
 static void add_text(struct weft_str *out, const char *name, const char *text)
 {
 	weft_str_printf(out, " %s=\"", name);
-	for (size_t i = 0; text[i] && i < SHOWN; i++)
+	for (size_t i = 0; i < SHOWN && text[i]; i++)
 		weft_str_addc(out, text[i] < ' ' || text[i] > '~' || text[i] == '"' ||
 						   text[i] == '\\'
 					   ? '?'

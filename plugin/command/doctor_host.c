@@ -32,12 +32,10 @@ void doctor_check_conf(struct doctor *d)
 		return;
 	}
 	weft_conf_free(again);
-	if (d->conf->enabled)
-		doctor_say(d, DOCTOR_OK, "weft.conf", NULL, "%s", d->conf->file);
+	if (weft_conf_switched_on(d->conf, cmd_user(), &err))
+		doctor_say_err(d, DOCTOR_WARN, "weft.conf", NULL, &err);
 	else
-		doctor_say(d, DOCTOR_WARN, "weft.conf",
-			"say enabled = yes, or leave it out", "%s switches weft off",
-			d->conf->file);
+		doctor_say(d, DOCTOR_OK, "weft.conf", NULL, "%s", d->conf->file);
 }
 
 void doctor_check_slurm(struct doctor *d)

@@ -7,6 +7,7 @@
 
 struct look {
 	const struct job *j;
+	const char *user;
 	struct weft_errs *errs;
 };
 
@@ -22,8 +23,8 @@ static void look_at(const struct look *l, const struct weft_text *text,
 	/* Of several sources the first that is there counts. */
 	if (!path || (read && access(path, F_OK)))
 		return;
-	if (read ? weft_engine_may_read(l->j->conf, cmd_user(), path, &err)
-		 : weft_engine_may_write(l->j->conf, cmd_user(), path, &err)) {
+	if (read ? weft_engine_may_read(l->j->conf, l->user, path, &err)
+		 : weft_engine_may_write(l->j->conf, l->user, path, &err)) {
 		weft_err_at(&err, wf->file, text->pos.line ? text->pos : pos, NULL);
 		weft_errs_add(l->errs, &err);
 	}
@@ -45,8 +46,12 @@ static void look_at_log(const struct look *l, const struct weft_text *text)
 
 void check_roots(const struct job *j, struct weft_errs *errs)
 {
-	const struct look l = {j, errs};
+	const struct look l = {j, cmd_user(), errs};
+	struct weft_conf_limits limits;
 
+	weft_conf_limits(j->conf, l.user, &limits);
+	if (!limits.read_roots.n && !limits.write_roots.n)
+		return;
 	for (size_t i = 0; i < j->wf->n_steps; i++) {
 		const struct weft_step *s = &j->wf->step[i];
 

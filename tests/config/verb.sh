@@ -94,5 +94,38 @@ if [ "$(id -u)" = 0 ] && unshare --mount mount --bind "$etc" /etc 2>/dev/null; t
 else
 	t_skip "the site's file" "needs root and a mount namespace"
 fi
+# What is refused is told to the admin, by the system's log: here one of this test's own.
+dev=$T_TMP/dev
+mkdir "$dev"
+cat >"$T_TMP/listen.py" <<E
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1] + "/log")
+s.settimeout(30)
+open(sys.argv[1] + "/ready", "w").close()
+print(s.recv(4096).decode("latin-1"))
+E
+printf 'name: plain\nsteps: [{name: a, run: x}]\n' >"$T_TMP/plain.yaml"
+printf '[user %s]\nenabled = no\n' "$(id -un)" >"$T_TMP/off.conf"
+refused() { # FILE: what the log is told
+	rm -rf "${dev:?}"/*
+	mknod -m 666 "$dev/null" c 1 3
+	python3 "$T_TMP/listen.py" "$dev" >"$T_TMP/log" 2>&1 &
+	listener=$!
+	t_until 20 test -e "$dev/ready" || return 1
+	unshare --mount sh -c 'mount --bind "$1" /dev && shift && exec "$@"' sh "$dev" \
+		env WEFT_CONF="$T_TMP/off.conf" "$WEFT" run "$1" >"$T_TMP/out" 2>&1
+	status=$?
+	wait "$listener"
+}
+if [ "$(id -u)" = 0 ] && mknod -m 666 "$dev/null" c 1 3 && unshare --mount mount --bind "$dev" /dev 2>/dev/null; then
+	refused "$T_TMP/plain.yaml"
+	t_is "who is switched off is refused" "$status" 6
+	t_has "and the admin told, in one line" "$(cat "$T_TMP/log")" \
+		"weft: refused user=\"$(id -un)\" uid=0 workflow=\"plain\" rule=\"user.enabled\" value=\"no\""
+	t_is "of the right kind: authpriv.notice" "$(cut -c1-4 "$T_TMP/log")" "<85>"
+else
+	t_skip "the system's log" "needs root and a mount namespace"
+fi
 t_run 0 "the example of the site is right" "$WEFT" config check "$TOP/conf/weft.conf.example"
 t_done

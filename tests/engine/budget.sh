@@ -35,7 +35,7 @@ t_has "status has what was used" "$(weft status spend)" "of 0.0001 node-hours, 0
 t_is "for programs, too" "$(status spend \
 	'd["budget"]["node_hours"]["limit"], d["budget"]["node_hours"]["used"] > 0.0001, d["budget"]["core_hours"]["limit"]')" \
 	"0.0001 True None"
-[ ! -e next ] && t_ok "no member of it ran" || t_fail "no member of it ran"
+t_run 1 "no member of it ran" test -e next
 
 mode 4 continue 0.6
 t_is "continue: each that would take more fails" "$(states spend)" "done, failed, not run, done"
@@ -45,7 +45,7 @@ t_is "all members" "$(status spend 'd["steps"][1]["failed"], d["stopped"]')" "3 
 mode 7 cancel 300
 t_is "cancel: what runs is ended" "$(states spend)" "cancelled, not run, not run, done"
 t_has "with the reason" "$(status spend 'd["stopped"]')" "the budget is used up"
-[ ! -e ended ] && t_ok "it didn't get to its end" || t_fail "it didn't get to its end"
+t_run 1 "it didn't get to its end" test -e ended
 
 # A budget that is not used up is none of anybody's business.
 sed -i 's/node_hours: 0.0001/node_hours: 10/' spend.yaml
