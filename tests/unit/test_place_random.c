@@ -430,8 +430,9 @@ static const char *check_memory(const struct trial *x)
 
 static const char *check_all(const struct trial *x)
 {
-	const char *(*const checks[])(const struct trial *x) = {check_cpus, check_smt,
-		check_spare, check_gpus, check_local, check_nics, check_memory};
+	static const char *(*const checks[])(const struct trial *x) = {check_cpus,
+		check_smt, check_spare, check_gpus, check_local, check_nics,
+		check_memory};
 	struct weft_placement *again;
 	const char *rule = NULL;
 
