@@ -199,12 +199,13 @@ $(B)/job_submit_weft.so: $(SUBMIT_OBJ) plugin/job_submit/weft.lds $(call ARCHIVE
 	$(Q)$(CC) $(LDFLAGS_ALL) $(SUBMIT_LDFLAGS) -o $@ $(SUBMIT_OBJ) \
 		$(call ARCHIVE,$(SEES_job_submit)) -lm
 
-# srun and slurmstepd are not sanitized, so they can't load a weft.so that is: they
-# get this one, beside a sanitized command.
+# srun, slurmstepd and slurmctld are not sanitized, so they can't load plug-ins that are:
+# they get these, beside a sanitized command.
 ifeq ($(VARIANT),san)
-PLAIN := $(B)/plain/weft.so
+PLAIN := $(B)/plain/weft.so $(B)/plain/job_submit_weft.so
 PLAIN_ROOMS := $(foreach r,$(SEES_spank),$(SRC_$(r):%.c=$(B)/plain/%.o))
 PLAIN_OBJ := $(SPANK_SRC:%.c=$(B)/plain/%.o)
+PLAIN_SUBMIT := $(SUBMIT_SRC:%.c=$(B)/plain/%.o)
 $(B)/plain/%: VFLAGS :=
 
 $(B)/plain/%.o: %.c Makefile | $(STAMP)
@@ -216,9 +217,13 @@ $(B)/plain/libweft.a: $(PLAIN_ROOMS)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-$(PLAIN): $(PLAIN_OBJ) plugin/spank/weft.lds $(B)/plain/libweft.a
+$(B)/plain/weft.so: $(PLAIN_OBJ) plugin/spank/weft.lds $(B)/plain/libweft.a
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LDFLAGS_ALL) $(PLUGIN_LDFLAGS) -o $@ $(PLAIN_OBJ) $(B)/plain/libweft.a -lm
+
+$(B)/plain/job_submit_weft.so: $(PLAIN_SUBMIT) plugin/job_submit/weft.lds $(B)/plain/libweft.a
+	$(SAY) LINK $@
+	$(Q)$(CC) $(LDFLAGS_ALL) $(SUBMIT_LDFLAGS) -o $@ $(PLAIN_SUBMIT) $(B)/plain/libweft.a -lm
 endif
 
 $(B)/examples/augmentation/gray-scott: $(EXAMPLE_SRC) $(wildcard contrib/examples/augmentation/*.h) | $(STAMP)
@@ -282,7 +287,8 @@ lint:
 demo: all $(EXAMPLE) $(PLAIN)
 	@BUILD=$(B) contrib/demo
 
-BENCH_TOOLS := $(B)/tests/measure $(B)/tests/place_figures $(B)/tests/faulty.so
+BENCH_TOOLS := $(B)/tests/submit_rate $(B)/tests/measure $(B)/tests/place_figures \
+	$(B)/tests/faulty.so
 bench: all $(BENCH_TOOLS)
 	@BUILD=$(B) tests/bench/run
 
