@@ -138,10 +138,10 @@ t_has 'salloc: its command knows' "$OUT" 'tasks 6'
 
 parts() { # JOB: of each component of a het job
 	as scontrol show job -o "$1"
-	while read -r JOB; do fields HetJobOffset Partition NumNodes NumTasks TimeLimit && echo; done <<<"$OUT"
+	while read -r JOB; do fields HetJobOffset Partition NumNodes NumTasks TimeLimit | sed 's/ $/\n/'; done <<<"$OUT"
 }
-want='HetJobOffset=0 Partition=cpu NumNodes=1-1 NumTasks=4 TimeLimit=00:05:00 
-HetJobOffset=1 Partition=gpu NumNodes=1-1 NumTasks=1 TimeLimit=00:07:00 '
+want='HetJobOffset=0 Partition=cpu NumNodes=1-1 NumTasks=4 TimeLimit=00:05:00
+HetJobOffset=1 Partition=gpu NumNodes=1-1 NumTasks=1 TimeLimit=00:07:00'
 as sbatch -H $W --weft-step=cpu : --weft-step=gpu job.sh
 t_is 'het: each component by its own step' "$(parts "${OUT##* }")" "$want"
 put het.sh <<'END'

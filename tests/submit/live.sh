@@ -189,18 +189,18 @@ het() { # OPTIONS...: the components' descriptions, in order
 	as alice sbatch -H -o /dev/null "$@" job.sh
 	[ "$STATUS" -eq 0 ] || { t_fail 'a het job is taken' "$ERR" && return; }
 	as alice sh -c "scontrol show job -o ${OUT##* }"
-	PARTS=$(while read -r JOB; do fields HetJobOffset Partition NumNodes NumTasks TimeLimit && echo; done <<<"$OUT")
+	PARTS=$(while read -r JOB; do fields HetJobOffset Partition NumNodes NumTasks TimeLimit | sed 's/ $/\n/'; done <<<"$OUT")
 }
-want='HetJobOffset=0 Partition=cpu NumNodes=1-1 NumTasks=4 TimeLimit=00:05:00 
-HetJobOffset=1 Partition=gpu NumNodes=1-1 NumTasks=1 TimeLimit=00:05:00 '
+want='HetJobOffset=0 Partition=cpu NumNodes=1-1 NumTasks=4 TimeLimit=00:05:00
+HetJobOffset=1 Partition=gpu NumNodes=1-1 NumTasks=1 TimeLimit=00:05:00'
 het $W --weft-step=cpu : --weft-step=gpu
 t_is 'het: each component by its own step' "$PARTS" "$want"
 het $W --weft-step=cpu : --weft-step=cpu -n3
-t_is 'het: the same step, and what was typed' "$PARTS" 'HetJobOffset=0 Partition=cpu NumNodes=1-1 NumTasks=4 TimeLimit=00:05:00 
-HetJobOffset=1 Partition=cpu NumNodes=1 NumTasks=3 TimeLimit=00:05:00 '
+t_is 'het: the same step, and what was typed' "$PARTS" 'HetJobOffset=0 Partition=cpu NumNodes=1-1 NumTasks=4 TimeLimit=00:05:00
+HetJobOffset=1 Partition=cpu NumNodes=1 NumTasks=3 TimeLimit=00:05:00'
 het $W --weft-step=cpu : -N2
-t_is 'het: a component without a step is left alone' "$PARTS" 'HetJobOffset=0 Partition=cpu NumNodes=1-1 NumTasks=4 TimeLimit=00:05:00 
-HetJobOffset=1 Partition=cpu NumNodes=2-2 NumTasks=2 TimeLimit=00:30:00 '
+t_is 'het: a component without a step is left alone' "$PARTS" 'HetJobOffset=0 Partition=cpu NumNodes=1-1 NumTasks=4 TimeLimit=00:05:00
+HetJobOffset=1 Partition=cpu NumNodes=2-2 NumTasks=2 TimeLimit=00:30:00'
 het $W : --weft-step=gpu : -n2
 t_is 'het: a step in the middle' "$(sed -n 2p <<<"$PARTS")" "$(sed -n 2p <<<"$want")"
 t_has 'het: the one after it is left alone' "$(sed -n 3p <<<"$PARTS")" 'Partition=cpu NumNodes=1 NumTasks=2 TimeLimit=00:30:00'
@@ -215,7 +215,7 @@ true
 END
 as alice sbatch -H -o /dev/null het.sh
 as alice sh -c "scontrol show job -o ${OUT##* }"
-PARTS=$(while read -r JOB; do fields HetJobOffset Partition NumNodes NumTasks TimeLimit && echo; done <<<"$OUT")
+PARTS=$(while read -r JOB; do fields HetJobOffset Partition NumNodes NumTasks TimeLimit | sed 's/ $/\n/'; done <<<"$OUT")
 t_is 'het: in the script' "$(head -n 2 <<<"$PARTS")" "$want"
 t_has 'het: in the script, a component without a step' "$(sed -n 3p <<<"$PARTS")" 'NumTasks=2 TimeLimit=00:30:00'
 as alice sbatch -H $W --weft-step=cpu : --weft-step=sweep job.sh
