@@ -299,6 +299,9 @@ int unit_env(struct unit *u, struct weft_env *env, struct weft_err *err)
 		return -1;
 	if (u->slot.gpus && set(env, gpu_variable(u->e), u->slot.gpus, err))
 		return -1;
+	if (u->e->machine_path &&
+		set(env, "WEFT_BIND_TOPOLOGY", u->e->machine_path, err))
+		return -1;
 	if (u->placed_path && set(env, "WEFT_BIND_REPORT", u->placed_path, err))
 		return -1;
 	if (u->plan->launch == WEFT_LAUNCH_TORCHRUN && set_torchrun(env, err))

@@ -285,6 +285,7 @@ int bind_exec(const struct bind_request *r, char *const *argv)
 		weft_err_clear(&err);
 	}
 	weft_str_free(&o.differs);
+	unsetenv("WEFT_BIND_TOPOLOGY");
 	execvp(argv[0], argv);
 	/* As shells do. */
 	int status = errno == ENOENT ? 127 : 126;

@@ -152,14 +152,30 @@ int bind_allowed(unsigned tasks, struct weft_cpuset *cpus, struct weft_err *err)
 	return 0;
 }
 
+/* What the engine knows of this machine, so that each of its members needn't look
+ * again.  Cores that are reserved are not among those that it names.  1: nothing. */
+static int known_machine(struct weft_machine **m)
+{
+	const char *path = getenv("WEFT_BIND_TOPOLOGY");
+
+	if (!path || cmd_topology_file(path, m, NULL))
+		return 1;
+	if (cmd_topology_is_mine(*m))
+		return 0;
+	weft_machine_free(*m);
+	return 1;
+}
+
 int bind_machine(
 	const struct bind_request *r, struct weft_machine **m, struct weft_err *err)
 {
 	struct weft_cpuset kept = {0};
 	int rc = r->topology ? cmd_topology_file(r->topology, m, err)
 		 : r->node   ? cmd_topology_node(r->node, m, &kept, err)
-			     : cmd_topology_here(m, NULL, err);
+			     : known_machine(m);
 
+	if (rc == 1)
+		rc = cmd_topology_here(m, NULL, err);
 	if (rc)
 		return -1;
 	/* A file's numbers are applied only where they are this machine's. */

@@ -8,7 +8,26 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+/* The model as text in memory of ours; without it members find out by themselves. */
+static void tell_machine(struct weft_engine *e, const struct weft_machine *m)
+{
+	weft_autostr struct weft_str text = {0};
+	int fd = -1;
+
+	e->machine = m;
+	if (!m || weft_machine_print(m, &text) || text.failed)
+		return;
+	fd = memfd_create("weft-topology", MFD_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (write(fd, text.s, text.len) == (ssize_t)text.len)
+		e->machine_path = weft_printf("/proc/%d/fd/%d", (int)getpid(), fd);
+	else
+		close(fd); /* else open as long as the engine runs */
+}
 
 static int local_node(struct weft_engine *e, struct weft_err *err)
 {
@@ -29,13 +48,15 @@ static int local_node(struct weft_engine *e, struct weft_err *err)
 	node->gpus = c->node[0].n_gpus;
 	const char *visible =
 		getenv(m ? weft_bind_visible_name(m) : "CUDA_VISIBLE_DEVICES");
-	e->machine = m;
+	tell_machine(e, m);
 	node->visible = visible && *visible ? strdup(visible) : NULL;
 	cpu_set_t own;
 	if (sched_getaffinity(0, sizeof(own), &own) == 0)
 		for (unsigned i = 0; i < CPU_SETSIZE; i++)
 			if (CPU_ISSET(i, &own))
 				weft_cpuset_add(&node->allowed, i);
+	if (m)
+		weft_cpuset_remove(&node->allowed, &m->reserved);
 	weft_cluster_free(c);
 	e->node = node;
 	e->n_nodes = 1;
@@ -135,6 +156,7 @@ void engine_clear(struct weft_engine *e)
 	free((char *)e->job);
 	free((char *)e->mpi);
 	free((char *)e->user);
+	free((char *)e->machine_path);
 	weft_machine_free((struct weft_machine *)e->machine);
 }
 
@@ -143,6 +165,7 @@ void engine_find_machine(struct weft_engine *e)
 	const char *numbers = getenv("SLURM_STEP_GPUS"), *visible;
 	struct weft_engine_node *node = (struct weft_engine_node *)e->node;
 	weft_autoerr struct weft_err err = {0};
+	struct weft_cpuset left;
 	struct weft_machine *m;
 
 	if (!e->slurm || !e->direct || !e->shared ||
@@ -157,7 +180,14 @@ void engine_find_machine(struct weft_engine *e)
 		weft_machine_free(m);
 		return;
 	}
-	e->machine = m;
+	tell_machine(e, m);
+	/* A job that has reserved cores only has been given them. */
+	left = node->allowed;
+	weft_cpuset_remove(&left, &m->reserved);
+	if (weft_cpuset_next(&left, 0) >= 0) {
+		node->allowed = left;
+		node->cpus = weft_cpuset_count(&left);
+	}
 	node->gpu_numbers = numbers ? numbers : getenv("SLURM_JOB_GPUS");
 	visible = getenv(weft_bind_visible_name(m));
 	free((char *)node->visible);

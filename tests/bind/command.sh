@@ -127,6 +127,14 @@ t_is 'report: told to the engine once' "$(cat told)" "task 0: cpus $last numa 0 
 WEFT_BIND_REPORT=$T_TMP/other SLURM_NODEID=1 "$WEFT" bind --allowed "$last" -- true
 t_run 1 'report: told to the engine from the first node alone' test -e other
 
+# What the engine knows of this machine is taken; of another it isn't.
+sed "s/^host .*/host $(hostname)/" "$M/laptop.model" >known
+T_OUT=$(WEFT_BIND_TOPOLOGY=$PWD/known "$WEFT" bind --gpus-per-task 1 --allowed "$last" --report -- sh -c 'echo "${WEFT_BIND_TOPOLOGY-unset}"' 2>&1)
+t_has 'a known topology is taken' "$T_OUT" "cpus $last numa 0 gpu 0000:01:00.0 applied"
+t_has 'and not told on' "$T_OUT" 'unset'
+T_OUT=$(WEFT_BIND_TOPOLOGY=$M/laptop.model "$WEFT" bind --gpus-per-task 1 --allowed "$last" --report -- true 2>&1)
+t_has "another machine's is not" "$T_OUT" 'GPUs are not dealt out'
+
 # A step that runs, as far as a process can tell.
 step() { # STEP OPTIONS... -- COMMAND...
 	step=$1
