@@ -126,6 +126,17 @@ echo "damaged" >"$(echo "$home"/.cache/weft/will-run-*)"
 t_is "a damaged answer is asked again" "$(wait_of --conf weft.conf)" "$forecast"
 as bob "$tools/slurm_room" cancel "$busy"
 
+# How long a step runs: its limit, until a run of it has told.
+run_of() { # OPTION...: seconds that the step is expected to run
+	as alice "$tools/weft" plan --json "$@" flow.yaml |
+		python3 -c 'import json, sys; print(json.load(sys.stdin)["steps"][0]["run"])'
+}
+t_is "the limit" "$(run_of)" 120
+t_run 0 "a run" as alice "$tools/weft" run -q flow.yaml
+t_run 0 "tells" awk -v run="$(run_of)" 'BEGIN { exit !(run >= 0 && run < 60) }'
+t_is "but not of a step that was changed" "$(run_of --set 'steps.a.run=echo new')" 120
+t_is "nor to another folder" "$(run_of --run-dir elsewhere)" 120
+
 refused() { script : | room submit "$@"; }
 t_run 6 "no such partition" refused -p nowhere
 t_has "sbatch's words" "$T_OUT" "invalid partition specified: nowhere"
