@@ -30,3 +30,12 @@ const struct weft_partition *weft_cluster_partition(
 			return &c->partition[i];
 	return NULL;
 }
+
+const struct weft_reservation *weft_cluster_reservation(
+	const struct weft_cluster *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_reservations; i++)
+		if (weft_streq(c->reservation[i].name, name))
+			return &c->reservation[i];
+	return NULL;
+}

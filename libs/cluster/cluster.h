@@ -73,6 +73,16 @@ struct weft_partition {
 	size_t n_nodes;
 };
 
+struct weft_reservation {
+	const char *name, *partition; /* partition "": of no one */
+	/* Seconds after the snapshot was taken; start 0: it holds now; end 0: never. */
+	int64_t start, end;
+	const char *const *users, *const *accounts; /* for whom; both n 0: not known */
+	size_t n_users, n_accounts;
+	unsigned *node; /* indices */
+	size_t n_nodes;
+};
+
 /* Who the snapshot was taken by: what is open to whom is asked of this one. */
 struct weft_association {                /* of Slurm's accounting */
 	const char *account, *partition; /* "": every one */
@@ -108,6 +118,9 @@ struct weft_cluster {
 	struct weft_license *license;
 	size_t n_licenses;
 	struct weft_user user;
+	/* Loaded where one holds nodes now; n 0: whether there are any is not known. */
+	struct weft_reservation *reservation;
+	size_t n_reservations;
 };
 
 int weft_cluster_load(const char *path, struct weft_cluster **c, struct weft_err *err);
@@ -118,6 +131,8 @@ int weft_cluster_print(const struct weft_cluster *c, struct weft_str *out);
 void weft_cluster_free(struct weft_cluster *c);
 const char *weft_node_state_name(enum weft_node_state s); /* "idle" ... */
 const struct weft_partition *weft_cluster_partition(
+	const struct weft_cluster *c, const char *name);
+const struct weft_reservation *weft_cluster_reservation(
 	const struct weft_cluster *c, const char *name);
 
 /* Host lists as Slurm writes them: "c[1-3,7],g01", "r[1-2]n[01-16]". expand:

@@ -266,6 +266,26 @@ static int add_partition(struct weft_str *out, const struct weft_cluster *c,
 	return add_hosts(out, "    nodes: ", name, p->n_nodes);
 }
 
+static int add_reservation(struct weft_str *out, const struct weft_cluster *c,
+	const struct weft_reservation *r, const char **name)
+{
+	weft_str_add(out, "  - name: ");
+	add_text(out, r->name, false);
+	weft_str_addc(out, '\n');
+	if (*r->partition) {
+		weft_str_add(out, "    partition: ");
+		add_text(out, r->partition, false);
+		weft_str_addc(out, '\n');
+	}
+	add_time(out, "start", r->start);
+	add_time(out, "end", r->end);
+	add_names(out, "users", r->users, r->n_users);
+	add_names(out, "accounts", r->accounts, r->n_accounts);
+	for (size_t i = 0; i < r->n_nodes; i++)
+		name[i] = c->node[r->node[i]].name;
+	return add_hosts(out, "    nodes: ", name, r->n_nodes);
+}
+
 static void add_user(struct weft_str *out, const struct weft_user *u)
 {
 	if (!u->name || !*u->name)
@@ -339,6 +359,10 @@ int weft_cluster_print(const struct weft_cluster *c, struct weft_str *out)
 	weft_str_add(out, c->n_partitions ? "partitions:\n" : "");
 	for (size_t i = 0; i < c->n_partitions; i++)
 		if (add_partition(out, c, &c->partition[i], name))
+			return -1;
+	weft_str_add(out, c->n_reservations ? "reservations:\n" : "");
+	for (size_t i = 0; i < c->n_reservations; i++)
+		if (add_reservation(out, c, &c->reservation[i], name))
 			return -1;
 	return add_nodes(out, c) || out->failed ? -1 : 0;
 }

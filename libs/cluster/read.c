@@ -10,7 +10,8 @@ struct raw_cluster {
 	const char *name, *slurm;
 	unsigned max_array_size;
 	bool by_memory;
-	struct weft_yaml_node *taken, *user, *licenses, *partitions, *nodes;
+	struct weft_yaml_node *taken, *user, *licenses, *partitions, *reservations,
+		*nodes;
 };
 
 struct raw_user {
@@ -41,7 +42,24 @@ static const struct field top_fields[] = {
 	{"user", FIELD_NODE, AT(raw_cluster, user)},
 	{"licenses", FIELD_NODE, AT(raw_cluster, licenses)},
 	{"partitions", FIELD_NODE, AT(raw_cluster, partitions)},
+	{"reservations", FIELD_NODE, AT(raw_cluster, reservations)},
 	{"nodes", FIELD_NODE, AT(raw_cluster, nodes)},
+};
+
+struct raw_reservation {
+	struct weft_reservation r;
+	struct weft_yaml_node *nodes;
+	struct field_names users, accounts;
+};
+
+static const struct field reservation_fields[] = {
+	{"name", FIELD_TEXT, AT(raw_reservation, r.name)},
+	{"partition", FIELD_TEXT, AT(raw_reservation, r.partition)},
+	{"start", FIELD_TIME, AT(raw_reservation, r.start)},
+	{"end", FIELD_TIME, AT(raw_reservation, r.end)},
+	{"users", FIELD_NAMES, AT(raw_reservation, users)},
+	{"accounts", FIELD_NAMES, AT(raw_reservation, accounts)},
+	{"nodes", FIELD_NODE, AT(raw_reservation, nodes)},
 };
 
 static const struct field user_fields[] = {
@@ -100,8 +118,8 @@ static int read_taken(struct reader *r, const struct weft_yaml_node *n)
 }
 
 static int read_members(struct reader *r, const struct weft_yaml_node *list,
-	const char *path, const struct weft_map *index, struct weft_partition *p,
-	size_t *members, unsigned *seen, unsigned mark)
+	const char *path, const struct weft_map *index, unsigned **node,
+	size_t *n_nodes, size_t *members, unsigned *seen, unsigned mark)
 {
 	char **name;
 	size_t n;
@@ -117,8 +135,8 @@ static int read_members(struct reader *r, const struct weft_yaml_node *list,
 			read_error(r, list, path, "the partitions have too many nodes");
 		goto out;
 	}
-	p->node = weft_arena_alloc(&r->c->arena, (n + 1) * sizeof(*p->node));
-	if (!p->node) {
+	*node = weft_arena_alloc(&r->c->arena, (n + 1) * sizeof(**node));
+	if (!*node) {
 		status = weft_err_nomem(r->err);
 		goto out;
 	}
@@ -136,9 +154,9 @@ static int read_members(struct reader *r, const struct weft_yaml_node *list,
 			goto out;
 		}
 		seen[at] = mark;
-		p->node[i] = (unsigned)at;
+		(*node)[i] = (unsigned)at;
 	}
-	p->n_nodes = n;
+	*n_nodes = n;
 out:
 	weft_hostlist_free(name, n);
 	return status;
@@ -170,7 +188,8 @@ static int read_partition(struct reader *r, struct weft_yaml_node *map, size_t i
 	p->allow_qos = raw.allow_qos.v;
 	p->n_allow_qos = raw.allow_qos.n;
 	snprintf(path, sizeof(path), "partitions[%zu].nodes", i);
-	if (read_members(r, raw.nodes, path, index, p, members, seen, (unsigned)i + 1))
+	if (read_members(r, raw.nodes, path, index, &p->node, &p->n_nodes, members,
+		    seen, (unsigned)i + 1))
 		return -1;
 	r->c->partition[r->c->n_partitions++] = *p;
 	return 0;
@@ -194,6 +213,50 @@ static int read_partitions(
 		return weft_err_nomem(r->err);
 	for (size_t i = 0; i < seq->n; i++)
 		if (read_partition(r, seq->item[i], i, index, &members, seen))
+			return -1;
+	return 0;
+}
+
+static int read_reservation(struct reader *r, struct weft_yaml_node *map, size_t i,
+	const struct weft_map *index, size_t *members, unsigned *seen)
+{
+	struct raw_reservation raw = {.r.partition = ""};
+	char path[64];
+
+	snprintf(path, sizeof(path), "reservations[%zu]", i);
+	if (read_fields(r, map, path, reservation_fields,
+		    WEFT_COUNT(reservation_fields), &raw))
+		return -1;
+	if (!raw.r.name || !raw.nodes)
+		return read_error(
+			r, map, path, "'%s' is missing", raw.r.name ? "nodes" : "name");
+	raw.r.users = raw.users.v;
+	raw.r.n_users = raw.users.n;
+	raw.r.accounts = raw.accounts.v;
+	raw.r.n_accounts = raw.accounts.n;
+	snprintf(path, sizeof(path), "reservations[%zu].nodes", i);
+	if (read_members(r, raw.nodes, path, index, &raw.r.node, &raw.r.n_nodes,
+		    members, seen, (unsigned)i + 1))
+		return -1;
+	r->c->reservation[r->c->n_reservations++] = raw.r;
+	return 0;
+}
+
+static int read_reservations(
+	struct reader *r, struct weft_yaml_node *seq, const struct weft_map *index)
+{
+	weft_autofree unsigned *seen = NULL;
+	size_t members = 0;
+
+	if (seq->kind != WEFT_YAML_SEQ)
+		return read_error(r, seq, "reservations", "must be a list");
+	seen = calloc(r->c->n_nodes + 1, sizeof(*seen));
+	r->c->reservation = weft_arena_alloc(
+		&r->c->arena, (seq->n + 1) * sizeof(*r->c->reservation));
+	if (!seen || !r->c->reservation)
+		return weft_err_nomem(r->err);
+	for (size_t i = 0; i < seq->n; i++)
+		if (read_reservation(r, seq->item[i], i, index, &members, seen))
 			return -1;
 	return 0;
 }
@@ -287,6 +350,8 @@ static int read_all(
 	if (raw.licenses && read_licenses(r, raw.licenses))
 		return -1;
 	if (raw.nodes && read_nodes(r, raw.nodes, index))
+		return -1;
+	if (raw.reservations && read_reservations(r, raw.reservations, index))
 		return -1;
 	return raw.partitions ? read_partitions(r, raw.partitions, index) : 0;
 }

@@ -82,3 +82,36 @@ enum access access_of(
 		       ? ACCESS_PERHAPS
 		       : ACCESS_OPEN;
 }
+
+/* Lists with "-name", for whom it is not, are Slurm's to read. */
+static bool plain(const char *const *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (*v[i] == '-' || *v[i] == '+')
+			return false;
+	return true;
+}
+
+enum access access_reservation(const struct weft_cluster *c,
+	const struct weft_partition *p, const struct ask *a)
+{
+	const char *account = access_account(&c->user, a);
+	const struct weft_reservation *r;
+
+	if (!*a->reservation || !c->n_reservations)
+		return ACCESS_OPEN;
+	r = weft_cluster_reservation(c, a->reservation);
+	if (!r)
+		return ACCESS_NO_RESERVATION;
+	if (*r->partition && !weft_streq(r->partition, p->name))
+		return ACCESS_NOT_RESERVED;
+	/* To be one of the users is enough, and so is the account. */
+	if (r->n_users + r->n_accounts == 0 || !plain(r->users, r->n_users) ||
+		!plain(r->accounts, r->n_accounts) || !c->user.name || !*c->user.name ||
+		(r->n_accounts && !*account))
+		return ACCESS_OPEN;
+	return listed(r->users, r->n_users, c->user.name) ||
+			       listed(r->accounts, r->n_accounts, account)
+		       ? ACCESS_OPEN
+		       : ACCESS_RESERVED;
+}

@@ -570,6 +570,7 @@ static int prepare_job(struct play *p, unsigned id, const struct weft_map *lanes
 		.constraint = s->constraint,
 		.exclude = s->exclude,
 		.nodelist = s->nodelist,
+		.reservation = s->reservation,
 		.tmp = s->tmp};
 	struct sized size = {.nodes = s->nodes,
 		.gpus_node = s->gpus_per_node,
@@ -600,8 +601,12 @@ static int prepare_job(struct play *p, unsigned id, const struct weft_map *lanes
 	j->most = g->max_parallel && g->max_parallel < j->tasks ? g->max_parallel
 								: j->tasks;
 	size.mem = fit_mem(&p->w->pools, l->pool->part, &size);
-	j->part = s->nodes * room_part(p->w->cluster, j->room->node, &size,
-				     s->exclusive || l->pool->part->exclusive);
+	/* Reserved nodes are nobody else's: no part of what is shared. */
+	j->part =
+		*s->reservation
+			? LITTLE / 1000
+			: s->nodes * room_part(p->w->cluster, j->room->node, &size,
+					     s->exclusive || l->pool->part->exclusive);
 	return 0;
 }
 

@@ -199,6 +199,23 @@ static int mark_nodes(struct pools *ps, const char *list, bool *mark, bool value
 	return *unknown ? 0 : weft_err_nomem(err);
 }
 
+static const struct weft_reservation *reserved(
+	const struct pools *ps, const struct ask *a)
+{
+	return *a->reservation ? weft_cluster_reservation(ps->cluster, a->reservation)
+			       : NULL;
+}
+
+static void skip_unreserved(const struct pools *ps, const struct ask *a, bool *skip)
+{
+	const struct weft_reservation *r = reserved(ps, a);
+
+	for (size_t i = 0; i < ps->cluster->n_nodes; i++)
+		skip[i] = true;
+	for (size_t i = 0; i < r->n_nodes; i++)
+		skip[r->node[i]] = false;
+}
+
 /* exclude: a pool without those nodes. nodelist: each of them must take a share,
  * and the job has at least as many.  *least: that many. */
 static int narrow(struct pools *ps, const struct pool *pool, const struct ask *a,
@@ -210,6 +227,15 @@ static int narrow(struct pools *ps, const struct pool *pool, const struct ask *a
 
 	if (!mark)
 		return weft_err_nomem(err);
+	if (reserved(ps, a)) {
+		skip_unreserved(ps, a, mark);
+		if (pool_fill(ps, pool->part, mark, out, err) < 0)
+			return -1;
+		if (!out->up) {
+			f->access = ACCESS_NOT_RESERVED;
+			return 1;
+		}
+	}
 	if (*a->exclude &&
 		mark_nodes(ps, a->exclude, mark, true, &n, &unknown, err) < 0)
 		return -1;
@@ -298,9 +324,12 @@ int fit_pool(struct pools *ps, const struct pool *pool, const struct ask *a,
 		return 0;
 	out->stage = STAGE_ACCESS;
 	out->access = access_of(&ps->cluster->user, p, a);
+	if (out->access <= ACCESS_PERHAPS &&
+		access_reservation(ps->cluster, p, a) != ACCESS_OPEN)
+		out->access = access_reservation(ps->cluster, p, a);
 	if (out->access > ACCESS_PERHAPS)
 		return 0;
-	if (*a->exclude || *a->nodelist) {
+	if (*a->exclude || *a->nodelist || reserved(ps, a)) {
 		int rc = narrow(ps, pool, a, &own, &least, out, err);
 
 		if (rc)

@@ -2,6 +2,7 @@
 #include "select/pool.h"
 #include "select/room.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +73,7 @@ static int by_use(const void *a, const void *b, void *arg)
 	const struct weft_node *x = &ps->cluster->node[i], *y = &ps->cluster->node[k];
 
 	BY(ps->shape_of[i], ps->shape_of[k]);
+	BY(ps->held[i], ps->held[k]);
 	BY(x->state, y->state);
 	BY(x->cpus_used, y->cpus_used);
 	BY(x->mem_used, y->mem_used);
@@ -85,6 +87,25 @@ static int by_use(const void *a, const void *b, void *arg)
 
 		if (order)
 			return order;
+	}
+	return 0;
+}
+
+/* Those that hold now: what is to come takes nodes that a short job may have before. */
+static int note_reservations(struct pools *ps, struct weft_err *err)
+{
+	const struct weft_cluster *c = ps->cluster;
+
+	ps->held = weft_arena_alloc(&ps->arena, (c->n_nodes + 1) * sizeof(*ps->held));
+	if (!ps->held)
+		return weft_err_nomem(err);
+	for (size_t i = 0; i < c->n_reservations; i++) {
+		const struct weft_reservation *r = &c->reservation[i];
+		double end = r->end ? (double)r->end : INFINITY;
+
+		for (size_t k = 0; r->start == 0 && k < r->n_nodes; k++)
+			if (ps->held[r->node[k]] < end)
+				ps->held[r->node[k]] = end;
 	}
 	return 0;
 }
@@ -203,7 +224,8 @@ int pools_make(struct pools *ps, const struct weft_cluster *c,
 	memset(ps, 0, sizeof(*ps));
 	ps->cluster = c;
 	ps->conf = conf;
-	if (number_shapes(ps, err) < 0 || number_uses(ps, err) < 0)
+	if (number_shapes(ps, err) < 0 || note_reservations(ps, err) < 0 ||
+		number_uses(ps, err) < 0)
 		goto fail;
 	ps->n = c->n_partitions;
 	ps->pool = weft_arena_alloc(&ps->arena, ps->n * sizeof(*ps->pool) + 1);

@@ -44,10 +44,11 @@ struct pools {
 	size_t n_shapes;
 	unsigned *use_of; /* node -> number of its use */
 	size_t n_uses;
-	unsigned *slot;           /* shape or use -> place in the pool being made */
-	struct room_cache *rooms; /* of room.c */
-	struct weft_map node;     /* by name; filled when first asked for */
-	struct weft_map part;     /* partitions by name, as well */
+	double *held;   /* node -> until when a reservation has it; 0: none has */
+	unsigned *slot; /* shape or use -> place in the pool being made */
+	struct room_cache *rooms;          /* of room.c */
+	struct weft_map node;              /* by name; filled when first asked for */
+	struct weft_map part;              /* partitions by name, as well */
 	const struct forecasts *forecasts; /* NULL: none */
 };
 

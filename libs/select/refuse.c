@@ -232,6 +232,23 @@ static int why_access(const struct pools *ps, const struct pool *pool,
 		if (yours.len)
 			return weft_err_hint(err, "use account: %s", yours.s);
 		break;
+	case ACCESS_NO_RESERVATION:
+		for (size_t i = 0; i < ps->cluster->n_reservations && i < LISTED; i++)
+			weft_str_printf(&names, "%s%s", i ? ", " : "",
+				ps->cluster->reservation[i].name);
+		weft_err_set(err, WEFT_EPLACE, "the cluster has no reservation %s",
+			a->reservation);
+		return weft_err_hint(err, "there are: %s", names.s);
+	case ACCESS_RESERVED:
+		weft_err_set(err, WEFT_EPLACE, "reservation %s is for others",
+			a->reservation);
+		return weft_err_hint(err, "leave reservation out, or use an account "
+					  "that it is for");
+	case ACCESS_NOT_RESERVED:
+		weft_err_set(err, WEFT_EPLACE,
+			"reservation %s has no node of it that is up", a->reservation);
+		return weft_err_hint(
+			err, "name a partition of its nodes, or leave it out");
 	case ACCESS_QOS_NOT_YOURS:
 		list_qos(ps, account, &names);
 		weft_err_set(err, WEFT_EPLACE, "account %s of %s has no QOS %s",

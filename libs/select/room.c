@@ -35,8 +35,9 @@ struct draft {
 	const struct weft_cluster *c;
 	const struct ask *a; /* NULL: all of the partition */
 	const struct sized *s;
-	uint64_t mem; /* of the share, the partition's default too */
-	bool alone;   /* at most one place on a node */
+	uint64_t mem;      /* of the share, the partition's default too */
+	bool alone;        /* at most one place on a node */
+	double not_before; /* start of the reservation asked for; negative: none is */
 	bool exclusive;
 	struct point *v;
 	size_t n, cap;
@@ -114,28 +115,32 @@ static int add_point(struct draft *d, double time, double place)
 }
 
 /* *first: when it has its first place; INFINITY. */
-static int add_node(
-	struct draft *d, const struct weft_node *n, unsigned count, double *first)
+static int add_node(struct draft *d, const struct pools *ps, const struct weft_node *n,
+	unsigned count, double *first)
 {
+	/* What others have reserved comes when that ends. */
+	double from =
+		d->not_before >= 0 ? d->not_before : ps->held[n - ps->cluster->node];
 	struct vacancy v = vacant_now(n, d->a);
 	double have = places(d, n, &v);
 
-	*first = have > 0 ? 0 : INFINITY;
-	if (add_point(d, 0, have * count) < 0)
+	*first = have > 0 ? from : INFINITY;
+	if (!(from < INFINITY))
+		return 0;
+	if (add_point(d, from, have * count) < 0)
 		return -1;
 	for (size_t i = 0; i < n->n_releases; i++) {
 		const struct weft_release *r = &n->release[i];
-		double more;
+		double when = (double)r->after > from ? (double)r->after : from, more;
 
 		v.cpus += r->cpus;
 		v.mem += r->mem;
 		v.gpus += count_gpus(n, d->a, r->gpus);
 		more = places(d, n, &v);
-		if (more > have &&
-			add_point(d, (double)r->after, (more - have) * count) < 0)
+		if (more > have && add_point(d, when, (more - have) * count) < 0)
 			return -1;
 		if (more > 0 && !(*first < INFINITY))
-			*first = (double)r->after;
+			*first = when;
 		have = more > have ? more : have;
 	}
 	return 0;
@@ -195,7 +200,7 @@ static int listed(struct pools *ps, struct draft *d, const char *list, double *w
 
 		if (at < 0)
 			continue;
-		if (add_node(d, &ps->cluster->node[at], 1, &first) < 0) {
+		if (add_node(d, ps, &ps->cluster->node[at], 1, &first) < 0) {
 			weft_hostlist_free(name, n);
 			return -1;
 		}
@@ -207,18 +212,25 @@ static int listed(struct pools *ps, struct draft *d, const char *list, double *w
 	return 0;
 }
 
-/* The pool without what the step excludes; pool itself where there is no such. */
+/* The pool without what the step excludes or has not reserved; pool itself where there
+ * is no such. */
 static const struct pool *without(struct pools *ps, const struct pool *pool,
-	const char *exclude, struct pool *own)
+	const struct ask *a, const struct weft_reservation *r, struct pool *own)
 {
 	weft_autofree bool *skip = NULL;
-	char **name;
-	size_t n;
+	char **name = NULL;
+	size_t n = 0;
 
-	if (!*exclude || weft_hostlist_expand(exclude, ps->cluster->n_nodes + 65536,
-				 &name, &n, NULL) < 0)
+	if (*a->exclude && weft_hostlist_expand(a->exclude,
+				   ps->cluster->n_nodes + 65536, &name, &n, NULL) < 0)
+		n = 0;
+	if (!n && !r)
 		return pool;
 	skip = calloc(ps->cluster->n_nodes + 1, sizeof(*skip));
+	for (size_t i = 0; skip && r && i < ps->cluster->n_nodes; i++)
+		skip[i] = true;
+	for (size_t i = 0; skip && r && i < r->n_nodes; i++)
+		skip[r->node[i]] = false;
 	for (size_t i = 0; skip && i < n; i++) {
 		long at = pools_node(ps, name[i]);
 
@@ -232,10 +244,14 @@ static const struct pool *without(struct pools *ps, const struct pool *pool,
 static struct room *make(struct pools *ps, const struct pool *pool, struct draft *d)
 {
 	struct room *r = weft_arena_alloc(&ps->arena, sizeof(*r));
+	const struct weft_reservation *reserved = NULL;
 	struct pool own;
 	double first;
 
-	pool = d->a ? without(ps, pool, d->a->exclude, &own) : pool;
+	if (d->a && *d->a->reservation)
+		reserved = weft_cluster_reservation(ps->cluster, d->a->reservation);
+	d->not_before = reserved ? (double)reserved->start : -1;
+	pool = d->a ? without(ps, pool, d->a, reserved, &own) : pool;
 	if (!r || !pool)
 		return NULL;
 	for (size_t i = 0; i < pool->n_uses; i++) {
@@ -243,7 +259,7 @@ static struct room *make(struct pools *ps, const struct pool *pool, struct draft
 
 		if (d->a && !fit_share(ps, pool->part, u->node, d->a, d->s))
 			continue;
-		if (add_node(d, u->node, u->count, &first) < 0)
+		if (add_node(d, ps, u->node, u->count, &first) < 0)
 			return NULL;
 		if (!r->node)
 			r->node = u->node;
@@ -307,6 +323,7 @@ static void key_of(struct weft_str *key, const struct pool *pool, const struct d
 	key_text(key, d->a->constraint);
 	key_text(key, d->a->exclude);
 	key_text(key, d->a->nodelist);
+	key_text(key, d->a->reservation);
 	weft_str_addc(key, '\x1f');
 	key_number(key, d->s->cpus_node);
 	key_number(key, d->mem);

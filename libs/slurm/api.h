@@ -20,6 +20,8 @@
 	NEEDED(slurm_load_node)                                                        \
 	NEEDED(slurm_free_node_info_msg)                                               \
 	NEEDED(slurm_get_select_nodeinfo)                                              \
+	NEEDED(slurm_load_reservations)                                                \
+	NEEDED(slurm_free_reservation_info_msg)                                        \
 	NEEDED(slurm_load_licenses)                                                    \
 	NEEDED(slurm_free_license_info_msg)                                            \
 	NEEDED(slurm_load_job_user)                                                    \

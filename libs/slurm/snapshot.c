@@ -19,6 +19,7 @@ struct answers {
 	partition_info_msg_t *partitions;
 	node_info_msg_t *nodes;
 	license_info_msg_t *licenses;
+	reserve_info_msg_t *reservations;
 };
 
 static void free_answers(const struct slurm_api *api, struct answers *a)
@@ -29,6 +30,8 @@ static void free_answers(const struct slurm_api *api, struct answers *a)
 		api->slurm_free_partition_info_msg(a->partitions);
 	if (a->nodes)
 		api->slurm_free_node_info_msg(a->nodes);
+	if (a->reservations)
+		api->slurm_free_reservation_info_msg(a->reservations);
 	if (a->licenses)
 		api->slurm_free_license_info_msg(a->licenses);
 }
@@ -40,6 +43,16 @@ static bool has_licenses(const slurm_conf_t *conf)
 
 	return (own && *own && !weft_streq(own, "(null)")) ||
 	       (store && strstr(store, "slurmdbd"));
+}
+
+/* Most sites have none, and need not be asked. */
+static bool has_reserved(const node_info_msg_t *nodes)
+{
+	for (uint32_t i = 0; i < nodes->record_count; i++)
+		if (nodes->node_array[i].node_state &
+			(NODE_STATE_RES | NODE_STATE_MAINT))
+			return true;
+	return false;
 }
 
 static int ask(const struct slurm_api *api, struct answers *a, struct weft_err *err)
@@ -54,6 +67,8 @@ static int ask(const struct slurm_api *api, struct answers *a, struct weft_err *
 	if (has_licenses(a->conf) &&
 		api->slurm_load_licenses(0, &a->licenses, SHOW_ALL))
 		a->licenses = NULL;
+	if (has_reserved(a->nodes) && api->slurm_load_reservations(0, &a->reservations))
+		a->reservations = NULL;
 	return 0;
 }
 
@@ -204,28 +219,65 @@ static uint64_t limit(uint64_t v, bool per_cpu)
 	return (v & ~MEM_PER_CPU) * MIB;
 }
 
-static int fill_members(struct weft_cluster *c, const partition_info_t *from,
-	const struct weft_map *index, struct weft_partition *to, struct weft_err *err)
+static int fill_members(struct weft_cluster *c, const char *nodes, const char *of,
+	const struct weft_map *index, unsigned **node, size_t *n_nodes,
+	struct weft_err *err)
 {
 	size_t n = 0;
 	char **name = NULL;
 
-	if (!from->nodes || !*from->nodes)
+	if (!nodes || !*nodes)
 		return 0;
-	if (weft_hostlist_expand(from->nodes, WEFT_CLUSTER_MAX_NODES, &name, &n, err)) {
+	if (weft_hostlist_expand(nodes, WEFT_CLUSTER_MAX_NODES, &name, &n, err)) {
 		if (err)
 			err->code = WEFT_ESLURM;
-		return weft_err_prefix(err, "partition %s", to->name);
+		return weft_err_prefix(err, "%s", of);
 	}
-	to->node = weft_arena_alloc(&c->arena, n * sizeof(*to->node));
-	for (size_t i = 0; i < n && to->node; i++) {
+	*node = weft_arena_alloc(&c->arena, n * sizeof(**node));
+	for (size_t i = 0; i < n && *node; i++) {
 		size_t at;
 
 		if (weft_map_get(index, name[i], &at))
-			to->node[to->n_nodes++] = (unsigned)at;
+			(*node)[(*n_nodes)++] = (unsigned)at;
 	}
 	weft_hostlist_free(name, n);
-	return to->node ? 0 : weft_err_nomem(err);
+	return *node ? 0 : weft_err_nomem(err);
+}
+
+static int64_t after(const struct weft_cluster *c, time_t when)
+{
+	int64_t seconds = (int64_t)when - (int64_t)c->taken;
+
+	return seconds > 0 ? (seconds + 59) / 60 * 60 : 0;
+}
+
+static int fill_reservations(struct weft_cluster *c, const reserve_info_msg_t *msg,
+	const struct weft_map *index, struct weft_err *err)
+{
+	uint32_t n = msg ? msg->record_count : 0;
+
+	c->reservation = weft_arena_alloc(&c->arena, (n + 1) * sizeof(*c->reservation));
+	if (!c->reservation)
+		return weft_err_nomem(err);
+	for (uint32_t i = 0; i < n; i++) {
+		const reserve_info_t *from = &msg->reservation_array[i];
+		struct weft_reservation *to = &c->reservation[c->n_reservations++];
+
+		to->name = weft_arena_strdup(&c->arena, from->name ? from->name : "");
+		to->partition = weft_arena_strdup(
+			&c->arena, from->partition ? from->partition : "");
+		to->start = after(c, from->start_time);
+		to->end = after(c, from->end_time);
+		if (!to->name || !to->partition ||
+			split_names(&c->arena, from->users, &to->users, &to->n_users) ||
+			split_names(&c->arena, from->accounts, &to->accounts,
+				&to->n_accounts))
+			return weft_err_nomem(err);
+		if (fill_members(c, from->node_list, to->name, index, &to->node,
+			    &to->n_nodes, err))
+			return -1;
+	}
+	return 0;
 }
 
 static int fill_partition(struct weft_cluster *c, const partition_info_t *from,
@@ -261,7 +313,8 @@ static int fill_partition(struct weft_cluster *c, const partition_info_t *from,
 			&to->n_allow_groups) ||
 		split_names(arena, from->allow_qos, &to->allow_qos, &to->n_allow_qos))
 		return weft_err_nomem(err);
-	return fill_members(c, from, index, to, err);
+	return fill_members(
+		c, from->nodes, to->name, index, &to->node, &to->n_nodes, err);
 }
 
 static int fill_head(struct weft_cluster *c, const struct answers *a)
@@ -315,7 +368,9 @@ static int build(const struct slurm_api *api, struct weft_cluster *c,
 		if (fill_partition(c, &p->partition_array[i], a->conf, &index,
 			    &c->partition[c->n_partitions++], err))
 			goto out;
-	status = slurm_running(api, c, &index, err);
+	status = fill_reservations(c, a->reservations, &index, err);
+	if (status == 0)
+		status = slurm_running(api, c, &index, err);
 out:
 	weft_map_free(&index);
 	return status;

@@ -145,6 +145,23 @@ t_has "sbatch's words on an option" "$T_OUT" "unrecognized option"
 
 t_has "mpi types" "$(room mpi)" "pmi2"
 
+# What is reserved for others is not free, and what is reserved is what there is.
+as root scontrol create reservation reservationname=course starttime=now duration=60 \
+	users=bob nodes=c1,c3 flags=ignore_jobs >/dev/null
+held() { as alice "$tools/weft" cluster --save - | grep -q "name: course"; }
+t_run 0 "a reservation is seen" t_until 20 held
+snap=$(as alice "$tools/weft" cluster --save -)
+t_has "for whom" "$snap" "users: [bob]"
+t_has "its nodes" "$snap" "nodes: c[1,3]"
+free=$(as alice "$tools/weft" plan --explain a flow.yaml)
+t_has "one node is free" "$free" "1 of 3"
+sed 's/name: a,/name: a, reservation: course,/' "$home/flow.yaml" >"$home/mine.yaml"
+t_run 4 "it is not alice's" as alice "$tools/weft" plan mine.yaml
+t_has "and that is told" "$T_OUT" "reservation course is for others"
+as root scontrol delete reservationname=course
+gone() { ! held; }
+t_run 0 "it is gone" t_until 20 gone
+
 as root scontrol update nodename=c2 state=drain reason="disk is full"
 t_has "a drained node" "$(as alice "$tools/weft" cluster --save -)" 'reason: "drained: disk is full"'
 

@@ -55,6 +55,14 @@ static const char full[] =
 	"    nodes: g[01-02],c3\n"
 	"  - name: empty\n"
 	"    nodes: \"\"\n"
+	"reservations:\n"
+	"  - name: course\n"
+	"    partition: cpu\n"
+	"    start: 01:00:00\n"
+	"    end: 1-00:00:00\n"
+	"    users: [alice, \"-bob\"]\n"
+	"    accounts: [phys]\n"
+	"    nodes: c[1-2]\n"
 	"nodes:\n"
 	"  - nodes: c[1,3]\n"
 	"    state: mixed\n"
@@ -110,6 +118,12 @@ START_TEST(every_key)
 	ck_assert(c->taken == 1795262400.0);
 	ck_assert_uint_eq(c->max_array_size, 1001);
 	ck_assert(!c->select_by_memory);
+	ck_assert_uint_eq(c->n_reservations, 1);
+	ck_assert_int_eq(c->reservation[0].start, 3600);
+	ck_assert_str_eq(c->reservation[0].users[1], "-bob");
+	ck_assert_str_eq(c->node[c->reservation[0].node[1]].name, "c2");
+	ck_assert_ptr_eq(weft_cluster_reservation(c, "course"), c->reservation);
+	ck_assert_ptr_null(weft_cluster_reservation(c, "curse"));
 	ck_assert_str_eq(c->user.name, "alice");
 	ck_assert_uint_eq(c->user.n_groups, 2);
 	ck_assert_str_eq(c->user.default_account, "phys");
@@ -282,6 +296,11 @@ static const struct {
 	{"nodes:\n- nodes: a\n  cpus: 4\n  cpus_used: 2\n"
 	 "  releases: [{after: 2m, cpu: 1}]\n",
 		5, "nodes[0].releases[0]", "did you mean 'cpus'?"},
+	{NODE "reservations: x\n", 2, "reservations", "list"},
+	{NODE "reservations:\n- {nodes: n1}\n", 3, "reservations[0]",
+		"'name' is missing"},
+	{NODE "reservations:\n- {name: r, nodes: n9}\n", 3, "reservations[0].nodes",
+		"node n9 is not among the nodes"},
 	{"user: {groups: [a]}\n", 1, "user", "'name' is missing"},
 	{"user:\n  name: a\n  associations: x\n", 3, "user.associations", "list"},
 	{"user:\n  name: a\n  associations: [{qos: [a]}]\n", 3, "user.associations[0]",

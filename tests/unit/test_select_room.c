@@ -42,6 +42,7 @@ static struct ask nothing(void)
 		.constraint = "",
 		.exclude = "",
 		.nodelist = "",
+		.reservation = "",
 		.partition = ""};
 }
 
