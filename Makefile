@@ -6,7 +6,7 @@
 #   make bench           the measured figures
 #   make fuzz            an hour of fuzzing (FUZZ_TIME=, FUZZ_TARGETS=)
 #   make install         DESTDIR=, prefix= and the other GNU names
-#   make lint check-layers schema clean help
+#   make check-stage-faults lint check-layers schema clean help
 #
 # VARIANT=release|debug|san|cov|fuzz   DEPS=no (packagers: check for no packages)
 
@@ -148,7 +148,7 @@ EXAMPLE_SRC := $(wildcard contrib/examples/augmentation/*.c)
 
 # ---- building ----------------------------------------------------------------
 
-.PHONY: all deps check check-layers demo bench fuzz lint install uninstall schema clean \
+.PHONY: all deps check check-layers check-stage-faults demo bench fuzz lint install uninstall schema clean \
 	help dist
 all: $(if $(COMMAND_SRC),$(B)/weft) $(if $(SPANK_SRC),$(B)/weft.so) \
 	$(B)/job_submit_weft.so
@@ -277,6 +277,10 @@ check: all $(UNIT) $(TOOLS) $(SHIMS) $(FUZZ) $(EXAMPLE) $(PLAIN)
 
 fuzz: $(FUZZ)
 	@BUILD=$(B) tests/fuzz/long
+
+# The faults of staging for longer: kill -9 at 50 moments, names that flip for a minute.
+check-stage-faults: all $(SHIMS)
+	@BUILD=$(B) VARIANT=$(VARIANT) WEFT_TEST_KILLS=50 WEFT_TEST_FLIPS=500 tests/run stage/
 
 check-layers: $(ARCHIVES)
 	@BUILD=$(B) tests/layers $(foreach r,$(ROOMS) spank job_submit,'$(r):$(SEES_$(r)):$(LINK_$(r))')

@@ -317,6 +317,10 @@ static int publish(struct copy *c, struct weft_stage_report *report)
 	char name[STAGE_MANIFEST_NAME];
 
 	if (opt->manifest) {
+		/* Another call's copy keeps its record. */
+		if (!opt->replace &&
+			faccessat(c->t.fd, c->t.name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return stage_target_taken(&c->t, c->err);
 		if (write_record(c, report) != 0)
 			return -1;
 	} else if (opt->replace) {

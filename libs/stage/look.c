@@ -1,5 +1,5 @@
 /* look.c - what is there: sizes, space, names that match. */
-#include "stage/stage.h"
+#include "stage/room.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,55 +11,61 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define MAX_LEVELS 200
-
+/* What is below a folder that is open, folder after folder, each by its path: so depth
+ * and width cost no descriptors. */
 struct sum {
 	uint64_t bytes, files;
-	struct weft_str path;
+	int top;
+	const char *root; /* for messages */
+	char **path;      /* folders still to be looked into */
+	size_t n, cap;
 	struct weft_err *err;
 };
 
-static int measure_at(
-	struct sum *s, int dir, const char *name, int flags, unsigned level)
+static int fail(const struct sum *s, const char *path)
+{
+	return weft_err_sys(
+		s->err, WEFT_ESTAGE, "%s%s%s", s->root, *path ? "/" : "", path);
+}
+
+static int add_entry(struct sum *s, int dir, const char *path, const char *name)
 {
 	struct stat st;
-	struct dirent *e;
-	size_t len = s->path.len;
-	int rc = 0, fd;
-	DIR *d;
+	char *sub;
 
-	if (fstatat(dir, name, &st, flags) != 0)
-		return weft_err_sys(s->err, WEFT_ESTAGE, "%s", s->path.s);
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return fail(s, path);
 	if (!S_ISDIR(st.st_mode)) {
 		s->files++;
 		s->bytes += S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 		return 0;
 	}
-	if (level > MAX_LEVELS)
-		return weft_err_set(s->err, WEFT_ESTAGE,
-			"%s: more than %d folders deep", s->path.s, MAX_LEVELS);
-	fd = openat(dir, name,
-		O_RDONLY | O_DIRECTORY | O_CLOEXEC |
-			(flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0));
-	d = fd >= 0 ? fdopendir(fd) : NULL;
+	sub = *path ? weft_path_join(path, name) : strdup(name);
+	if (!sub || weft_grow(s->path, s->n, s->cap) != 0) {
+		free(sub);
+		return weft_err_nomem(s->err);
+	}
+	s->path[s->n++] = sub;
+	return 0;
+}
+
+static int add_folder(struct sum *s, const char *path)
+{
+	int rc = 0, fd = stage_open_beneath(s->top, path, O_RDONLY | O_DIRECTORY);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *e;
+
 	if (!d) {
+		fail(s, path);
 		if (fd >= 0)
 			close(fd);
-		return weft_err_sys(s->err, WEFT_ESTAGE, "%s", s->path.s);
+		return -1;
 	}
-	while (rc == 0 && (errno = 0, e = readdir(d)) != NULL) {
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
-		weft_str_addc(&s->path, '/');
-		weft_str_add(&s->path, e->d_name);
-		rc = s->path.failed ? weft_err_nomem(s->err)
-				    : measure_at(s, fd, e->d_name, AT_SYMLINK_NOFOLLOW,
-					      level + 1);
-		s->path.len = len;
-		s->path.s[len] = '\0';
-	}
+	while (rc == 0 && (errno = 0, e = readdir(d)) != NULL)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			rc = add_entry(s, fd, path, e->d_name);
 	if (rc == 0 && errno != 0)
-		rc = weft_err_sys(s->err, WEFT_ESTAGE, "%s", s->path.s);
+		rc = fail(s, path);
 	closedir(d);
 	return rc;
 }
@@ -67,13 +73,31 @@ static int measure_at(
 int weft_stage_measure(
 	const char *path, uint64_t *bytes, uint64_t *files, struct weft_err *err)
 {
-	struct sum s = {.err = err};
+	struct sum s = {.top = -1, .root = path, .err = err};
+	struct stat st;
 	int rc;
 
 	*bytes = *files = 0;
-	weft_str_add(&s.path, path);
-	rc = s.path.failed ? weft_err_nomem(err) : measure_at(&s, AT_FDCWD, path, 0, 0);
-	weft_str_free(&s.path);
+	if (stat(path, &st) != 0)
+		return weft_err_sys(err, WEFT_ESTAGE, "%s", path);
+	if (!S_ISDIR(st.st_mode)) {
+		*files = 1;
+		*bytes = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+		return 0;
+	}
+	s.top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s.top < 0)
+		return weft_err_sys(err, WEFT_ESTAGE, "%s", path);
+	rc = add_folder(&s, "");
+	while (rc == 0 && s.n > 0) {
+		weft_autofree char *next = s.path[--s.n];
+
+		rc = add_folder(&s, next);
+	}
+	while (s.n > 0)
+		free(s.path[--s.n]);
+	free(s.path);
+	close(s.top);
 	if (rc != 0)
 		return -1;
 	*bytes = s.bytes;

@@ -57,6 +57,57 @@ else
 fi
 t_is "no temporary is left" "$(parts)" 0
 
+# ---- attributes and ACLs; what the destination's folder passes on isn't the source's
+cat >attrs.py <<'EOF'
+import os, struct, sys
+def acl(default):
+    e = [(1, 6, 2**32 - 1), (2, 4, 1234), (4, 4, 2**32 - 1), (16, 4, 2**32 - 1), (32, 0, 2**32 - 1)]
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *x) for x in e)
+def look(top):
+    for d, dirs, files in sorted(os.walk(top)):
+        for n in [""] + sorted(files):
+            p = os.path.join(d, n)
+            names = sorted(os.listxattr(p))
+            print(os.path.relpath(p, top), "%o" % os.stat(p).st_mode, [(x, os.getxattr(p, x)) for x in names])
+if sys.argv[1] == "look":
+    look(sys.argv[2])
+else:
+    os.makedirs("at/sub")
+    for n in "plain", "user", "acl", "many":
+        open("at/" + n, "w").write(n)
+    os.setxattr("at/user", "user.one", b"\0value")
+    for i in range(60):
+        os.setxattr("at/many", "user.name%d" % i, b"x" * i)
+    os.setxattr("at/sub", "user.folder", b"f")
+    os.mkdir("heir")
+    os.setxattr("at/acl", "system.posix_acl_access", acl(False))
+    os.setxattr("at/sub", "system.posix_acl_default", acl(True))
+    os.setxattr("heir", "system.posix_acl_default", acl(True))
+EOF
+if python3 attrs.py make 2>attrs.err; then
+	t_run 0 "attributes and ACLs" "$WEFT" stage cp at at2
+	t_is "are kept" "$(python3 attrs.py look at2)" "$(python3 attrs.py look at)"
+	t_run 0 "in a folder that passes on an ACL" "$WEFT" stage cp at at/plain heir/
+	t_is "they are the source's, too" "$(python3 attrs.py look heir/at)" "$(python3 attrs.py look at)"
+	t_is "and so is a single file" "$(stat -c %a heir/plain)" "$(stat -c %a at/plain)"
+else
+	t_skip "attributes and ACLs" "not on this file system: $(tail -n 1 attrs.err)"
+fi
+
+# ---- a terminal is told how far it is
+if command -v script >/dev/null 2>&1; then
+	# In pieces of 1,000 bytes, so that there is something to tell.
+	T_OUT=$(FAULTY=short LD_PRELOAD=$BUILD/tests/faulty.so script -qec "$WEFT stage cp --threads 1 --no-record tree told" /dev/null </dev/null 2>&1)
+	if [ "$VARIANT" = san ]; then
+		t_skip "progress" "a sanitized command takes no preloaded library"
+	else
+		t_has "progress on a terminal" "$T_OUT" " %  "
+		t_has "with a rate and the time left" "$T_OUT" "s left"
+	fi
+else
+	t_skip "progress" "no script(1) here"
+fi
+
 # ---- again: nothing to do; changed: refused, or replaced
 t_run 0 "again" "$WEFT" stage cp --json tree copy
 t_is "has nothing to do" "$(json strategy) $(json moved)" "already there 0"
