@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -137,28 +138,49 @@ static bool taken(const struct weft_machine *m, const struct weft_others *o, uns
 	return false;
 }
 
+/* GPUs that the step takes at least, as weft_place() deals them. */
+static double gpus_wanted(const struct weft_place_step *s)
+{
+	double x = s->gpus_per_task;
+
+	if (s->gpus_all)
+		return s->gpus ? s->gpus : 1;
+	if (x >= 1 || x <= 0)
+		return s->ntasks * ceil(x - 1e-4);
+	return ceil(s->ntasks / floor(1 / x + 1e-4));
+}
+
+/* Is there a thread for each task, once the step's cores are spared? */
+static bool suffices(const struct weft_machine *m, const struct weft_cpuset *cpus,
+	const struct weft_place_step *s)
+{
+	unsigned threads = 0, cores = 0, of_core = 0;
+
+	for (size_t i = 0; i < m->n_pus; i++) {
+		if (!i || m->pu[i].core != m->pu[i - 1].core)
+			of_core = 0;
+		if (!weft_cpuset_has(cpus, m->pu[i].cpu))
+			continue;
+		cores += of_core++ == 0;
+		threads += !s->smt || of_core <= s->smt;
+	}
+	return cores > s->spare_cores && threads >= s->ntasks;
+}
+
 void weft_bind_around(const struct weft_machine *m, const struct weft_others *o,
 	const struct weft_place_step *step, struct weft_cpuset *cpus, unsigned *gpus,
 	size_t *n)
 {
-	struct weft_cpuset left = {0};
-	unsigned threads = 0;
+	struct weft_cpuset left = *cpus;
 	size_t keep = 0;
 
-	for (size_t i = 0; i < m->n_pus; i++) {
-		unsigned cpu = m->pu[i].cpu;
-		if (!weft_cpuset_has(cpus, cpu) || weft_cpuset_has(&o->cpus, cpu))
-			continue;
-		weft_cpuset_add(&left, cpu);
-		threads++;
-	}
-	if (threads >= step->ntasks)
+	for (size_t i = 0; i < WEFT_CPU_WORDS; i++)
+		left.w[i] &= ~o->cpus.w[i];
+	if (suffices(m, &left, step))
 		*cpus = left;
 	for (size_t i = 0; i < *n; i++)
 		keep += !taken(m, o, gpus[i]);
-	double want = step->gpus_all ? (step->gpus ? step->gpus : 1)
-				     : step->gpus_per_task * step->ntasks;
-	if (!keep || (double)keep + 1e-6 < want)
+	if (!keep || (double)keep < gpus_wanted(step))
 		return;
 	keep = 0;
 	for (size_t i = 0; i < *n; i++)
