@@ -369,4 +369,24 @@ $(same_form)"; done
 t_is 'jobs without a step are the same with the plug-in and without' "$with" "$without"
 submit $W --weft-step=cpu
 t_is 'without it a step is taken, and sizes nothing' "$STATUS $(fields NumTasks TimeLimit)" '0 NumTasks=1 TimeLimit=00:30:00 '
+
+# ---- for another Slurm ---------------------------------------------------------------------
+
+# The same, but for the version that it says it was compiled for.
+if python3 - "$D/lib/job_submit_weft.so" <<'END'; then
+import re, struct, sys
+path = sys.argv[1]
+version = re.search(r"SLURM_VERSION_NUMBER (0x[0-9a-f]+)", open("/usr/include/slurm/slurm_version.h").read())
+data = bytearray(open(path, "rb").read())
+number = struct.pack("<I", int(version.group(1), 16))
+assert data.count(number) > 0
+open(path, "wb").write(data.replace(number, struct.pack("<I", int(version.group(1), 16) + 1)))
+END
+	echo JobSubmitPlugins=weft >>"$D/etc/slurm.conf"
+	"$CLUSTER" kill-node --dir "$D" ctl -q
+	"$CLUSTER" start-node --dir "$D" ctl -q
+	told() { grep -qi 'incompatible.*weft\|weft.*incompatible' "$D"/log/*slurmctld.log; }
+	t_until 30 told && t_ok 'built for another Slurm: slurmctld refuses it' ||
+		t_fail 'built for another Slurm: slurmctld refuses it' "$(tail -n 5 "$D"/log/*slurmctld.log)"
+fi
 t_done
