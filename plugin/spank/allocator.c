@@ -16,13 +16,24 @@
 
 static bool on;
 
+/* cli_filter.lua runs before init_post_opt, and Slurm would tell it an earlier
+ * component's step where this one's is in a script. */
+static void tell_filter(const char *step)
+{
+	if (step)
+		setenv("WEFT_STEP_TYPED", step, 1);
+	else
+		unsetenv("WEFT_STEP_TYPED");
+}
+
 int allocator_init(spank_t sp, int ac, char **av)
 {
 	/* An outer job's step is no step of this one: gone before Slurm reads them. */
 	unsetenv("_SLURM_SPANK_OPTION_weft_weft_step");
 	unsetenv("SLURM_SPANK__SLURM_SPANK_OPTION_weft_weft_step");
 	unsetenv("SLURM_SPANK_WEFT_REQUEST");
-	unsetenv(OPTIONS_STEP_ENV);
+	tell_filter(NULL);
+	options_watch_step(tell_filter);
 	on = user_side_init(sp, ac, av);
 	return 0;
 }

@@ -1,11 +1,11 @@
 #include "plugin/spank/options.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { OPT_FILE = 1, OPT_STEP, OPT_BIND, OPT_DRY_RUN };
 
 static struct options given;
+static void (*watcher)(const char *step);
 
 static int note(int val, const char *arg, int remote);
 
@@ -34,18 +34,6 @@ static void bad(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(given.bad, sizeof(given.bad), fmt, ap);
 	va_end(ap);
-}
-
-/* For cli_filter.lua, which runs between this and init_post_opt, and to which Slurm would
- * tell an earlier component's step where this one's is in a script. */
-static void tell_filter(const char *step)
-{
-	if (host_context() != HOST_ALLOCATOR)
-		return;
-	if (step)
-		setenv(OPTIONS_STEP_ENV, step, 1);
-	else
-		unsetenv(OPTIONS_STEP_ENV);
 }
 
 static void keep(char *to, size_t size, const char *option, const char *arg)
@@ -82,8 +70,8 @@ static int note(int val, const char *arg, int remote)
 			arg += strlen(OPTIONS_OUTER);
 		} else {
 			given.step_is_outer = false;
-			if (!remote)
-				tell_filter(arg);
+			if (!remote && watcher)
+				watcher(arg);
 		}
 		given.has_step = true;
 		if (!remote && !*arg)
@@ -118,11 +106,17 @@ int options_register(spank_t sp)
 	return r;
 }
 
+void options_watch_step(void (*step_is)(const char *step))
+{
+	watcher = step_is;
+}
+
 void options_forget_step(void)
 {
 	given.has_step = given.step_is_outer = false;
 	*given.step = '\0';
-	tell_filter(NULL);
+	if (watcher)
+		watcher(NULL);
 }
 
 const struct options *options_given(void)

@@ -29,12 +29,12 @@ struct options {
 /* What is before the name of a step that is handed down: no step's name has it. */
 #define OPTIONS_OUTER "outer:"
 
-/* In sbatch and salloc, until init_post_opt is through: the step that was typed. */
-#define OPTIONS_STEP_ENV "WEFT_STEP_TYPED"
-
 /* 0, or -1 when the host refuses; forgets what was given. */
 int options_register(spank_t sp);
 const struct options *options_given(void);
+/* step_is is called with each step that is typed, and with NULL when it is forgotten.
+ */
+void options_watch_step(void (*step_is)(const char *step));
 /* A component of a het job is through: the next has a step of its own, or none. */
 void options_forget_step(void);
 
