@@ -70,7 +70,8 @@ static int write_in(const char *dir, const char *name, const char *text, size_t 
 		if (json_object_set_new(sums, name, json_string(hex)))
 			return weft_err_nomem(err);
 	}
-	return path ? weft_write_file(path, text, n, 0666 & ~022, err)
+	return path ? weft_write_file_sync(
+			      path, text, n, 0666 & ~022, WEFT_SYNC_DATA, err)
 		    : weft_err_nomem(err);
 }
 

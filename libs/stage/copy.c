@@ -415,6 +415,8 @@ int weft_stage_copy(const char *src, const char *dst,
 	return rc;
 }
 
+/* Not synced: who runs the reader again after a crash makes it again, and a fan-in is
+ * as many links as there are members. */
 static int put_link(const char *src, const char *dst, struct weft_stage_report *report,
 	struct weft_err *err)
 {
@@ -429,9 +431,6 @@ static int put_link(const char *src, const char *dst, struct weft_stage_report *
 	else if (symlinkat(to, t.fd, t.name) != 0)
 		errno == EEXIST ? stage_target_taken(&t, err)
 				: weft_err_sys(err, WEFT_ESTAGE, "%s", dst);
-	else if (fsync(t.fd) != 0 && errno != EINVAL && errno != EROFS &&
-		 errno != ENOTSUP && errno != EBADF)
-		weft_err_sys(err, WEFT_ESTAGE, "making %s durable", dst);
 	else
 		rc = weft_stage_measure(to, &report->bytes, &report->files, err);
 	report->strategy = "link";
@@ -444,7 +443,7 @@ int weft_stage_put(const char *src, const char *dst, enum weft_stage_how how,
 	struct weft_stage_report *report, struct weft_err *err)
 {
 	struct weft_stage_options opt = {.how = how,
-		.durable = WEFT_STAGE_FULL,
+		.durable = WEFT_STAGE_DATA,
 		.writable = how == WEFT_STAGE_COPY};
 	double start = weft_monotonic();
 	struct weft_stage_report own = {0};

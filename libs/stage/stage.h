@@ -96,7 +96,8 @@ int weft_stage_copy(const char *src, const char *dst,
 	const struct weft_stage_options *opt, struct weft_stage_report *report,
 	struct weft_err *err);
 /* The same for the engine: permissions, times, holes, user attributes and links kept,
- * the owner not; durable, without a record. */
+ * the owner not; WEFT_STAGE_DATA, a link to read from not even that; without a record.
+ */
 int weft_stage_put(const char *src, const char *dst, enum weft_stage_how how,
 	struct weft_stage_report *report, struct weft_err *err);
 
