@@ -88,7 +88,9 @@ int64_t pack_time_limit(struct work *w, const struct weft_plan_step *p)
 {
 	const struct pool *pool = pools_find(&w->pools, p->partition);
 
-	return pool ? pool->part->max_time : 0;
+	int64_t limit = pool ? pool->part->max_time : 0;
+
+	return w->longest && (!limit || w->longest < limit) ? w->longest : limit;
 }
 
 /* A minute for what comes between the members. */

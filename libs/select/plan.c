@@ -474,6 +474,7 @@ int weft_select_plan(const struct weft_workflow *wf, const struct weft_cluster *
 
 	w.local = opt && opt->local;
 	w.past = opt && !opt->local ? opt->past : NULL;
+	w.longest = opt ? opt->longest : 0;
 	w.group = !opt ? WEFT_GROUP_AUTO : opt->local ? WEFT_GROUP_NONE : opt->group;
 	*plan = NULL;
 	w.plan = calloc(1, sizeof(*w.plan));

@@ -11,6 +11,7 @@ struct work {
 	bool local;
 	const struct weft_select_past *past; /* by step; NULL */
 	enum weft_group_mode group;
+	int64_t longest; /* job of several; 0: no limit but the partition's */
 	struct pools pools;
 	struct forecasts forecasts;
 	struct weft_plan *plan;

@@ -23,7 +23,11 @@ static int read_cluster(struct job *j, const struct job_args *a, struct weft_err
 
 struct weft_select_options job_options(const struct job *j, const struct job_args *a)
 {
+	struct weft_conf_limits limits;
+
+	weft_conf_limits(j->conf, cmd_user(), &limits);
 	return (struct weft_select_options){.local = a->local,
+		.longest = limits.time,
 		/* In an allocation there is nothing to submit. */
 		.group = a->allocation ? WEFT_GROUP_NONE : a->group,
 		.forecast = j->forecast ? j->forecast->v : NULL,
