@@ -571,6 +571,14 @@ static int finish(struct work *w, const struct drafts *ds, unsigned group,
 		set_hours(w, ds, d);
 		g->shape.time = pack_job_time(w, &d->shape, d->time);
 		g->shape.members = d->tasks ? d->tasks : 1;
+		g->shape.node_hours = g->shape.core_hours = g->shape.gpu_hours = 0;
+		for (size_t i = 0; i < g->n_steps; i++) {
+			const struct weft_plan_step *p = &w->plan->step[g->step[i]];
+
+			g->shape.node_hours += p->node_hours;
+			g->shape.core_hours += p->core_hours;
+			g->shape.gpu_hours += p->gpu_hours;
+		}
 	}
 	return set_needs(w, ds, group, ns, shared);
 }
