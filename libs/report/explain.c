@@ -11,7 +11,7 @@ void weft_report_explanation(const struct weft_explanation *x, const char *step,
 	static const size_t right[] = {3, 4, 5, 6, 7};
 	const struct weft_candidate *chosen = NULL;
 	const char *shown[COLUMNS];
-	size_t column[COLUMNS], n = 0;
+	size_t column[COLUMNS] = {0}, n = 0;
 	struct weft_arena a = {0};
 	bool data = false;
 
