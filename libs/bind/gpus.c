@@ -128,21 +128,37 @@ size_t weft_bind_usable_gpus(const struct weft_machine *m, const char *slurm_gpu
 
 /* ---- naming a task's ----------------------------------------------------- */
 
-/* Without a launcher's list: the UUID where it is known and this machine's, else
- * the number among the vendor's devices in PCI order. */
-static void own_name(
+static bool same_card(const struct weft_device *a, const struct weft_device *b)
+{
+	size_t n = strcspn(a->pci, "/");
+
+	return n == strcspn(b->pci, "/") && !strncmp(a->pci, b->pci, n);
+}
+
+/* Without a launcher's list: the UUID where it is known and this machine's, else the
+ * number among the vendor's devices in PCI order.  AMD counts partitions, which may
+ * have their card's UUID; NVIDIA counts cards, and names a part of one by UUID only. */
+static bool own_name(
 	const struct weft_machine *m, unsigned gpu, bool borrowed, struct weft_str *out)
 {
 	const struct weft_device *d = &m->gpu[gpu];
+	bool part = strchr(d->pci, '/') != NULL;
+	bool nvidia = d->vendor == WEFT_VENDOR_NVIDIA;
 	unsigned number = 0;
 
-	if (*d->uuid && !borrowed && d->vendor != WEFT_VENDOR_INTEL) {
+	if (*d->uuid && !borrowed &&
+		(nvidia || (d->vendor == WEFT_VENDOR_AMD && !part))) {
 		weft_str_add(out, d->uuid);
-		return;
+		return true;
 	}
+	if (nvidia && part && !borrowed)
+		return false;
 	for (unsigned g = 0; g < gpu; g++)
-		number += m->gpu[g].vendor == d->vendor;
+		number += m->gpu[g].vendor == d->vendor &&
+			  (!nvidia || g + 1 == m->n_gpus ||
+				  !same_card(&m->gpu[g], &m->gpu[g + 1]));
 	weft_str_printf(out, "%u", number);
+	return true;
 }
 
 static bool name_gpu(const struct weft_machine *m, unsigned gpu, const unsigned *gpus,
@@ -159,10 +175,8 @@ static bool name_gpu(const struct weft_machine *m, unsigned gpu, const unsigned 
 		if (at == n_gpus)
 			return false;
 	}
-	if (!visible) {
-		own_name(m, gpu, borrowed, out);
-		return true;
-	}
+	if (!visible)
+		return own_name(m, gpu, borrowed, out);
 	if (at >= entries(visible) || !entry(visible, at, &s, &n))
 		return false;
 	weft_str_addn(out, s, n);

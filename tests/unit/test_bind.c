@@ -150,6 +150,44 @@ START_TEST(gpu_names)
 }
 END_TEST
 
+/* Parts of cards: the first two of the machine's are of one. */
+START_TEST(partitions)
+{
+	static const struct {
+		const char *vendor, *uuid;
+		unsigned gpu;
+		bool borrowed;
+		const char *name, *want;
+	} cases[] = {
+		{"nvidia", "MIG-abcdef", 1, false, "CUDA_VISIBLE_DEVICES",
+			"MIG-abcdef1"},
+		/* A part without a name can't be told; a card after it is the second.
+		 */
+		{"nvidia", NULL, 1, false, "CUDA_VISIBLE_DEVICES", "(none)"},
+		{"nvidia", NULL, 2, false, "CUDA_VISIBLE_DEVICES", "1"},
+		{"amd", "GPU-abcdef", 1, false, "ROCR_VISIBLE_DEVICES", "1"},
+		{"amd", "GPU-abcdef", 2, false, "ROCR_VISIBLE_DEVICES", "GPU-abcdef2"},
+		{"amd", NULL, 2, false, "ROCR_VISIBLE_DEVICES", "2"},
+	};
+
+	for (size_t i = 0; i < WEFT_COUNT(cases); i++) {
+		struct weft_machine *m = machine(cases[i].vendor, cases[i].uuid);
+		struct weft_placed_task t = {.n_gpus = 1, .gpu = {cases[i].gpu}};
+		struct weft_place_step step = {0};
+		struct weft_binding b;
+		strcpy(m->gpu[0].pci, "0000:10:00.0/0");
+		strcpy(m->gpu[1].pci, "0000:10:00.0/1");
+		weft_cpuset_add(&t.cpus, 0);
+		ck_assert_int_eq(weft_bind_prepare(m, &t, &step, NULL, 0, NULL,
+					 cases[i].borrowed, &b, NULL),
+			0);
+		ck_assert_msg(!strcmp(var(&b, cases[i].name), cases[i].want), "%zu: %s",
+			i, var(&b, cases[i].name));
+		weft_machine_free(m);
+	}
+}
+END_TEST
+
 START_TEST(threads_and_nics)
 {
 	struct weft_machine *m = machine("nvidia", NULL);
@@ -336,4 +374,5 @@ START_TEST(around)
 }
 END_TEST
 
-SUITE("bind", usable_gpus, gpu_names, threads_and_nics, apply, notes, around)
+SUITE("bind", usable_gpus, gpu_names, partitions, threads_and_nics, apply, notes,
+	around)
