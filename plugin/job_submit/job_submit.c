@@ -65,6 +65,10 @@ static int refuse(const struct weft_err *err, uid_t uid, char **err_msg)
 	weft_autofree char *text = line ? weft_printf("weft: %s", line) : NULL;
 	const char *say = text ? text : "weft: out of memory";
 
+	/* It may quote what was typed: one line in the log stays one. */
+	for (char *p = text; p && *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
 	slurm_info("%s: refused to uid %u", say, (unsigned)uid);
 	tell(err_msg, say);
 	return err->code == WEFT_ESLURM ? ESLURM_ACCESS_DENIED : ESLURM_NOT_SUPPORTED;

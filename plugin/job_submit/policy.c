@@ -152,7 +152,7 @@ static int check_account(const struct policy *p, const struct weft_request *r,
 		(job->account && weft_conf_names_has(&l->accounts, job->account)))
 		return 0;
 	if (job->account)
-		weft_err_set(err, WEFT_ESLURM, "step %s: account %s isn't allowed",
+		weft_err_set(err, WEFT_ESLURM, "step %s: account %.100s isn't allowed",
 			r->step, job->account);
 	else
 		weft_err_set(
@@ -187,7 +187,7 @@ static int check_partitions(const struct policy *p, const struct weft_request *r
 			return weft_err_prefix(err, "step %s", r->step);
 		if (allowed->n && !weft_conf_names_has(allowed, name)) {
 			weft_err_set(err, WEFT_ESLURM,
-				"step %s: partition %s isn't for role %s", r->step,
+				"step %s: partition %.100s isn't for role %s", r->step,
 				name, r->role);
 			return weft_conf_hint_ask(p->conf, err,
 				"--partition=%s, for one, is allowed", allowed->v[0]);

@@ -378,6 +378,10 @@ START_TEST(policy)
 	ctl_job(&job, R " partition=gpu account=phys");
 	job.user_id = 0;
 	judged(NULL, "switched off for user root");
+	/* One line of the log stays one. */
+	ctl_job(&job, R " partition=gpu");
+	job.account = slurm_xstrdup("x\nroot: all is well");
+	judged(NULL, "account x?root: all is well isn't allowed");
 	/* None of weft's. */
 	ctl_job(&job, NULL);
 	job.min_nodes = job.max_nodes = 50;
