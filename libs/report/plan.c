@@ -149,7 +149,9 @@ static void print_steps(const struct weft_plan *plan, const struct weft_style *s
 {
 	struct sheet s = {0};
 	bool shared = plan->n_groups < plan->n_steps;
-	bool times = shared && plan->n_steps && *plan->step[0].partition;
+	/* Of this machine alone nothing is expected. */
+	bool slurm = plan->n_steps && *plan->step[0].partition;
+	bool times = shared && slurm;
 	char buf[WEFT_UNIT_MAX];
 
 	column(&s, true, "step", false);
@@ -158,7 +160,7 @@ static void print_steps(const struct weft_plan *plan, const struct weft_style *s
 	column(&s, true, "cpus/task", true);
 	column(&s, true, "mem/node", true);
 	column(&s, true, "time", true);
-	column(&s, true, "run", true);
+	column(&s, slurm, "run", true);
 	column(&s, times, "start", true);
 	column(&s, times, "end", true);
 	column(&s, true, "members", false);
@@ -182,7 +184,7 @@ static void print_steps(const struct weft_plan *plan, const struct weft_style *s
 				p->time ? weft_arena_strdup(&s.a,
 						  weft_format_duration(buf, p->time))
 					: "-");
-			put(&s, true, paint_seconds(&s.a, p->run));
+			put(&s, slurm, paint_seconds(&s.a, p->run));
 			put(&s, times, paint_seconds(&s.a, p->start));
 			put(&s, times, paint_seconds(&s.a, p->end));
 			put(&s, true, many(&s.a, p->members, p->max_parallel));
