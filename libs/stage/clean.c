@@ -69,12 +69,10 @@ static bool is_locked(const struct clean *c, const char *name)
 
 /* Of a copy that is no longer there; its name may be cut in the record's own, so it is
  * found by its digest. */
-static bool is_orphan(
-	const struct clean *c, const char *name, char *const *all, size_t n)
+static bool is_orphan(const char *name, char *const *all, size_t n)
 {
 	char own[STAGE_MANIFEST_NAME];
 
-	(void)c;
 	for (size_t i = 0; i < n; i++) {
 		stage_manifest_name(all[i], own);
 		if (strcmp(own, name) == 0)
@@ -92,7 +90,7 @@ static int clean_one(struct clean *c, const char *name, char *const *all, size_t
 		(st.st_uid != geteuid() && geteuid() != 0))
 		return 0;
 	if (weft_starts_with(name, MANIFEST)
-			? !is_orphan(c, name, all, n)
+			? !is_orphan(name, all, n)
 			: (!is_dead_here(c, name) && !is_old(c, name)) ||
 				  is_locked(c, name))
 		return 0;

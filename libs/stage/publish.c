@@ -171,7 +171,7 @@ static void clean_one(struct stage_target *t, struct stage_job *job,
 		close(fd);
 }
 
-int stage_target_clean(struct stage_target *t, struct stage_job *job,
+void stage_target_clean(struct stage_target *t, struct stage_job *job,
 	const struct stat *source, bool *adopted)
 {
 	int fd = openat(t->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -183,7 +183,7 @@ int stage_target_clean(struct stage_target *t, struct stage_job *job,
 	if (!d) {
 		if (fd >= 0)
 			close(fd);
-		return 0; /* it can't be listed: nothing is found */
+		return; /* it can't be listed: nothing is found */
 	}
 	while ((e = readdir(d)) != NULL)
 		if (is_left(t, e->d_name))
@@ -191,7 +191,6 @@ int stage_target_clean(struct stage_target *t, struct stage_job *job,
 	closedir(d);
 	for (size_t i = 0; i < left.n; i++)
 		clean_one(t, job, source, left.v[i], adopted);
-	return 0;
 }
 
 /* A file system without RENAME_NOREPLACE. */

@@ -21,7 +21,7 @@ void stage_target_close(struct stage_target *t);
 int stage_target_taken(const struct stage_target *t, struct weft_err *err);
 /* Removes what killed calls have left; or, with job, makes one of it ours and opens
  * its journal: *adopted. */
-int stage_target_clean(struct stage_target *t, struct stage_job *job,
+void stage_target_clean(struct stage_target *t, struct stage_job *job,
 	const struct stat *source, bool *adopted);
 /* The temporary and what belongs to it goes. */
 void stage_target_remove(const struct stage_target *t);

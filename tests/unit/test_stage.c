@@ -16,93 +16,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "stage.h"
 #include "suite.h"
-
-static char dir[64];
-
-/* A folder of the test's own, and the current one. */
-static void enter_at(const char *where)
-{
-	snprintf(dir, sizeof(dir), "%s/weft-test-stage.XXXXXX", where);
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	ck_assert_int_eq(chdir(dir), 0);
-}
-
-static void enter(void)
-{
-	enter_at("/tmp");
-}
-
-static void leave(void)
-{
-	ck_assert_int_eq(chdir("/"), 0);
-	ck_assert_int_eq(weft_remove_tree(dir, NULL), 0);
-}
-
-static void make(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-
-	ck_assert_msg(
-		fd >= 0 && weft_write_all(fd, text, strlen(text)) == 0, "%s", path);
-	close(fd);
-}
-
-static void make_big(const char *path, size_t mib)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-	size_t n = 1 << 20;
-	weft_autofree char *buf = malloc(n);
-
-	ck_assert(fd >= 0 && buf);
-	for (size_t i = 0; i < mib; i++) {
-		memset(buf, (int)('a' + i % 26), n);
-		ck_assert_int_eq(weft_write_all(fd, buf, n), 0);
-	}
-	close(fd);
-}
-
-static bool holds(const char *path, const char *text)
-{
-	weft_autofree char *data = NULL;
-	size_t n;
-
-	return weft_read_file(path, 1 << 20, &data, &n, NULL) == 0 &&
-	       strcmp(data, text) == 0;
-}
-
-static bool same_data(const char *a, const char *b)
-{
-	weft_autofree char *x = NULL, *y = NULL;
-	size_t n, m;
-
-	return weft_read_file(a, 1 << 28, &x, &n, NULL) == 0 &&
-	       weft_read_file(b, 1 << 28, &y, &m, NULL) == 0 && n == m &&
-	       memcmp(x, y, n) == 0;
-}
-
-static struct stat stat_of(const char *path)
-{
-	struct stat st;
-
-	ck_assert_msg(lstat(path, &st) == 0, "%s", path);
-	return st;
-}
-
-/* Entries of a folder that begin so. */
-static unsigned entries(const char *path, const char *prefix)
-{
-	DIR *d = opendir(path);
-	struct dirent *e;
-	unsigned n = 0;
-
-	ck_assert_ptr_nonnull(d);
-	while ((e = readdir(d)) != NULL)
-		n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
-		     weft_starts_with(e->d_name, prefix);
-	closedir(d);
-	return n;
-}
 
 static struct weft_stage_report put(
 	const char *src, const char *dst, enum weft_stage_how how)
@@ -585,114 +500,6 @@ START_TEST(globbing)
 }
 END_TEST
 
-static int copy(const char *src, const char *dst, struct weft_stage_report *r)
-{
-	struct weft_stage_options opt = {.archive = true,
-		.manifest = true,
-		.resume = true,
-		.durable = WEFT_STAGE_NONE};
-
-	return weft_stage_copy(src, dst, &opt, r, NULL);
-}
-
-static int verify(const char *dst)
-{
-	struct weft_stage_options opt = {.threads = 2};
-	struct weft_stage_diff diff;
-	int rc = weft_stage_verify(dst, &opt, &diff, NULL, NULL);
-
-	free(diff.first);
-	return rc != 0 ? -1 : diff.missing + diff.extra + diff.different > 0;
-}
-
-/* The one entry that begins so. */
-static char *entry_of(const char *prefix)
-{
-	DIR *d = opendir(".");
-	struct dirent *e;
-	char *name = NULL;
-
-	while (!name && (e = readdir(d)) != NULL)
-		if (weft_starts_with(e->d_name, prefix))
-			name = strdup(e->d_name);
-	closedir(d);
-	ck_assert_ptr_nonnull(name);
-	return name;
-}
-
-static void write_raw(const char *path, const char *data, size_t n)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-	ck_assert(fd >= 0 && weft_write_all(fd, data, n) == 0);
-	close(fd);
-}
-
-/* In memory where it is: nothing waits for a disk. */
-static void enter_memory(void)
-{
-	enter_at(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-}
-
-/* A record that is not whole is none: cut anywhere, or with any byte changed. */
-START_TEST(damaged_records)
-{
-	weft_autofree char *text = NULL, *name = NULL;
-	struct weft_stage_report r;
-	size_t n;
-
-	enter_memory();
-	ck_assert_int_eq(mkdir("t", 0755) | mkdir("t/a b", 0700), 0);
-	make("t/x%y", "x");
-	make("t/a b/z\n", "z");
-	ck_assert_int_eq(symlink("to nowhere", "t/l"), 0);
-	ck_assert_int_eq(copy("t", "d", &r), 0);
-	ck_assert_int_eq(verify("d"), 0);
-	name = entry_of(".weft-manifest.");
-	ck_assert_int_eq(weft_read_file(name, 1 << 20, &text, &n, NULL), 0);
-	for (size_t i = 0; i < n; i += 3) {
-		char keep = text[i];
-
-		write_raw(name, text, i);
-		ck_assert_int_eq(verify("d"), -1);
-		ck_assert_int_eq(copy("t", "d", NULL), -1);
-		text[i] = keep == 'f' ? '0' : 'f';
-		write_raw(name, text, n);
-		ck_assert_int_eq(verify("d"), -1);
-		text[i] = keep;
-	}
-	write_raw(name, text, n);
-	ck_assert_int_eq(verify("d"), 0);
-	ck_assert_int_eq(copy("t", "d", &r), 0);
-	ck_assert_str_eq(r.strategy, "already there");
-	leave();
-}
-END_TEST
-
-/* Only ever one of several, and its record is its own. */
-START_TEST(records_of_many)
-{
-	int status, won = 0;
-	pid_t pid[4];
-
-	enter_memory();
-	make_big("big", 20);
-	for (int i = 0; i < 4; i++) {
-		pid[i] = fork();
-		if (pid[i] == 0)
-			_exit(copy("big", "dst", NULL) != 0);
-	}
-	for (int i = 0; i < 4; i++) {
-		waitpid(pid[i], &status, 0);
-		won += WIFEXITED(status) && WEXITSTATUS(status) == 0;
-	}
-	ck_assert_int_ge(won, 1);
-	ck_assert(same_data("big", "dst"));
-	ck_assert_uint_eq(entries(".", ".weft-part."), 0);
-	leave();
-}
-END_TEST
-
 START_TEST(deep_measure)
 {
 	uint64_t bytes, files;
@@ -720,6 +527,6 @@ START_TEST(deep_measure)
 }
 END_TEST
 
-SUITE("stage", damaged_records, records_of_many, deep_measure, one_file, links,
-	holes_stay, across_file_systems, trees, refused, kill_in_the_middle,
-	only_one_of_many_wins, source_that_changes, no_space, looking, globbing)
+SUITE("stage", deep_measure, one_file, links, holes_stay, across_file_systems, trees,
+	refused, kill_in_the_middle, only_one_of_many_wins, source_that_changes,
+	no_space, looking, globbing)
