@@ -53,8 +53,8 @@ struct weft_engine {
 	/* The first node's model, where members are children and it's this machine's:
 	 * they are placed by it.  NULL: not known. */
 	const struct weft_machine *machine;
-	/* Where its text is to be read while the engine runs, so that members needn't look
-	 * at the machine again; NULL: nowhere. */
+	/* Where its text is to be read while the engine runs, so that members needn't
+	 * look at the machine again; NULL: nowhere. */
 	const char *machine_path;
 	size_t n_nodes;
 	double end; /* when the allocation ends; 0: unknown */

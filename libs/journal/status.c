@@ -213,10 +213,10 @@ static int apply_event(struct load *l, const struct weft_event *e, struct weft_e
 	size_t tasks = e->total > 0 ? (size_t)e->total : 0;
 	for (size_t i = 0; i < s->members; i++) {
 		weft_autofree char *job =
-			tasks && *e->job ? weft_printf("%s_%zu", e->job,
-						   weft_sweep_block_of(
-							   s->members, tasks, i))
-					 : strdup(e->job);
+			tasks && *e->job
+				? weft_printf("%s_%zu", e->job,
+					  weft_sweep_block_of(s->members, tasks, i))
+				: strdup(e->job);
 		one_event(&s->member[i], e, job);
 	}
 	return 0;

@@ -6,37 +6,12 @@
  * idle; else it has a group of its own.  A group only ever needs earlier ones, so
  * that no two can wait for each other.
  */
-#include "select/pack.h"
+#include "select/draft.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define FEW 64 /* comparisons that finding out about a join may take */
-
-/* A group while steps still join it. */
-struct draft {
-	struct weft_plan_step shape;
-	unsigned first, last; /* steps: a list through drafts.next */
-	unsigned n_steps;
-	size_t n_edges;
-	size_t wanted; /* ways that lead to it from steps outside */
-	size_t tasks, block;
-	unsigned width;
-	int64_t time;            /* of one job; 0: not limited */
-	double cpus, gpus, span; /* used: units x seconds, and the seconds */
-	bool closed;             /* nothing joins */
-};
-
-struct drafts {
-	struct draft *v;
-	size_t n, n_early;
-	unsigned *next; /* step -> the next of its group */
-	size_t *wanted; /* step -> ways that lead to it, from other than late steps */
-	int64_t *span;  /* step -> its seconds in one job */
-	/* --group all: what must be the same -> place in latest, the last such group */
-	struct weft_map alike;
-	size_t *latest, n_latest;
-};
 
 /* Steps that run after all others: `finally`, and what needs one of them. */
 static void mark_late(const struct weft_workflow *wf, bool *late)
@@ -186,8 +161,7 @@ static bool delays_none(const struct work *w, const struct drafts *ds,
 	return true;
 }
 
-/* The share of an allocation that would lie idle. */
-static double waste_of(const struct draft *d, const struct weft_plan_step *shape,
+double draft_waste(const struct draft *d, const struct weft_plan_step *shape,
 	double cpus, double gpus, double span)
 {
 	double all_cpus = cpus_of(shape) * span, all_gpus = shape->gpus * span;
@@ -224,7 +198,7 @@ static bool join(struct work *w, struct drafts *ds, const struct weft_step *s,
 		(automatic && limited && time > rules.time))
 		return false;
 	if (automatic && limited &&
-		waste_of(d, &shape, cpus, gpus, d->span + (double)part.time) >
+		draft_waste(d, &shape, cpus, gpus, d->span + (double)part.time) >
 			rules.waste)
 		return false;
 	/* Without limits only what is alike can't waste anything. */
@@ -374,231 +348,18 @@ static int draft_step(
 	return ds->v[p->group].closed ? 0 : remember(w, ds, s);
 }
 
-/* ---- from drafts to groups ----------------------------------------------- */
-
-/* "a+b", and beyond three "a+7". */
-static const char *name_of(
-	struct work *w, const struct drafts *ds, const struct draft *d)
-{
-	const struct weft_plan_step *step = w->plan->step;
-	unsigned b = ds->next[d->first];
-
-	if (d->n_steps == 1)
-		return step[d->first].name;
-	if (d->n_steps == 2)
-		return weft_arena_printf(
-			&w->plan->arena, "%s+%s", step[d->first].name, step[b].name);
-	if (d->n_steps == 3)
-		return weft_arena_printf(&w->plan->arena, "%s+%s+%s",
-			step[d->first].name, step[b].name, step[ds->next[b]].name);
-	return weft_arena_printf(
-		&w->plan->arena, "%s+%u", step[d->first].name, d->n_steps - 1);
-}
-
-static const char *why_of(struct work *w, const struct draft *d)
-{
-	weft_autostr struct weft_str why = {0};
-	double idle = waste_of(d, &d->shape, 0, 0, d->span);
-
-	if (d->block > 1) {
-		weft_str_printf(&why, "%zu members a job", d->block);
-		if (d->width > 1)
-			weft_str_printf(&why, ", %u at a time", d->width);
-	}
-	if (d->n_steps > 1)
-		weft_str_printf(&why, "%s%u steps without another wait in the queue",
-			why.len ? "; " : "", d->n_steps);
-	if (why.len && d->time && idle >= 0.005)
-		weft_str_printf(&why, "; %.0f %% may lie idle", 100 * idle);
-	return why.failed ? NULL
-			  : weft_arena_strdup(&w->plan->arena, why.s ? why.s : "");
-}
-
-/* needs of one step into a list that grows; at: group -> 1 + its place in it. */
-struct needs {
-	struct weft_plan_need *v;
-	size_t n, cap;
-	size_t *at;
-};
-
-static int add_need(struct needs *ns, unsigned group, bool corresponding)
-{
-	if (ns->at[group]) {
-		ns->v[ns->at[group] - 1].corresponding &= corresponding;
-		return 0;
-	}
-	if (weft_grow(ns->v, ns->n, ns->cap) < 0)
-		return -1;
-	ns->v[ns->n++] = (struct weft_plan_need){group, corresponding};
-	ns->at[group] = ns->n;
-	return 0;
-}
-
-static int collect_needs(
-	struct work *w, const struct drafts *ds, unsigned group, struct needs *ns)
-{
-	const struct draft *d = &ds->v[group];
-
-	for (unsigned i = d->first;; i = ds->next[i]) {
-		const struct weft_step *s = &w->wf->step[i];
-
-		for (size_t e = 0; e < s->n_edges; e++) {
-			const struct weft_edge *edge = &s->edge[e];
-			unsigned from = w->plan->step[edge->step].group;
-			/* A task of several members fails with any of them: what waits
-			 * for the others would never start. */
-			bool same = d->tasks && ds->v[from].tasks == d->tasks &&
-				    ds->v[from].block == 1 &&
-				    w->plan->step[edge->step].members ==
-					    w->plan->step[i].members &&
-				    edge->state == WEFT_DEP_DONE && !edge->optional &&
-				    !edge->all && weft_spec_one_to_one(w->wf, s, edge);
-
-			if (from != group && add_need(ns, from, same) < 0)
-				return -1;
-		}
-		if (i == d->last)
-			return 0;
-	}
-}
-
-static int set_needs(struct work *w, const struct drafts *ds, unsigned group,
-	struct needs *ns, struct weft_plan_need **shared)
-{
-	struct weft_plan_group *g = &w->plan->group[group];
-	bool last = w->wf->step[ds->v[group].first].finally;
-
-	for (size_t i = 0; i < ns->n; i++)
-		ns->at[ns->v[i].group] = 0;
-	ns->n = 0;
-	/* The steps of `finally` wait for all that are not late. */
-	for (unsigned i = 0; last && i < ds->n_early && !*shared; i++)
-		if (add_need(ns, i, false) < 0)
-			return -1;
-	if (last && *shared) {
-		/* One list serves them all, unless one needs another. */
-		bool more = false;
-
-		for (size_t e = 0; e < w->wf->step[ds->v[group].first].n_edges; e++)
-			more |= w->plan->step
-					[w->wf->step[ds->v[group].first].edge[e].step]
-						.group >= ds->n_early;
-		if (!more) {
-			g->need = *shared;
-			g->n_needs = ds->n_early;
-			return 0;
-		}
-		for (unsigned i = 0; i < ds->n_early; i++)
-			if (add_need(ns, i, false) < 0)
-				return -1;
-	}
-	if (collect_needs(w, ds, group, ns) < 0)
-		return -1;
-	g->n_needs = ns->n;
-	if (!ns->n)
-		return 0;
-	g->need = weft_arena_alloc(&w->plan->arena, ns->n * sizeof(*g->need));
-	if (!g->need)
-		return -1;
-	memcpy(g->need, ns->v, ns->n * sizeof(*g->need));
-	if (last && ns->n == ds->n_early && !*shared)
-		*shared = g->need;
-	return 0;
-}
-
-/* What a job of several may take, dealt to its steps by their time. */
-static void set_hours(struct work *w, const struct drafts *ds, const struct draft *d)
-{
-	struct weft_plan_step whole = d->shape;
-
-	whole.time = d->time;
-	whole.members = d->tasks ? d->tasks : 1;
-	pack_hours(w, &whole);
-	for (unsigned i = d->first;; i = ds->next[i]) {
-		double share = d->time ? (double)ds->span[i] / (double)d->time : 0;
-		struct weft_plan_step *p = &w->plan->step[i];
-
-		p->node_hours = round_hours(whole.node_hours * share);
-		p->core_hours = round_hours(whole.core_hours * share);
-		p->gpu_hours = round_hours(whole.gpu_hours * share);
-		if (i == d->last)
-			return;
-	}
-}
-
-/* Array tasks at a time, so that no step has more members running than it may; 0: no
- * limit. */
-static unsigned throttle(const struct draft *d, const struct weft_plan_step *p)
-{
-	size_t beside = pack_holds(&d->shape, p);
-
-	if (!p->max_parallel)
-		return 0;
-	if (beside > d->block)
-		beside = d->block;
-	return beside && p->max_parallel > beside ? (unsigned)(p->max_parallel / beside)
-						  : 1;
-}
-
-static int finish(struct work *w, const struct drafts *ds, unsigned group,
-	struct needs *ns, struct weft_plan_need **shared)
-{
-	struct weft_plan_group *g = &w->plan->group[group];
-	const struct draft *d = &ds->v[group];
-	bool several = d->n_steps > 1 || d->block > 1;
-
-	g->name = name_of(w, ds, d);
-	g->why = why_of(w, d);
-	g->step = weft_arena_alloc(&w->plan->arena, d->n_steps * sizeof(*g->step));
-	if (!g->name || !g->why || !g->step)
-		return -1;
-	for (unsigned i = d->first;; i = ds->next[i]) {
-		unsigned most = d->tasks ? throttle(d, &w->plan->step[i]) : 0;
-
-		if (most && (!g->max_parallel || most < g->max_parallel))
-			g->max_parallel = most;
-		g->step[g->n_steps++] = i;
-		if (i == d->last)
-			break;
-	}
-	g->tasks = d->tasks;
-	g->block = d->block;
-	g->width = d->width;
-	g->shape = d->shape;
-	g->shape.name = g->name;
-	g->shape.group = group;
-	if (several) {
-		set_hours(w, ds, d);
-		g->shape.time = pack_job_time(w, &d->shape, d->time);
-		g->shape.members = d->tasks ? d->tasks : 1;
-		g->shape.node_hours = g->shape.core_hours = g->shape.gpu_hours = 0;
-		for (size_t i = 0; i < g->n_steps; i++) {
-			const struct weft_plan_step *p = &w->plan->step[g->step[i]];
-
-			g->shape.node_hours += p->node_hours;
-			g->shape.core_hours += p->core_hours;
-			g->shape.gpu_hours += p->gpu_hours;
-		}
-	}
-	return set_needs(w, ds, group, ns, shared);
-}
-
 int make_groups(struct work *w, struct weft_err *err)
 {
 	const struct weft_workflow *wf = w->wf;
-	struct weft_plan *plan = w->plan;
 	weft_autofree bool *late = calloc(wf->n_steps + 1, sizeof(*late));
 	struct drafts ds = {.v = calloc(wf->n_steps + 1, sizeof(*ds.v)),
 		.next = calloc(wf->n_steps + 1, sizeof(*ds.next)),
 		.span = calloc(wf->n_steps + 1, sizeof(*ds.span)),
 		.latest = calloc(wf->n_steps + 1, sizeof(*ds.latest)),
 		.wanted = calloc(wf->n_steps + 1, sizeof(*ds.wanted))};
-	struct needs ns = {.at = calloc(wf->n_steps + 1, sizeof(*ns.at))};
-	struct weft_plan_need *shared = NULL;
 	int rc = -1;
 
-	if (!late || !ds.v || !ds.next || !ds.span || !ds.latest || !ds.wanted ||
-		!ns.at)
+	if (!late || !ds.v || !ds.next || !ds.span || !ds.latest || !ds.wanted)
 		goto out;
 	mark_late(wf, late);
 	for (size_t i = 0; i < wf->n_steps; i++)
@@ -615,22 +376,13 @@ int make_groups(struct work *w, struct weft_err *err)
 		if (pass == 0)
 			ds.n_early = ds.n;
 	}
-	plan->n_groups = ds.n;
-	plan->group = weft_arena_alloc(&plan->arena, (ds.n + 1) * sizeof(*plan->group));
-	if (!plan->group)
-		goto out;
-	for (unsigned g = 0; g < ds.n; g++)
-		if (finish(w, &ds, g, &ns, &shared) < 0)
-			goto out;
-	rc = 0;
+	rc = finish_groups(w, &ds);
 out:
 	free(ds.v);
 	free(ds.next);
 	free(ds.span);
 	free(ds.latest);
 	free(ds.wanted);
-	free(ns.v);
-	free(ns.at);
 	weft_map_free(&ds.alike);
 	return rc < 0 ? weft_err_nomem(err) : 0;
 }

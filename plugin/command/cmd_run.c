@@ -141,8 +141,9 @@ static int submit(int argc, char **argv);
 	"  --set KEY=VALUE      change the workflow: vars.mesh=512, "                  \
 	"steps.NAME.KEY=VALUE\n"                                                       \
 	"  --overlay FILE       merge another YAML file over it (steps by name)\n"     \
-	"  --group MODE         none: a job for each step; auto (default): share one\n"  \
-	"                       where that saves a wait; all: wherever it can be\n"      \
+	"  --group MODE         none: a job for each step; auto (default): share "     \
+	"one\n"                                                                        \
+	"                       where that saves a wait; all: wherever it can be\n"    \
 	"  --run-dir DIR        parent of the run directory (default: weft-runs)\n"    \
 	"  --conf FILE          another weft.conf\n"
 

@@ -8,7 +8,8 @@
 static int run(int argc, char **argv);
 
 WEFT_VERB(select, .name = "select",
-	.synopsis = "[--sbatch | --srun | --script | --request] [--cluster FILE] [--set KEY=VALUE] "
+	.synopsis = "[--sbatch | --srun | --script | --request] [--cluster FILE] "
+		    "[--set KEY=VALUE] "
 		    "[--overlay FILE] [--conf FILE] FILE STEP[.MEMBER]",
 	.summary = "Prints the options of sbatch for a step, or a script for it",
 	.help = "  --sbatch         options of sbatch, on one line (the default)\n"
@@ -201,8 +202,8 @@ static int read_options(int argc, char **argv, struct job_args *a, enum what *wh
 		}
 	}
 	if (given[SBATCH] + given[SRUN] + given[SCRIPT] + given[REQUEST] > 1)
-		return cmd_usage(
-			&verb_select, "one of --sbatch, --srun, --script and --request");
+		return cmd_usage(&verb_select,
+			"one of --sbatch, --srun, --script and --request");
 	if (argc - optind != 2)
 		return cmd_usage(&verb_select, "one workflow file and one step");
 	a->file = argv[optind];
