@@ -2,6 +2,7 @@
  *
  * FAULTY is a list of WHAT[:ARG] with blanks between:
  *   short          reads and writes do a part only, each third is interrupted
+ *   slow:MS        each read takes that long
  *   read-eio:PART  reading a file whose path has PART fails
  *   write:ERRNO    writing fails with that number
  *   kill:BYTES     SIGKILL once that much was written; term:BYTES SIGTERM
@@ -94,7 +95,11 @@ static bool cut(size_t *n)
 
 ssize_t pread(int fd, void *buf, size_t n, off_t off)
 {
+	const char *ms = fault("slow");
+
 	run_hook(fd);
+	if (ms)
+		usleep((useconds_t)atoi(ms) * 1000);
 	if (is_of(fd, fault("read-eio"))) {
 		errno = EIO;
 		return -1;

@@ -96,8 +96,8 @@ fi
 
 # ---- a terminal is told how far it is
 if command -v script >/dev/null 2>&1; then
-	# In pieces of 1,000 bytes, so that there is something to tell.
-	T_OUT=$(FAULTY=short LD_PRELOAD=$BUILD/tests/faulty.so script -qec "$WEFT stage cp --threads 1 --no-record tree told" /dev/null </dev/null 2>&1)
+	# Slowly, so that there is something to tell.
+	T_OUT=$(FAULTY=slow:10 LD_PRELOAD=$BUILD/tests/faulty.so script -qec "$WEFT stage cp --threads 1 --no-record tree told" /dev/null </dev/null 2>&1)
 	if [ "$VARIANT" = san ]; then
 		t_skip "progress" "a sanitized command takes no preloaded library"
 	else
