@@ -126,7 +126,8 @@ struct weft_select_options {
 	/* Slurm's answers; where there is none the snapshot tells. */
 	const struct weft_select_forecast *forecast;
 	size_t n_forecasts;
-	/* The longest job that members and steps may be put into; 0: the partition's. */
+	/* The longest job that members and steps may be put into; 0: the partition's.
+	 */
 	int64_t longest;
 	/* The snapshot is this machine: no partition, no limits; what it lacks is
 	 * left out, and `why` says so. */
