@@ -5,8 +5,8 @@
 # 4 s with the trained network on a GPU each: as `weft run`, as a hand-written chain of
 # sbatch, as one het job, with Snakemake 7.  All run the same program (select/step.sh) and
 # ask for the same, in turn in each of RUNS=5 rounds, while another user's jobs come and go:
-# the same sequence, from the contender's start on, for each contender of a round
-# (SEED=1 plus the round).  Figures are medians:
+# the same sequence, from the contender's start on, for each contender of a round, at the
+# same point of the scheduler's clock (SEED=1 plus the round).  Figures are medians:
 #   makespan      from the contender's command to the end of the last step's program
 #   core-seconds  of its jobs: allocated CPUs, times end minus start; GPU-seconds likewise
 #   messages      to slurmctld by its user (sdiag), until its last job is gone
@@ -17,7 +17,7 @@ SEED=${SEED:-1}
 SCALE=${SCALE:-1}
 ONLY=${ONLY:-weft chain het snakemake}
 CLUSTER=contrib/devcluster/devcluster
-LEAD=12 # seconds that the other user is there before
+LEAD=11 # seconds that the other user is there before
 
 if [ "$(id -u)" -ne 0 ]; then
 	echo 'select: needs root for a private cluster'

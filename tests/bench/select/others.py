@@ -28,6 +28,10 @@ def jobs(seed, seconds, scale):
 
 def main():
     seed, lead, seconds, scale = sys.argv[1], *map(float, sys.argv[2:5])
+    # slurmctld looks for jobs to start each second or two: all contenders of a round meet
+    # its clock at the same point, which is another one in each round.
+    turn = 2.0
+    time.sleep((random.Random(f"turn {seed}").uniform(0, turn) - time.time()) % turn)
     begin = time.monotonic()
     for at, options, length in sorted([*jobs(seed, lead + seconds, scale), (lead, [], 0.0)]):
         time.sleep(max(0.0, begin + at - time.monotonic()))
