@@ -2,9 +2,11 @@
 #include "job.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -226,6 +228,8 @@ int follow(const struct opened *o, pid_t engine, bool quiet, bool json)
 	double loaded = 0, cost = 0;
 	bool fresh = true, last = false;
 	int code = -1, engine_code = WEFT_EFAILED;
+	/* Readable when the engine ends; -1, where there is none to wait for. */
+	int ends = engine ? (int)syscall(SYS_pidfd_open, engine, 0) : -1;
 
 	f.live = f.style.width > 0 && !f.quiet && o->wf->n_steps <= 40;
 	f.start = o->run->created;
@@ -279,11 +283,13 @@ int follow(const struct opened *o, pid_t engine, bool quiet, bool json)
 			code = WEFT_EINTR;
 		}
 		if (code < 0) {
-			struct timespec t = {0, (long)(LOOK_EVERY * 1e9)};
+			struct pollfd p = {.fd = ends, .events = POLLIN};
 
-			nanosleep(&t, NULL);
+			poll(&p, 1, (int)(LOOK_EVERY * 1e3));
 		}
 	}
+	if (ends >= 0)
+		close(ends);
 	sigaction(SIGINT, &was, NULL);
 	for (size_t i = 0; i < o->wf->n_steps; i++)
 		free(f.last[i]);
