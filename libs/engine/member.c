@@ -166,7 +166,7 @@ static int start(struct unit *u, pid_t *pid, struct weft_err *err)
 	errfd = out < 0 ? -1 : open_log(u, &u->step->stderr_path, "stderr", err);
 	if (errfd < 0)
 		goto out;
-	char *argv[] = {(char *)"/bin/bash", script, NULL};
+	char *argv[] = {(char *)script_shell(u), script, NULL};
 	s.argv = argv;
 	s.envp = env.vars.v;
 	s.cwd = here ? u->work : u->dir;

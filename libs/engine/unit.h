@@ -102,6 +102,7 @@ int unit_env(struct unit *u, struct weft_env *env, struct weft_err *err);
 
 /* script.c: the launch script of the member, in its folder */
 int script_write(struct unit *u, char **path, struct weft_err *err);
+const char *script_shell(const struct unit *u); /* that runs it */
 
 /* launch.c, launch_local.c, launch_srun.c: the words in front of the program */
 int launch_words(const struct unit *u, struct weft_argv *argv, struct weft_err *err);
