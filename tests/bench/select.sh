@@ -7,7 +7,8 @@
 # ask for the same, in turn in each of RUNS=5 rounds, while another user's jobs come and go:
 # the same sequence, from the contender's start on, for each contender of a round, at the
 # same point of the scheduler's clock (SEED=1 plus the round).  Figures are medians:
-#   makespan      from the contender's command to the end of the last step's program
+#   makespan      from the contender's command to the end of the last step's program; its
+#                 ratio is the median of the rounds' own
 #   core-seconds  of its jobs: allocated CPUs, times end minus start; GPU-seconds likewise
 #   messages      to slurmctld by its user (sdiag), until its last job is gone
 # SCALE=1 multiplies all times, ONLY="weft chain" names the contenders.
@@ -115,17 +116,23 @@ for ((round = 1; round <= RUNS; round++)); do
 	for name in $ONLY; do contend "$round" "$name" || exit 1; done
 done
 
+# Rounds differ by what the other user does in them: weft's makespan to that of a contender
+# in the same round, and of these the median.
+pairs() { # NAME
+	paste -d ' ' "$BENCH_TMP/weft" "$BENCH_TMP/$1" | awk '{ print $1 / $6 }' | sort -n |
+		awk '{ v[NR] = $1 } END { printf "%s ", (v[int((NR + 1) / 2)] + v[int(NR / 2 + 1)]) / 2 }'
+}
 declare -A title=([weft]='weft run' [chain]='(a) sbatch chain' [het]='(b) one het job' [snakemake]='(c) Snakemake 7')
 for name in $ONLY; do
 	for k in 1 2 3 4 5; do
 		awk -v k=$k '{ print $k }' "$BENCH_TMP/$name" | sort -n |
 			awk '{ v[NR] = $1 } END { printf "%s ", (v[int((NR + 1) / 2)] + v[int(NR / 2 + 1)]) / 2 }'
-	done | sed "s/^/$name	${title[$name]}	/; s/\$/\n/"
+	done | { cat; pairs "$name"; } | sed "s/^/$name	${title[$name]}	/; s/\$/\n/"
 done | awk -F'\t' -v runs="$RUNS" '
 	# x of weft to that of a contender, and whether it is over the bar
 	function ratio(k, bar,   r, over) {
 		if (name == "weft") return ""
-		r = v[k] ? weft[k] / v[k] : 0
+		r = k == 1 ? v[6] : v[k] ? weft[k] / v[k] : 0
 		over = bar && r > bar
 		bad += over
 		return sprintf("%.3f x%s", r, bar ? sprintf(" of %.2f%s", bar, over ? " OVER" : "") : "")
