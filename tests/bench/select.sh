@@ -106,7 +106,7 @@ sweep() {
 	n=$(($(messages) - before))
 	as alice weft logs --stdout sweep train | grep -qx 200 || return
 	awk -v n=$n 'BEGIN {
-		printf "weft run of 200 members, fan-in and a GPU step: %d messages of 15%s\n", n, n > 15 ? "   OVER" : ""
+		printf "weft run of 200 members, fan-in and a GPU step: %d messages of 15%s\n", n, (n > 15 ? "   OVER" : "")
 	}' >"$BENCH_TMP/sweep"
 	((n <= 15)) || BENCH_BAD=1
 }
