@@ -78,18 +78,25 @@ int slurm_env_array_overwrite(char ***env, const char *name, const char *value)
 	X(array_inx)                                                                   \
 	X(cpus_per_tres)                                                               \
 	X(exc_nodes)                                                                   \
-	X(features) X(licenses) X(mem_per_tres) X(partition) X(qos) X(req_nodes)       \
-		X(reservation) X(script) X(tres_per_job) X(tres_per_node)              \
-			X(tres_per_socket) X(tres_per_task)
+	X(features)                                                                    \
+	X(licenses)                                                                    \
+	X(mem_per_tres)                                                                \
+	X(partition)                                                                   \
+	X(qos)                                                                         \
+	X(req_nodes)                                                                   \
+	X(reservation)                                                                 \
+	X(script) X(tres_per_job) X(tres_per_node) X(tres_per_socket) X(tres_per_task)
 /* Numbers with Slurm's mark of "not set". */
 #define CTL_NUMBERS                                                                    \
 	X(num_tasks, NO_VAL)                                                           \
 	X(min_nodes, NO_VAL)                                                           \
 	X(max_nodes, NO_VAL)                                                           \
 	X(cpus_per_task, NO_VAL16)                                                     \
-	X(ntasks_per_node, NO_VAL16) X(ntasks_per_tres, NO_VAL16)                      \
-		X(pn_min_memory, NO_VAL64) X(pn_min_tmp_disk, NO_VAL)                  \
-			X(time_limit, NO_VAL) X(time_min, NO_VAL) X(shared, NO_VAL16)
+	X(ntasks_per_node, NO_VAL16)                                                   \
+	X(ntasks_per_tres, NO_VAL16)                                                   \
+	X(pn_min_memory, NO_VAL64)                                                     \
+	X(pn_min_tmp_disk, NO_VAL)                                                     \
+	X(time_limit, NO_VAL) X(time_min, NO_VAL) X(shared, NO_VAL16)
 
 static char **ctl_list(const char *const *v, uint32_t *n)
 {
