@@ -64,19 +64,9 @@ static bool same_job(const struct work *w, unsigned x, unsigned y)
 	       same_pairs(&w->wf->step[x].slurm, &w->wf->step[y].slurm);
 }
 
-static double units(unsigned a, unsigned b, unsigned c)
-{
-	return (double)a * b * c;
-}
-
 static double cpus_of(const struct weft_plan_step *p)
 {
-	return units(p->nodes, p->ntasks_per_node, p->cpus_per_task);
-}
-
-static size_t ceil_div(size_t a, size_t b)
-{
-	return (a + b - 1) / b;
+	return (double)p->nodes * (double)pack_node_cpus(p);
 }
 
 /* Do all ways to the group lead from member i to member i? */
@@ -112,7 +102,7 @@ static bool part_in(const struct work *w, const struct draft *d,
 		at_once = p->max_parallel;
 	if (!at_once)
 		return false;
-	out->waves = ceil_div(out->members, at_once);
+	out->waves = pack_ceil_div(out->members, at_once);
 	/* Side by side it would have been faster in jobs of its own. */
 	if (w->group == WEFT_GROUP_AUTO && d->tasks <= 1 && out->waves > 1 &&
 		k->tasks > 1)
@@ -236,7 +226,7 @@ static void begin(struct work *w, struct drafts *ds, const struct weft_step *s,
 		.tasks = sweep && (k->tasks > 1 || w->group == WEFT_GROUP_NONE)
 				 ? k->tasks
 				 : 0,
-		.block = sweep ? ceil_div(p->members, k->tasks) : 1,
+		.block = sweep ? pack_ceil_div(p->members, k->tasks) : 1,
 		.width = k->width,
 		.time = p->time * (int64_t)k->waves,
 		.closed = late || after_failure(s)};

@@ -23,12 +23,12 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-static size_t ceil_div(size_t a, size_t b)
+size_t pack_ceil_div(size_t a, size_t b)
 {
 	return (a + b - 1) / b;
 }
 
-static uint64_t cpus_of(const struct weft_plan_step *p)
+uint64_t pack_node_cpus(const struct weft_plan_step *p)
 {
 	return (uint64_t)p->ntasks_per_node * p->cpus_per_task;
 }
@@ -44,7 +44,7 @@ static size_t node_holds(const struct pool *pool, const struct weft_node *n,
 {
 	uint64_t cpus = limited(n->cpus, pool->part->max_cpus_per_node);
 	uint64_t mem = limited(n->mem, pool->part->max_mem_per_node);
-	size_t copies = cpus_of(p) ? cpus / cpus_of(p) : 1;
+	size_t copies = pack_node_cpus(p) ? cpus / pack_node_cpus(p) : 1;
 
 	if (!node_has(n, p->constraint))
 		return 0;
@@ -115,7 +115,7 @@ void pack_hours(struct work *w, struct weft_plan_step *p)
 			(!n || pool->shape[i].node->cpus > n->cpus))
 			n = pool->shape[i].node;
 	unsigned threads = n && n->threads_per_core ? n->threads_per_core : 1;
-	uint64_t cores = (cpus_of(p) + threads - 1) / threads;
+	uint64_t cores = (pack_node_cpus(p) + threads - 1) / threads;
 
 	if (n && whole_nodes(w, p))
 		cores = n->cores ? n->cores : n->cpus / threads;
@@ -172,29 +172,30 @@ int pack_members(struct work *w, const struct weft_plan_step *p, struct packing 
 	 * fills them first. */
 	size_t aim = all ? least(parallel, all) : parallel;
 	size_t width =
-		least(widest, whole ? least(per_node, aim) : ceil_div(aim, jobs));
-	size_t tasks = least(jobs, ceil_div(aim, width));
+		least(widest, whole ? least(per_node, aim) : pack_ceil_div(aim, jobs));
+	size_t tasks = least(jobs, pack_ceil_div(aim, width));
 	size_t most = most_waves(p, limit && limit < r.time ? limit : r.time);
-	size_t waves = ceil_div(n, tasks * width);
+	size_t waves = pack_ceil_div(n, tasks * width);
 
 	if (waves > most) {
 		waves = most;
-		tasks = ceil_div(n, width * waves);
+		tasks = pack_ceil_div(n, width * waves);
 	}
 	/* More jobs than an array holds: wider ones, then longer ones. */
 	if (r.max_array && tasks > r.max_array) {
-		width = least(widest, ceil_div(n, r.max_array * waves));
-		tasks = ceil_div(n, width * waves);
+		width = least(widest, pack_ceil_div(n, r.max_array * waves));
+		tasks = pack_ceil_div(n, width * waves);
 	}
 	if (r.max_array && tasks > r.max_array) {
-		waves = least(most_waves(p, limit), ceil_div(n, r.max_array * width));
-		tasks = ceil_div(n, width * waves);
+		waves = least(
+			most_waves(p, limit), pack_ceil_div(n, r.max_array * width));
+		tasks = pack_ceil_div(n, width * waves);
 		if (tasks > r.max_array)
 			return -1;
 	}
 	/* The last wave filled: fewer jobs, or narrower ones, in the same time. */
-	tasks = ceil_div(n, width * waves);
-	width = ceil_div(ceil_div(n, tasks), waves);
+	tasks = pack_ceil_div(n, width * waves);
+	width = pack_ceil_div(pack_ceil_div(n, tasks), waves);
 	*k = (struct packing){.tasks = tasks, .width = (unsigned)width, .waves = waves};
 	return 0;
 }
@@ -214,7 +215,7 @@ void pack_widen(struct work *w, struct weft_plan_step *s, unsigned width)
 		s->mem = pool->part->def_mem_per_node;
 	if (per_node > width)
 		per_node = width;
-	s->nodes = (unsigned)ceil_div(width, per_node);
+	s->nodes = (unsigned)pack_ceil_div(width, per_node);
 	s->ntasks *= width;
 	s->ntasks_per_node *= per_node;
 	s->gpus *= width;
@@ -241,7 +242,8 @@ bool pack_merge(
 	struct work *w, struct weft_plan_step *s, const struct weft_plan_step *b)
 {
 	struct weft_plan_step m = *s;
-	uint64_t cpus = cpus_of(s) > cpus_of(b) ? cpus_of(s) : cpus_of(b);
+	uint64_t cpus = pack_node_cpus(s) > pack_node_cpus(b) ? pack_node_cpus(s)
+							      : pack_node_cpus(b);
 	size_t all;
 
 	if (same_share(s, b))
@@ -271,7 +273,7 @@ bool pack_merge(
 
 unsigned pack_holds(const struct weft_plan_step *s, const struct weft_plan_step *m)
 {
-	uint64_t each = cpus_of(m) ? cpus_of(s) / cpus_of(m) : 1;
+	uint64_t each = pack_node_cpus(m) ? pack_node_cpus(s) / pack_node_cpus(m) : 1;
 
 	if (m->nodes > 1)
 		return s->nodes / m->nodes;

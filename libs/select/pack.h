@@ -40,6 +40,9 @@ int64_t pack_time_limit(struct work *w, const struct weft_plan_step *p);
 int64_t pack_job_time(struct work *w, const struct weft_plan_step *p, int64_t time);
 /* Sets the hours of `members` such jobs of p->time. */
 void pack_hours(struct work *w, struct weft_plan_step *p);
+/* Of a share: CPUs on a node. */
+uint64_t pack_node_cpus(const struct weft_plan_step *p);
+size_t pack_ceil_div(size_t a, size_t b);
 /* How often a shape holds a member side by side. */
 unsigned pack_holds(
 	const struct weft_plan_step *shape, const struct weft_plan_step *member);
