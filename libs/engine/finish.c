@@ -1,0 +1,105 @@
+/* finish.c - ends of members, and what follows from them */
+#include "engine/run.h"
+
+#include <signal.h>
+
+void finish_without(struct engine *g, unsigned s, size_t i, enum weft_state state,
+	enum weft_code code, const char *reason)
+{
+	member_end(g->e, &g->e->wf->step[s], i, state, code, reason);
+	state_set(g, s, i, state, code);
+}
+
+static size_t failed_members(const struct engine *g, unsigned s)
+{
+	const size_t *n = g->tally[s].count;
+
+	return n[WEFT_STATE_FAILED] + n[WEFT_STATE_LOST] + n[WEFT_STATE_CANCELLED];
+}
+
+/* Nothing new starts; with on_failure: cancel what runs is ended. */
+static void stop_run(struct engine *g, const char *why)
+{
+	weft_autofree char *already = NULL;
+	weft_autoerr struct weft_err err = {0};
+
+	/* The first reason is what others followed from. */
+	if (weft_run_stopped(g->e->run, &already) != 0 &&
+		(!why || weft_run_stop(g->e->run, why, &err)))
+		weft_log(WEFT_WARN, "stop marker: %s",
+			err.text ? err.text : "no memory");
+	if (g->e->wf->on_failure != WEFT_ON_FAILURE_CANCEL)
+		return;
+	for (size_t k = 0; k < g->n_running; k++)
+		if (!weft_step_after_stop(&g->e->wf->step[g->run[k].step]))
+			kill(g->run[k].pid, SIGTERM);
+	if (g->e->cancel_run)
+		g->e->cancel_run(g->e->ctx);
+}
+
+/* A member failed: has the step, and what then? */
+void finish_failed(struct engine *g, unsigned s, size_t i)
+{
+	const struct weft_step *step = &g->e->wf->step[s];
+	weft_autoerr struct weft_err err = {0};
+
+	if (step->optional)
+		return;
+	/* Members of other blocks run in other jobs: count theirs too. */
+	if (step->max_failed > 0 && in_blocks(g) && state_read_step(g, s, &err)) {
+		weft_log(WEFT_WARN, "%s: %s", step->name, err.text);
+		weft_err_clear(&err);
+	}
+	if (!weft_sweep_failed(step, failed_members(g, s)))
+		return;
+	if (!g->code)
+		g->code = g->slot[s][i].code ? g->slot[s][i].code : WEFT_EFAILED;
+	if (g->e->wf->on_failure == WEFT_ON_FAILURE_CONTINUE)
+		return;
+	weft_autofree char *why =
+		weft_printf("the run was stopped: %s failed", step->name);
+	stop_run(g, why);
+}
+
+void finish_spent(struct engine *g, unsigned s, size_t i, const char *why)
+{
+	const struct weft_step *step = &g->e->wf->step[s];
+
+	finish_without(g, s, i, WEFT_STATE_FAILED, WEFT_EPLACE, why);
+	if (!step->optional && g->e->wf->on_failure != WEFT_ON_FAILURE_CONTINUE) {
+		g->cancelled = true;
+		if (!g->code)
+			g->code = WEFT_EPLACE;
+		stop_run(g, why);
+	}
+	finish_failed(g, s, i);
+}
+
+int finish_member(struct engine *g, const struct running *r, struct weft_err *err)
+{
+	int got = state_read(g, r->step, r->member, err);
+
+	if (got < 0)
+		return -1;
+	if (got)
+		finish_without(g, r->step, r->member, WEFT_STATE_FAILED, WEFT_EFAILED,
+			"the process that watched over it died");
+	enum weft_state st = g->slot[r->step][r->member].state;
+	if (st == WEFT_STATE_FAILED || (st == WEFT_STATE_CANCELLED && !g->stopping))
+		finish_failed(g, r->step, r->member);
+	return 0;
+}
+
+/* on_failure: cancel doesn't wait for a member that would start. */
+void finish_over_budget(struct engine *g)
+{
+	const char *why;
+
+	if (g->e->wf->on_failure != WEFT_ON_FAILURE_CANCEL || g->stopping ||
+		g->cancelled || !(why = budget_over(g->budget)))
+		return;
+	g->cancelled = true;
+	if (!g->code)
+		g->code = WEFT_EPLACE;
+	stop_run(g, why);
+}

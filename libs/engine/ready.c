@@ -1,0 +1,154 @@
+/* ready.c - what may start: records say what may, nodes say where */
+#include "engine/run.h"
+
+static bool wanted(struct engine *g, unsigned s, size_t i, struct weft_err *err)
+{
+	const struct weft_step *step = &g->e->wf->step[s];
+	struct unit u;
+	bool yes = true;
+
+	if (!step->when_expr)
+		return true;
+	if (unit_open(&u, g->e, step, i, err) ||
+		weft_scope_when(&u.scope, step, &yes, err)) {
+		weft_autofree char *line = weft_err_line(err);
+
+		finish_without(g, s, i, WEFT_STATE_FAILED, WEFT_ESPEC, line);
+		weft_err_clear(err);
+		finish_failed(g, s, i);
+		yes = false;
+	} else if (!yes) {
+		weft_autofree char *why =
+			weft_printf("`when` is false: %s", step->when.s);
+
+		finish_without(g, s, i, WEFT_STATE_SKIPPED, WEFT_OK, why);
+	}
+	unit_close(&u);
+	return yes;
+}
+
+enum { MOVED, NO_ROOM, WAITS };
+
+/* Moves one member on if it can; *progress says whether anything changed. */
+static int consider(
+	struct engine *g, unsigned s, size_t i, bool *progress, struct weft_err *err)
+{
+	const struct weft_step *step = &g->e->wf->step[s];
+	weft_autofree char *why = NULL, *stopped = NULL;
+	enum weft_verdict v =
+		weft_verdict(g->e->wf, step, i, state_of, g, g->tally, NULL);
+
+	if (v == WEFT_WAIT)
+		return WAITS; /* by far the most: no words for these */
+	struct weft_arena arena = {0};
+	struct weft_plan_step plan;
+	struct running r = {0};
+	int ret = MOVED;
+
+	if (v == WEFT_NEVER || v == WEFT_SKIP) {
+		*progress = true;
+		weft_verdict(g->e->wf, step, i, state_of, g, g->tally, &why);
+		finish_without(g, s, i,
+			v == WEFT_SKIP ? WEFT_STATE_SKIPPED : WEFT_STATE_NOT_RUN,
+			WEFT_OK, why);
+		return MOVED;
+	}
+	if (!weft_step_after_stop(step) && weft_run_stopped(g->e->run, &stopped) == 0) {
+		*progress = true;
+		finish_without(g, s, i, WEFT_STATE_NOT_RUN, WEFT_OK, stopped);
+		return MOVED;
+	}
+	if (step->max_parallel && g->active[s] >= step->max_parallel)
+		return NO_ROOM;
+	const char *spent =
+		weft_step_after_stop(step) ? NULL : budget_spent(g->budget, s);
+	if (spent) {
+		*progress = true;
+		finish_spent(g, s, i, spent);
+		return MOVED;
+	}
+	ret = weft_plan_step_member(
+		g->e->plan, g->e->wf, g->e->conf, s, i, &plan, &arena, err);
+	if (!ret)
+		ret = room_take(&g->room, &plan, step, &r.share, err);
+	if (!ret) {
+		*progress = true;
+		if (!wanted(g, s, i, err))
+			room_give(&g->room, &r.share);
+		else if ((ret = run_start(g, s, i, &r, err)))
+			room_give(&g->room, &r.share);
+	}
+	weft_arena_free(&arena);
+	return ret;
+}
+
+int ready_start(struct engine *g, struct weft_err *err)
+{
+	const struct weft_workflow *wf = g->e->wf;
+	bool progress = true;
+
+	while (progress && !g->stopping) {
+		progress = false;
+		for (size_t o = 0; o < wf->n_steps; o++) {
+			unsigned s = wf->order[o];
+			if (!g->ours[s])
+				continue;
+			while (g->next[s] < g->last[s] &&
+				weft_state_ended(g->slot[s][g->next[s]].state))
+				g->next[s]++;
+			for (size_t i = g->next[s]; i < g->last[s]; i++) {
+				int r = g->slot[s][i].state == WEFT_STATE_NONE
+						? consider(g, s, i, &progress, err)
+						: MOVED;
+				if (r < 0)
+					return -1;
+				/* Its fellows need as much, and wait for as much. */
+				if (r == NO_ROOM || (r == WAITS && g->alike[s]))
+					break;
+			}
+		}
+	}
+	return 0;
+}
+
+/* Nothing runs and nothing can start.  What only lacks room never will: that is its
+ * end, and what waits for an end of it may go on (true).  Else what is left waits for
+ * nothing, or may not start any more. */
+bool ready_give_up(struct engine *g)
+{
+	const struct weft_workflow *wf = g->e->wf;
+	bool ended = false;
+
+	for (int last = 0; last < 2 && !ended; last++) {
+		for (size_t o = 0; o < wf->n_steps; o++) {
+			unsigned s = wf->order[o];
+
+			for (size_t i = g->next[s]; i < g->last[s]; i++) {
+				weft_autofree char *why = NULL;
+
+				if (!g->ours[s] ||
+					weft_state_ended(g->slot[s][i].state))
+					continue;
+				if (g->stopping) {
+					finish_without(g, s, i, WEFT_STATE_NOT_RUN,
+						WEFT_EINTR, "the run was interrupted");
+				} else if (last) {
+					weft_verdict(wf, &wf->step[s], i, state_of, g,
+						g->tally, &why);
+					finish_without(g, s, i, WEFT_STATE_NOT_RUN,
+						WEFT_OK, why);
+				} else if (weft_verdict(wf, &wf->step[s], i, state_of,
+						   g, g->tally, NULL) == WEFT_READY) {
+					ended = true;
+					finish_without(g, s, i, WEFT_STATE_FAILED,
+						WEFT_EPLACE,
+						"it needs more nodes than there are "
+						"here");
+					finish_failed(g, s, i);
+					break; /* the next one may need less */
+				}
+			}
+		}
+	}
+	return ended;
+}

@@ -1,0 +1,79 @@
+/* run.h - a run of an engine: its members, what runs, what may; private to the room */
+#ifndef WEFT_ENGINE_RUN_H
+#define WEFT_ENGINE_RUN_H
+
+#include "engine/budget.h"
+#include "engine/room.h"
+
+struct member_slot {
+	enum weft_state state;
+	enum weft_code code;
+};
+
+struct running {
+	pid_t pid;
+	unsigned step;
+	size_t member;
+	struct share share; /* of the nodes */
+};
+
+struct engine {
+	const struct weft_engine *e;
+	struct member_slot **slot; /* [step][member] */
+	struct weft_tally *tally;  /* of each step */
+	bool *ours;                /* steps that this engine runs */
+	bool *alike;               /* all its members wait for the same */
+	size_t *first, *last;      /* members [first, last) of each step are ours */
+	size_t *next;              /* first member that may be unfinished */
+	struct running *run;
+	size_t n_running, cap;
+	struct room room;
+	struct budget *budget; /* NULL: there is none */
+	unsigned *active;      /* running members of each step */
+	bool stopping;         /* told to end */
+	bool cancelled;        /* what runs was ended: the budget is used up */
+	enum weft_code code;
+};
+
+/* state.c: what is known of each member */
+int state_open(struct engine *g, struct weft_err *err);
+void state_close(struct engine *g);
+enum weft_state state_of(void *engine, unsigned step, size_t member);
+void state_set(struct engine *g, unsigned s, size_t i, enum weft_state state,
+	enum weft_code code);
+/* What its record says, if there is one. 1: there is none, or a broken one. */
+int state_read(struct engine *g, unsigned s, size_t i, struct weft_err *err);
+int state_read_step(struct engine *g, unsigned s, struct weft_err *err);
+/* What other jobs did: they have ended, where we waited for them. */
+int state_read_others(struct engine *g, struct weft_err *err);
+/* Our share of the sweeps is not all of them. */
+static inline bool in_blocks(const struct engine *g)
+{
+	return g->e->n_blocks > 1;
+}
+
+/* ready.c: what may start, and what never will */
+int ready_start(struct engine *g, struct weft_err *err);
+/* Nothing runs and nothing can start; true: something ended by that, and others may
+ * go on. */
+bool ready_give_up(struct engine *g);
+
+/* run.c: the processes */
+int run_start(struct engine *g, unsigned s, size_t i, struct running *r,
+	struct weft_err *err);
+
+/* finish.c: ends, and what follows from them */
+/* An end without a run. */
+void finish_without(struct engine *g, unsigned s, size_t i, enum weft_state state,
+	enum weft_code code, const char *reason);
+/* A member's process has ended. */
+int finish_member(struct engine *g, const struct running *r, struct weft_err *err);
+/* A member failed: has the step, and what then? */
+void finish_failed(struct engine *g, unsigned s, size_t i);
+/* The budget has no room for a member: that is its failure, and the step's, unless the
+ * step may fail. */
+void finish_spent(struct engine *g, unsigned s, size_t i, const char *why);
+/* The budget is used up by what runs. */
+void finish_over_budget(struct engine *g);
+
+#endif
