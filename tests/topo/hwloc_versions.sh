@@ -1,7 +1,7 @@
 #!/bin/sh
 # hwloc_versions.sh - the same models whatever hwloc reads them.
 #
-# The models in tests/golden/topo are what hwloc 2.9, 2.12 and 2.15 give; the one that is
+# The models in tests/golden/topo are what hwloc 2.9, 2.12, 2.14 and 2.15 give; the one that is
 # installed must, too.  Others are tried where WEFT_HWLOC_LIB names them: folders, with
 # blanks between, each with a libhwloc.so.15, and with an ld-linux*.so* where the
 # library wants another libc than this system's (a package of a newer Debian unpacked,
