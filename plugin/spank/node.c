@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "plugin/spank/child.h"
 #include "plugin/spank/others.h"
 #include "plugin/spank/site.h"
 
@@ -28,37 +28,15 @@ void node_default_ticket(struct weft_ticket *t)
  */
 static int dump(spank_t sp, struct weft_machine **m, struct weft_err *err)
 {
-	static char *const envp[] = {
-		(char *)"PATH=/usr/bin:/bin", (char *)"LC_ALL=C", NULL};
-	struct weft_spawn s = WEFT_SPAWN_INIT;
-	weft_autofree char *command = site_command(true), *text = NULL;
-	int status;
+	static char *const argv[] = {
+		(char *)"weft", (char *)"topo", (char *)"dump", NULL};
+	const struct child c = {argv, NULL, DUMP_SECONDS, DUMP_BYTES};
+	weft_autofree char *text = NULL;
 
-	if (!command)
-		return weft_err_set(err, WEFT_EPLACE,
-			"no topology cache on this node, and no "
-			"weft command to make one (site: weft topo cache at boot)");
-	char *argv[] = {command, (char *)"topo", (char *)"dump", NULL};
-	s.argv = argv;
-	s.envp = envp;
-	s.cwd = "/";
-	s.err = -1;
-	s.die_with_parent = true;
-	s.drop = true;
-	if (host_user(sp, &s.uid, &s.gid))
-		return weft_err_set(
-			err, WEFT_EPLACE, "Slurm doesn't say whose step this is");
-	if (s.uid == 0)
-		return weft_err_set(err, WEFT_EPLACE,
-			"no topology cache on this node (site: weft topo cache at "
-			"boot)");
-	if (weft_capture(&s, DUMP_SECONDS, DUMP_BYTES, &text, NULL, &status, err))
-		return weft_err_prefix(err, "no topology cache on this node, and");
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return weft_err_set(err, WEFT_EPLACE,
-			"no topology cache on this node, and "
-			"'%s topo dump' failed",
-			command);
+	if (child_run(sp, &c, &text, err)) {
+		weft_err_prefix(err, "no topology cache on this node, and");
+		return weft_err_hint(err, "site: weft topo cache at boot");
+	}
 	return weft_machine_parse(text, strlen(text), m, err);
 }
 

@@ -17,10 +17,9 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "plugin/spank/site.h"
+#include "plugin/spank/child.h"
 
 #define SECONDS 5.0
 #define BYTES (64u << 10)
@@ -112,27 +111,16 @@ static bool parse(char *text, struct weft_others *o)
 
 static bool ask(spank_t sp, uint32_t job, uint32_t step, struct weft_others *o)
 {
-	weft_autofree char *command = site_command(true), *text = NULL;
 	weft_autofree char *job_env = weft_printf("SLURM_JOB_ID=%u", (unsigned)job);
 	weft_autofree char *step_env = weft_printf("SLURM_STEP_ID=%u", (unsigned)step);
-	weft_autoerr struct weft_err err = {0};
-	struct weft_spawn s = WEFT_SPAWN_INIT;
-	int status;
-
-	if (!command || !job_env || !step_env || host_user(sp, &s.uid, &s.gid) ||
-		s.uid == 0)
-		return false;
-	char *argv[] = {command, (char *)"bind", (char *)"--others", NULL};
+	weft_autofree char *text = NULL;
+	char *argv[] = {(char *)"weft", (char *)"bind", (char *)"--others", NULL};
 	char *envp[] = {(char *)"PATH=/usr/bin:/bin", (char *)"LC_ALL=C", job_env,
 		step_env, NULL};
-	s.argv = argv;
-	s.envp = envp;
-	s.cwd = "/";
-	s.err = -1;
-	s.die_with_parent = true;
-	s.drop = true;
-	return !weft_capture(&s, SECONDS, BYTES, &text, NULL, &status, &err) &&
-	       WIFEXITED(status) && !WEXITSTATUS(status) && parse(text, o);
+	const struct child c = {argv, envp, SECONDS, BYTES};
+
+	return job_env && step_env && child_run(sp, &c, &text, NULL) == 0 &&
+	       parse(text, o);
 }
 
 struct weft_others *others_find(spank_t sp)

@@ -1,0 +1,22 @@
+/*
+ * child - the weft command in a process that has given up root for good.
+ *
+ * Runs as: slurmstepd, which could be root; the child is the step's user.
+ */
+#ifndef WEFT_SPANK_CHILD_H
+#define WEFT_SPANK_CHILD_H
+
+#include "plugin/spank/host.h"
+
+struct child {
+	char *const *argv; /* "weft", argv[0], is put in place */
+	char *const *envp; /* NULL: PATH and LC_ALL alone */
+	double seconds;    /* it is killed then */
+	size_t bytes;      /* of its answer */
+};
+
+/* Runs it to its end; *text: what it said, malloced.  -1 where it can't be run, is too
+ * slow, says too much or fails, and where there is nobody to be but root. */
+int child_run(spank_t sp, const struct child *c, char **text, struct weft_err *err);
+
+#endif
