@@ -6,34 +6,35 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* With links followed; of what isn't there yet the part that is.  No ".." is left in
- * the rest: the path was absolute and normal. */
+/* Cuts off the last part of head[0..n); 0: there is none, or what it means can't be
+ * told without what is missing. */
+static bool cut_last(char *head, size_t *n, const char **part)
+{
+	while (*n && head[*n - 1] == '/')
+		head[--*n] = '\0';
+	size_t end = *n;
+
+	while (*n && head[*n - 1] != '/')
+		--*n;
+	*part = head + *n;
+	return end > *n && strcmp(*part, "..") != 0;
+}
+
+/* With links followed, as the kernel does; of what isn't there yet the part that is. */
 static char *resolve(const char *path, struct weft_err *err)
 {
-	weft_autofree char *head = weft_path_absolute("/", path);
+	weft_autofree char *head = strdup(path), *rest = strdup("");
 	size_t n = head ? strlen(head) : 0;
+	const char *top = *path == '/' ? "/" : ".", *part;
 	struct stat st;
 
-	if (!head) {
-		weft_err_nomem(err);
-		return NULL;
-	}
-	weft_autofree char *rest = strdup(head);
-	while (rest) {
-		char *real = realpath(n ? head : "/", NULL), *out;
+	while (head && rest) {
+		weft_autofree char *real = realpath(n ? head : top, NULL);
 
-		if (real) {
-			out = weft_printf("%s%s", real[1] ? real : "", rest + n);
-			free(real);
-			if (out && !*out) {
-				free(out);
-				out = strdup("/");
-			}
-			if (!out)
-				weft_err_nomem(err);
-			return out;
-		}
-		if ((errno != ENOENT && errno != ENOTDIR) || !n) {
+		if (real)
+			return !*rest ? weft_steal(&real)
+				      : weft_printf("%s%s", real[1] ? real : "", rest);
+		if (errno != ENOENT && errno != ENOTDIR) {
 			weft_err_sys(err, WEFT_ESTAGE, "%s", path);
 			return NULL;
 		}
@@ -43,9 +44,17 @@ static char *resolve(const char *path, struct weft_err *err)
 				"%s is a link to what isn't there", head);
 			return NULL;
 		}
-		while (n && head[n - 1] != '/')
-			n--;
-		n -= n > 0;
+		if (!cut_last(head, &n, &part)) {
+			errno = ENOENT;
+			weft_err_sys(err, WEFT_ESTAGE, "%s", path);
+			return NULL;
+		}
+		if (strcmp(part, ".") != 0) {
+			char *longer = weft_printf("/%s%s", part, rest);
+
+			free(rest);
+			rest = longer;
+		}
 		head[n] = '\0';
 	}
 	weft_err_nomem(err);

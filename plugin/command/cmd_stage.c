@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/engine.h"
 #include "stage/stage.h"
 
 static int run(int argc, char **argv);
@@ -44,6 +45,7 @@ struct stage_args {
 	struct weft_stage_options opt;
 	int64_t older;
 	bool json, quiet;
+	struct weft_conf *conf;
 };
 
 enum {
@@ -259,6 +261,9 @@ static int copy_one(struct stage_args *a, const char *src, const char *dst, bool
 		return fail(a, &err);
 	}
 	a->opt.arg = to;
+	if (weft_engine_may_read(a->conf, cmd_user(), src, &err) ||
+		weft_engine_may_write(a->conf, cmd_user(), to, &err))
+		return fail(a, &err);
 	if (weft_stage_copy(src, to, &a->opt, &report, &err) != 0) {
 		clear_progress(a);
 		if (err.sys == EEXIST)
@@ -294,12 +299,15 @@ static int copy_word(struct stage_args *a, const char *word, const char *dst, bo
 static int copy_all(struct stage_args *a, char **word, int n)
 {
 	const char *dst = n > 1 ? word[n - 1] : NULL;
+	struct weft_err err = {0};
 	int status = 0;
 
 	if (n < 2)
 		return cmd_usage(&verb_stage, "cp: what, and to where?");
 	if (!*dst)
 		return cmd_usage(&verb_stage, "cp: an empty destination");
+	if (weft_conf_load(NULL, false, &a->conf, &err))
+		return fail(a, &err);
 	bool slash = dst[strlen(dst) - 1] == '/';
 	if (n > 2 && !slash)
 		return cmd_usage(&verb_stage,
@@ -424,8 +432,11 @@ static int run(int argc, char **argv)
 	sigaction(SIGTERM, &act, NULL);
 	sigaction(SIGHUP, &act, NULL);
 	if (weft_streq(what, "cp"))
-		return copy_all(&a, argv + optind, argc - optind);
-	if (weft_streq(what, "verify") || weft_streq(what, "gc"))
-		return each(&a, what, argv + optind, argc - optind);
-	return cmd_usage(&verb_stage, "no '%s': cp, verify or gc", what);
+		status = copy_all(&a, argv + optind, argc - optind);
+	else if (weft_streq(what, "verify") || weft_streq(what, "gc"))
+		status = each(&a, what, argv + optind, argc - optind);
+	else
+		status = cmd_usage(&verb_stage, "no '%s': cp, verify or gc", what);
+	weft_conf_free(a.conf);
+	return status;
 }

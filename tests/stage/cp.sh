@@ -142,6 +142,25 @@ t_has "a new file" "$T_OUT" "not in the record: new"
 t_run 5 "without a record" "$WEFT" stage verify tree
 t_has "it says so" "$T_OUT" "no record of tree"
 
+# ---- the site's roots hold for copies by hand, too
+mkdir -p site/in site/out site/else
+echo data >site/in/a1 && echo data >site/in/a2 && ln -s ../else site/in/leads && echo x >site/else/x
+cat >roots.conf <<E
+[limits]
+read_roots = $T_TMP/site/in
+write_roots = $T_TMP/site/out
+E
+t_run 0 "below the site's roots" env WEFT_CONF=roots.conf "$WEFT" stage cp -q 'site/in/a*' site/out/
+t_is "a pattern's matches are copied" "$(cat site/out/a1 site/out/a2)" "data
+data"
+t_run 5 "what isn't below them" env WEFT_CONF=roots.conf "$WEFT" stage cp site/else/x site/out/x
+t_has "isn't read" "$T_OUT" "weft may not read there"
+t_run 5 "nor through a link, of a pattern" env WEFT_CONF=roots.conf "$WEFT" stage cp 'site/in/le*/x' site/out/x
+t_has "by where it leads" "$T_OUT" "weft may not read there"
+t_run 5 "and elsewhere nothing" env WEFT_CONF=roots.conf "$WEFT" stage cp site/in/a1 site/else/y
+t_has "is written" "$T_OUT" "weft may not write there"
+t_is "nothing came of it" "$(ls site/out site/else | tr '\n' ' ')" "site/else: x  site/out: a1 a2 "
+
 # ---- names
 mkdir into
 t_run 0 "into a folder" "$WEFT" stage cp -q tree/one tree/sub into/

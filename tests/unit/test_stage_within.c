@@ -44,13 +44,22 @@ START_TEST(inside_or_not)
 	within("/", "/", 1, "/");
 	within("/", in, 0, "/");
 	within(top, in, 0, top);
-	/* A name that begins alike, a way up, a link out. */
+	/* A name that begins alike, a way up through what is missing, a link out. */
 	within(beside, in, 0, beside);
-	within(up, in, 0, beside);
+	within(up, in, -1, NULL);
 	within(out, in, 0, beside);
 	within(through, in, 0, NULL);
 	/* What a link points to that isn't there could be anywhere. */
 	within(gone, in, -1, NULL);
+	/* A path as it is typed: from here, up as the kernel goes up. */
+	ck_assert_int_eq(chdir(top), 0);
+	within("in/file", in, 1, file);
+	within("in/./new//", in, 1, NULL);
+	within("in/../inside", in, 0, beside);
+	within("in/out/..", in, 0, top);
+	within("new", in, 0, NULL);
+	within("new", top, 1, NULL);
+	ck_assert_int_eq(chdir("/"), 0);
 	/* Roots are followed, too. */
 	within(file, home, 1, file);
 	within(linked, in, 1, file);
