@@ -28,6 +28,7 @@ static void stop_run(struct engine *g, const char *why)
 		(!why || weft_run_stop(g->e->run, why, &err)))
 		weft_log(WEFT_WARN, "stop marker: %s",
 			err.text ? err.text : "no memory");
+	g->stop_looked = 0;
 	if (g->e->wf->on_failure != WEFT_ON_FAILURE_CANCEL)
 		return;
 	for (size_t k = 0; k < g->n_running; k++)

@@ -27,14 +27,31 @@ static bool wanted(struct engine *g, unsigned s, size_t i, struct weft_err *err)
 	return yes;
 }
 
-enum { MOVED, NO_ROOM, WAITS };
+enum { MOVED, NO_ROOM, FULL, WAITS };
+
+#define STOP_LOOK 0.1 /* seconds between two looks for the stop marker */
+
+/* Many members may be considered in a row: the marker's file is looked for now and
+ * then.
+ */
+static const char *stop_reason(struct engine *g)
+{
+	double now = weft_monotonic();
+
+	if (!g->stop && (!g->stop_looked || now >= g->stop_looked + STOP_LOOK)) {
+		g->stop_looked = now;
+		if (weft_run_stopped(g->e->run, &g->stop) != 0)
+			g->stop = NULL;
+	}
+	return g->stop;
+}
 
 /* Moves one member on if it can; *progress says whether anything changed. */
 static int consider(
 	struct engine *g, unsigned s, size_t i, bool *progress, struct weft_err *err)
 {
 	const struct weft_step *step = &g->e->wf->step[s];
-	weft_autofree char *why = NULL, *stopped = NULL;
+	weft_autofree char *why = NULL;
 	enum weft_verdict v =
 		weft_verdict(g->e->wf, step, i, state_of, g, g->tally, NULL);
 
@@ -53,13 +70,13 @@ static int consider(
 			WEFT_OK, why);
 		return MOVED;
 	}
-	if (!weft_step_after_stop(step) && weft_run_stopped(g->e->run, &stopped) == 0) {
+	if (!weft_step_after_stop(step) && stop_reason(g)) {
 		*progress = true;
-		finish_without(g, s, i, WEFT_STATE_NOT_RUN, WEFT_OK, stopped);
+		finish_without(g, s, i, WEFT_STATE_NOT_RUN, WEFT_OK, g->stop);
 		return MOVED;
 	}
 	if (step->max_parallel && g->active[s] >= step->max_parallel)
-		return NO_ROOM;
+		return FULL;
 	const char *spent =
 		weft_step_after_stop(step) ? NULL : budget_spent(g->budget, s);
 	if (spent) {
@@ -82,6 +99,32 @@ static int consider(
 	return ret;
 }
 
+#define BEHIND 32 /* members looked at behind one that lacks room */
+
+/* A step's members, in their order; one that needs less than those before it may go
+ * first. */
+static int start_step(
+	struct engine *g, unsigned s, bool *progress, struct weft_err *err)
+{
+	size_t aside[BEHIND], n = 0, i;
+	int r = MOVED;
+
+	while (queue_first(g, s, &i)) {
+		r = consider(g, s, i, progress, err);
+		/* Where all wait for the same, or need as much, so do its fellows. */
+		if (r < 0 || r == FULL || (r == WAITS && g->alike[s]) ||
+			(r == NO_ROOM && (g->same_size[s] || n == BEHIND)))
+			break;
+		queue_drop(g, s, i);
+		if (r == NO_ROOM)
+			aside[n++] = i;
+	}
+	for (size_t k = 0; k < n; k++)
+		if (queue_push(g, s, aside[k]))
+			return weft_err_nomem(err);
+	return r < 0 ? -1 : 0;
+}
+
 int ready_start(struct engine *g, struct weft_err *err)
 {
 	const struct weft_workflow *wf = g->e->wf;
@@ -91,21 +134,9 @@ int ready_start(struct engine *g, struct weft_err *err)
 		progress = false;
 		for (size_t o = 0; o < wf->n_steps; o++) {
 			unsigned s = wf->order[o];
-			if (!g->ours[s])
-				continue;
-			while (g->next[s] < g->last[s] &&
-				weft_state_ended(g->slot[s][g->next[s]].state))
-				g->next[s]++;
-			for (size_t i = g->next[s]; i < g->last[s]; i++) {
-				int r = g->slot[s][i].state == WEFT_STATE_NONE
-						? consider(g, s, i, &progress, err)
-						: MOVED;
-				if (r < 0)
-					return -1;
-				/* Its fellows need as much, and wait for as much. */
-				if (r == NO_ROOM || (r == WAITS && g->alike[s]))
-					break;
-			}
+
+			if (g->ours[s] && start_step(g, s, &progress, err))
+				return -1;
 		}
 	}
 	return 0;
@@ -123,6 +154,9 @@ bool ready_give_up(struct engine *g)
 		for (size_t o = 0; o < wf->n_steps; o++) {
 			unsigned s = wf->order[o];
 
+			while (g->next[s] < g->last[s] &&
+				weft_state_ended(g->slot[s][g->next[s]].state))
+				g->next[s]++;
 			for (size_t i = g->next[s]; i < g->last[s]; i++) {
 				weft_autofree char *why = NULL;
 

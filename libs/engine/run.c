@@ -81,7 +81,8 @@ int weft_engine_run(const struct weft_engine *e, struct weft_err *err)
 	signals_watched(&set);
 	sigprocmask(SIG_BLOCK, &set, &old);
 	if (state_open(&g, err) || budget_open(&g.budget, e, err) ||
-		room_open(&g.room, e, err) || state_read_others(&g, err))
+		room_open(&g.room, e, err) || state_read_others(&g, err) ||
+		queue_open(&g, err))
 		goto out;
 	for (;;) {
 		if (ready_start(&g, err))
@@ -106,6 +107,8 @@ out:
 	free(g.run);
 	room_close(&g.room);
 	budget_close(g.budget);
+	queue_close(&g);
+	free(g.stop);
 	state_close(&g);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return r;

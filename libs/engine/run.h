@@ -8,6 +8,8 @@
 struct member_slot {
 	enum weft_state state;
 	enum weft_code code;
+	int priority; /* the higher the earlier; 0 unless told (queue_priority()) */
+	bool queued;  /* in its step's heap */
 };
 
 struct running {
@@ -24,12 +26,16 @@ struct engine {
 	bool *ours;                /* steps that this engine runs */
 	bool *alike;               /* all its members wait for the same */
 	size_t *first, *last;      /* members [first, last) of each step are ours */
-	size_t *next;              /* first member that may be unfinished */
+	size_t *next; /* none before it is unfinished, when that is asked */
 	struct running *run;
 	size_t n_running, cap;
 	struct room room;
 	struct budget *budget; /* NULL: there is none */
 	unsigned *active;      /* running members of each step */
+	struct queue *queue;   /* of each step */
+	bool *same_size;       /* all its members need as much */
+	char *stop;            /* what the stop marker says; NULL: not stopped */
+	double stop_looked;    /* when it was last looked for; 0: look now */
 	bool stopping;         /* told to end */
 	bool cancelled;        /* what runs was ended: the budget is used up */
 	enum weft_code code;
@@ -51,6 +57,19 @@ static inline bool in_blocks(const struct engine *g)
 {
 	return g->e->n_blocks > 1;
 }
+
+/* queue.c: which members to look at */
+int queue_open(struct engine *g, struct weft_err *err);
+void queue_close(struct engine *g);
+/* The first of a step that may be able to start; false: there is none to look at. */
+bool queue_first(struct engine *g, unsigned s, size_t *i);
+/* It was looked at; nothing but a push or a wake brings it back. */
+void queue_drop(struct engine *g, unsigned s, size_t i);
+/* It may be able to start, again: a retry, one that was put aside. */
+int queue_push(struct engine *g, unsigned s, size_t i);
+int queue_priority(struct engine *g, unsigned s, size_t i, int priority);
+/* A member has ended: those that wait for just it are looked at again. */
+void queue_wake(struct engine *g, unsigned s, size_t i);
 
 /* ready.c: what may start, and what never will */
 int ready_start(struct engine *g, struct weft_err *err);

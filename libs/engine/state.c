@@ -19,6 +19,8 @@ void state_set(struct engine *g, unsigned s, size_t i, enum weft_state state,
 	g->tally[s].count[state]++;
 	m->state = state;
 	m->code = code;
+	if (weft_state_ended(state))
+		queue_wake(g, s, i);
 }
 
 int state_open(struct engine *g, struct weft_err *err)

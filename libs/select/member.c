@@ -68,6 +68,11 @@ static int fit_member(const struct weft_plan_step *s, struct ask *a, struct choi
 	return rc ? -1 : 0;
 }
 
+bool weft_plan_step_varies(const struct weft_step *step)
+{
+	return step->sweep.kind != WEFT_SWEEP_NONE && resources_vary(step);
+}
+
 int weft_plan_step_member(const struct weft_plan *plan, const struct weft_workflow *wf,
 	const struct weft_conf *conf, unsigned step, size_t member,
 	struct weft_plan_step *out, struct weft_arena *arena, struct weft_err *err)
@@ -84,7 +89,7 @@ int weft_plan_step_member(const struct weft_plan *plan, const struct weft_workfl
 	int rc = -1;
 
 	*out = *s;
-	if (ws->sweep.kind == WEFT_SWEEP_NONE || !resources_vary(ws))
+	if (!weft_plan_step_varies(ws))
 		return 0;
 	if (weft_sweep_member(wf, ws, member, &m, err) < 0)
 		return -1;

@@ -143,6 +143,8 @@ void weft_plan_free(struct weft_plan *plan);
 int weft_plan_step_member(const struct weft_plan *plan, const struct weft_workflow *wf,
 	const struct weft_conf *conf, unsigned step, size_t member,
 	struct weft_plan_step *out, struct weft_arena *arena, struct weft_err *err);
+/* Do they depend on it? */
+bool weft_plan_step_varies(const struct weft_step *step);
 
 /* A partition and an alternative of any_of, for one step. */
 struct weft_candidate {
