@@ -1,24 +1,21 @@
 /* events.c - the append-only record: one writer a file, readers merge */
 #include "journal/journal.h"
+#include "journal/line.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A line is `{...,"sum":"XXXXXXXX"}`: the first 8 digits of the digest of what is
- * before `,"sum"`. */
-#define SUM_KEY ",\"sum\":\""
-#define SUM_HEX 8
-
 struct weft_journal {
 	int fd;
 	char *path;
-	bool torn; /* the last line may not be whole */
+	struct weft_str buf; /* whole lines */
+	bool torn;           /* the last line in the file may not be whole */
 };
 
 int weft_journal_open(const struct weft_run *run, const char *name,
@@ -29,26 +26,9 @@ int weft_journal_open(const struct weft_run *run, const char *name,
 	*j = NULL;
 	if (!path)
 		return weft_err_nomem(err);
-	weft_autofree char *dir = strndup(path, (size_t)(strrchr(path, '/') - path));
-	if (!dir)
-		return weft_err_nomem(err);
-	if (weft_mkdirs(dir, 0777, err))
+	int fd;
+	if (line_open(path, &fd, err))
 		return -1;
-	int fd = open(
-		path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0)
-		return weft_err_sys(err, WEFT_ESYS, "%s", path);
-	/* A torn last line of a writer that died stays by itself. */
-	struct stat st;
-	char last = '\n';
-	weft_autoclose int rd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fstat(fd, &st) == 0 && st.st_size > 0 && rd >= 0)
-		(void)!pread(rd, &last, 1, st.st_size - 1);
-	if (last != '\n' && weft_write_all(fd, "\n", 1)) {
-		weft_err_sys(err, WEFT_ESYS, "%s", path);
-		close(fd);
-		return -1;
-	}
 	struct weft_journal *n = calloc(1, sizeof(*n));
 	if (!n) {
 		close(fd);
@@ -60,50 +40,64 @@ int weft_journal_open(const struct weft_run *run, const char *name,
 	return 0;
 }
 
-static json_t *text(const char *s)
+static void text(struct weft_str *out, const char *key, const char *s)
 {
-	json_t *j = json_string(s ? s : "");
+	if (!s || !*s)
+		return;
+	weft_str_printf(out, ",\"%s\":", key);
+	line_string(out, s);
+}
 
-	return j ? j : json_string("?");
+static void add_line(struct weft_str *out, const struct weft_event *e)
+{
+	size_t from = out->len;
+
+	weft_str_printf(out, "{\"time\":%.6f,\"state\":%d",
+		isfinite(e->time) ? e->time : 0, (int)e->state);
+	text(out, "step", e->step);
+	text(out, "member", e->member);
+	text(out, "job", e->job);
+	text(out, "text", e->text);
+	if (e->total > 0 && isfinite(e->total) && isfinite(e->done))
+		weft_str_printf(
+			out, ",\"done\":%.17g,\"total\":%.17g", e->done, e->total);
+	line_close(out, from);
+}
+
+int weft_journal_put(
+	struct weft_journal *j, const struct weft_event *e, struct weft_err *err)
+{
+	add_line(&j->buf, e);
+	if (!j->buf.failed)
+		return 0;
+	weft_str_free(&j->buf);
+	return weft_err_nomem(err);
+}
+
+int weft_journal_flush(struct weft_journal *j, struct weft_err *err)
+{
+	if (!j->buf.len)
+		return 0;
+	/* One write, so that a reader sees whole lines on a local file system. */
+	bool bad = (j->torn && weft_write_all(j->fd, "\n", 1)) ||
+		   weft_write_all(j->fd, j->buf.s, j->buf.len);
+	if (bad)
+		weft_err_sys(err, WEFT_ESYS, "%s", j->path);
+	/* What they say is in the records too: they aren't kept for another try. */
+	j->torn = bad;
+	j->buf.len = 0;
+	return bad ? -1 : 0;
 }
 
 int weft_journal_add(
 	struct weft_journal *j, const struct weft_event *e, struct weft_err *err)
 {
-	json_t *o = json_object();
-	char hex[WEFT_DIGEST_HEX];
-
-	json_object_set_new(o, "time", json_real(e->time));
-	json_object_set_new(o, "state", json_integer(e->state));
-	if (e->step && *e->step)
-		json_object_set_new(o, "step", text(e->step));
-	if (e->member && *e->member)
-		json_object_set_new(o, "member", text(e->member));
-	if (e->job && *e->job)
-		json_object_set_new(o, "job", text(e->job));
-	if (e->text && *e->text)
-		json_object_set_new(o, "text", text(e->text));
-	if (e->total > 0) {
-		json_object_set_new(o, "done", json_real(e->done));
-		json_object_set_new(o, "total", json_real(e->total));
-	}
-	weft_autofree char *s = o ? json_dumps(o, JSON_COMPACT) : NULL;
-	json_decref(o);
-	if (!s)
-		return weft_err_nomem(err);
-	size_t n = strlen(s) - 1; /* without the last brace */
-	weft_digest(s, n, hex);
-	weft_autofree char *line = weft_printf("%s%.*s" SUM_KEY "%.*s\"}\n",
-		j->torn ? "\n" : "", (int)n, s, SUM_HEX, hex);
-	if (!line)
-		return weft_err_nomem(err);
-	/* One write, so that a reader sees whole lines on a local file system. */
-	j->torn = weft_write_all(j->fd, line, strlen(line)) != 0;
-	return j->torn ? weft_err_sys(err, WEFT_ESYS, "%s", j->path) : 0;
+	return weft_journal_put(j, e, err) || weft_journal_flush(j, err) ? -1 : 0;
 }
 
 void weft_journal_sync(struct weft_journal *j)
 {
+	weft_journal_flush(j, NULL);
 	(void)!fsync(j->fd);
 }
 
@@ -111,8 +105,10 @@ void weft_journal_close(struct weft_journal *j)
 {
 	if (!j)
 		return;
+	weft_journal_flush(j, NULL);
 	close(j->fd);
 	free(j->path);
+	weft_str_free(&j->buf);
 	free(j);
 }
 
@@ -176,23 +172,10 @@ void weft_events_free(struct weft_event *e, size_t n)
 	free(e);
 }
 
-static char *copy(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return strdup(s ? s : "");
-}
-
 /* Damaged lines are passed over: what they said is in the records too. */
-static int add_line(struct events *ev, const char *line, size_t n)
+static int read_line(struct events *ev, const char *line, size_t n)
 {
-	size_t tail = strlen(SUM_KEY) + SUM_HEX + 2;
-	char hex[WEFT_DIGEST_HEX];
-
-	if (n <= tail || memcmp(line + n - tail, SUM_KEY, strlen(SUM_KEY)))
-		return 0;
-	weft_digest(line, n - tail, hex);
-	if (memcmp(hex, line + n - SUM_HEX - 2, SUM_HEX))
+	if (!line_is_whole(line, n))
 		return 0;
 	json_t *o = json_loadb(line, n, 0, NULL);
 	json_int_t state = json_integer_value(json_object_get(o, "state"));
@@ -203,10 +186,10 @@ static int add_line(struct events *ev, const char *line, size_t n)
 	struct weft_event e = {
 		.time = json_number_value(json_object_get(o, "time")),
 		.state = (enum weft_state)state,
-		.step = copy(o, "step"),
-		.member = copy(o, "member"),
-		.job = copy(o, "job"),
-		.text = copy(o, "text"),
+		.step = line_copy(o, "step"),
+		.member = line_copy(o, "member"),
+		.job = line_copy(o, "job"),
+		.text = line_copy(o, "text"),
 		.done = json_number_value(json_object_get(o, "done")),
 		.total = json_number_value(json_object_get(o, "total")),
 	};
@@ -239,7 +222,7 @@ static int read_tail(struct weft_reader *r, struct tail *t, struct events *ev)
 
 		if (!nl)
 			break; /* the line isn't whole yet */
-		if (add_line(ev, p, (size_t)(nl - p)))
+		if (read_line(ev, p, (size_t)(nl - p)))
 			return -1;
 		t->at += nl + 1 - p;
 		p = nl + 1;

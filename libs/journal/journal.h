@@ -6,19 +6,20 @@
  *   RUN/workflow.yaml   the file as it was
  *   RUN/plan.json       what select decided (written once)
  *   RUN/journal/        JSON lines, one writer a file, each line checksummed
+ *   RUN/records/        completion records of sweeps' members, likewise
  *   RUN/stop            the stop marker: nothing new starts
  *   RUN/steps/STEP/     a step without a sweep
+ *     done.json         its completion record, complete or absent
  *   RUN/steps/STEP/ID/  a member (STEP/XX/ID where there are over 1,000)
  *     stdout stderr     of the step
  *     work/             working directory with scratch: shared
  *     out/              published outputs
- *     done.json         completion record, complete or absent
  *
  * Run directories live on shared file systems where locks can't be trusted:
  * numbers are claimed with mkdir, files have one writer, readers merge.
  *
  * Ownership: as said at each.  Errors: WEFT_ESYS; WEFT_ESPEC for a damaged
- * record.  Threads: one writer object a thread.  Runs as: the user.
+ * record.  Threads: one writer or reader object a thread.  Runs as: the user.
  */
 #ifndef WEFT_JOURNAL_H
 #define WEFT_JOURNAL_H
@@ -102,17 +103,23 @@ struct weft_record {
 	enum weft_state state;
 	enum weft_code code; /* kind of failure: 1 step failed, 5 staging ... */
 	char *step, *member; /* member "" without a sweep */
+	size_t index;        /* of the member */
+	unsigned round;      /* of a loop */
+	unsigned attempt;    /* the newest of a member counts */
 	int exit_status;     /* of the program; -1: none */
 	int signal;          /* 0: none */
 	char *reason;        /* one line for people; "" */
-	char *job;           /* "1234" "1234_7"; "" local */
-	unsigned attempt;
+	char *cause;      /* of a failure, as in `retries`: "timeout" "node_fail" "oom"
+			   * "preempted"; "" else */
+	char *job;        /* "1234" "1234_7"; "" local */
 	char *digest;     /* of definition and inputs */
 	char *definition; /* of the definition alone: alike for all members */
 	char *hosts;      /* host list where it ran */
 	double queued, started, ended;  /* submission, launch, end */
 	uint64_t staged_in, staged_out; /* bytes */
 	double stage_seconds;
+	double user_seconds, system_seconds; /* of its processes; 0 not known */
+	uint64_t max_rss;                    /* bytes, of the largest of them */
 	char *placement; /* what each task was given, a line each; "" not known */
 	struct weft_record_output {
 		char *name, *path; /* absolute; for a glob its folder */
@@ -120,7 +127,7 @@ struct weft_record {
 	} * output;
 	size_t n_outputs;
 };
-/* dir: the step's or member's folder. read: 1 when there is none. */
+/* Of a step without a sweep; dir: its folder. read: 1 when there is none. */
 int weft_record_write(
 	const char *dir, const struct weft_record *r, struct weft_err *err);
 int weft_record_read(const char *dir, struct weft_record **r, struct weft_err *err);
@@ -129,6 +136,75 @@ void weft_record_free(struct weft_record *r);
 int weft_record_digest(const struct weft_workflow *wf, const struct weft_step *step,
 	const struct weft_member *member, char hex[WEFT_DIGEST_HEX],
 	struct weft_err *err);
+
+/*
+ * Records of members: lines of RUN/records/NAME.jsonl, written by one process (an
+ * engine, or the agent of a node).  The newest attempt of a member counts; of two valid
+ * records of one attempt the first counts, and the store tells of it.  A torn or
+ * damaged line is as if it weren't there.
+ */
+struct weft_recorder;
+/* name: as of a journal; the same name again goes on with the file, once whoever wrote
+ * it is gone. */
+int weft_recorder_open(const struct weft_run *run, const char *name,
+	struct weft_recorder **r, struct weft_err *err);
+/* Puts it into the buffer: step, member and index must be the member's. */
+int weft_recorder_add(
+	struct weft_recorder *r, const struct weft_record *rec, struct weft_err *err);
+/* As many were added and are not on disk yet. */
+size_t weft_recorder_pending(const struct weft_recorder *r);
+/* Writes what was added, and waits until it is on disk: only then a result counts.  On
+ * -1 nothing of it does; it stays in the buffer for the next commit. */
+int weft_recorder_commit(struct weft_recorder *r, struct weft_err *err);
+/* Commits what is left as far as it goes; NULL is fine. */
+void weft_recorder_close(struct weft_recorder *r);
+
+/*
+ * The store: all completion records of a run, those of steps without a sweep too.
+ * Holds a few bytes a member; the whole record is read from its file when asked for.
+ */
+struct weft_records;
+struct weft_record_head {
+	enum weft_state state; /* WEFT_STATE_NONE: there is no record */
+	enum weft_code code;
+	unsigned attempt;
+};
+/* Reads nothing yet.  run and wf stay borrowed; the sweeps of wf may grow. */
+int weft_records_open(const struct weft_run *run, const struct weft_workflow *wf,
+	struct weft_records **rs, struct weft_err *err);
+void weft_records_free(struct weft_records *rs);
+/* Reads what is new in all files; changed (may be NULL) is called for each member, or
+ * step, whose record is new or another one now. */
+int weft_records_poll(struct weft_records *rs,
+	void (*changed)(void *ctx, unsigned step, size_t member), void *ctx,
+	struct weft_err *err);
+/* Only what is new in the file of one writer; one that isn't there has nothing. */
+int weft_records_poll_writer(struct weft_records *rs, const char *name,
+	void (*changed)(void *ctx, unsigned step, size_t member), void *ctx,
+	struct weft_err *err);
+/* Only a step without a sweep. A damaged record is an error here, and none for poll. */
+int weft_records_poll_step(
+	struct weft_records *rs, unsigned step, struct weft_err *err);
+struct weft_record_head weft_records_head(
+	const struct weft_records *rs, unsigned step, size_t member);
+/* 1 when there is none. */
+int weft_records_read(struct weft_records *rs, unsigned step, size_t member,
+	struct weft_record **r, struct weft_err *err);
+/* What is odd in the lines that were read so far. */
+struct weft_records_odd {
+	size_t damaged;   /* their sum is wrong; a torn one at the end isn't read yet */
+	size_t strangers; /* of members that the workflow doesn't have */
+	/* Of one attempt there are two records that differ: who wrote them; the first
+	 * 100, borrowed until the next poll. */
+	struct weft_records_twice {
+		unsigned step;
+		size_t member;
+		unsigned attempt;
+		char *counts, *other; /* files below records/ */
+	} * twice;
+	size_t n_twice;
+};
+void weft_records_odd(const struct weft_records *rs, struct weft_records_odd *odd);
 
 /* ---- history ----------------------------------------------------------- */
 
@@ -172,6 +248,10 @@ int weft_journal_open(const struct weft_run *run, const char *name,
 	struct weft_journal **j, struct weft_err *err);
 int weft_journal_add(
 	struct weft_journal *j, const struct weft_event *e, struct weft_err *err);
+/* Buffers it, to be written with others at once: by flush, sync or close. */
+int weft_journal_put(
+	struct weft_journal *j, const struct weft_event *e, struct weft_err *err);
+int weft_journal_flush(struct weft_journal *j, struct weft_err *err);
 /* fsync: for what no record says as well, job ids among it. */
 void weft_journal_sync(struct weft_journal *j);
 void weft_journal_close(struct weft_journal *j);

@@ -1,8 +1,8 @@
 /* record.c - completion records: complete or absent, with a checksum */
-#include "journal/journal.h"
+#include "journal/line.h"
+#include "journal/record.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,10 +32,10 @@ bool weft_state_ended(enum weft_state s)
 	return s >= WEFT_STATE_DONE;
 }
 
-static int state_from(const char *name, enum weft_state *s)
+int record_state(const char *name, size_t n, enum weft_state *s)
 {
 	for (size_t i = 0; name && i < WEFT_COUNT(names); i++) {
-		if (weft_streq(names[i], name)) {
+		if (strlen(names[i]) == n && memcmp(names[i], name, n) == 0) {
 			*s = (enum weft_state)i;
 			return 0;
 		}
@@ -113,6 +113,15 @@ static json_t *to_json(const struct weft_record *r)
 	json_object_set_new(o, "signal", json_integer(r->signal));
 	json_object_set_new(o, "reason", text(r->reason));
 	json_object_set_new(o, "job", text(r->job));
+	if (r->cause && *r->cause)
+		json_object_set_new(o, "cause", text(r->cause));
+	if (r->round)
+		json_object_set_new(o, "round", json_integer(r->round));
+	if (r->user_seconds > 0 || r->system_seconds > 0 || r->max_rss) {
+		json_object_set_new(o, "user_seconds", json_real(r->user_seconds));
+		json_object_set_new(o, "system_seconds", json_real(r->system_seconds));
+		json_object_set_new(o, "max_rss", json_integer((json_int_t)r->max_rss));
+	}
 	json_object_set_new(o, "attempt", json_integer(r->attempt));
 	json_object_set_new(o, "digest", text(r->digest));
 	json_object_set_new(o, "definition", text(r->definition));
@@ -165,13 +174,6 @@ out:
 	return ret;
 }
 
-static char *copy(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return strdup(s ? s : "");
-}
-
 static double real(const json_t *o, const char *key)
 {
 	return json_number_value(json_object_get(o, key));
@@ -191,8 +193,8 @@ static int read_outputs(struct weft_record *r, const json_t *a)
 		const json_t *o = json_array_get(a, i);
 		struct weft_record_output *out = &r->output[r->n_outputs++];
 
-		out->name = copy(o, "name");
-		out->path = copy(o, "path");
+		out->name = line_copy(o, "name");
+		out->path = line_copy(o, "path");
 		out->bytes = (uint64_t)integer(o, "bytes");
 		out->files = (uint64_t)integer(o, "files");
 		if (!out->name || !out->path)
@@ -201,23 +203,33 @@ static int read_outputs(struct weft_record *r, const json_t *a)
 	return 0;
 }
 
-static struct weft_record *from_json(const json_t *o)
+struct weft_record *record_from_json(const json_t *o)
 {
+	const char *state = json_string_value(json_object_get(o, "state"));
+	const json_t *status = json_object_get(o, "exit_status");
 	struct weft_record *r = calloc(1, sizeof(*r));
 
-	if (!r)
+	if (!r || !state || record_state(state, strlen(state), &r->state)) {
+		free(r);
 		return NULL;
+	}
+	r->index = (size_t)integer(o, "index");
+	r->round = (unsigned)integer(o, "round");
+	r->cause = line_copy(o, "cause");
+	r->user_seconds = real(o, "user_seconds");
+	r->system_seconds = real(o, "system_seconds");
+	r->max_rss = (uint64_t)integer(o, "max_rss");
 	r->code = (enum weft_code)integer(o, "code");
-	r->step = copy(o, "step");
-	r->member = copy(o, "member");
-	r->exit_status = (int)integer(o, "exit_status");
+	r->step = line_copy(o, "step");
+	r->member = line_copy(o, "member");
+	r->exit_status = status ? (int)json_integer_value(status) : -1;
 	r->signal = (int)integer(o, "signal");
-	r->reason = copy(o, "reason");
-	r->job = copy(o, "job");
+	r->reason = line_copy(o, "reason");
+	r->job = line_copy(o, "job");
 	r->attempt = (unsigned)integer(o, "attempt");
-	r->digest = copy(o, "digest");
-	r->definition = copy(o, "definition");
-	r->hosts = copy(o, "hosts");
+	r->digest = line_copy(o, "digest");
+	r->definition = line_copy(o, "definition");
+	r->hosts = line_copy(o, "hosts");
 	r->queued = real(o, "queued");
 	r->started = real(o, "started");
 	r->ended = real(o, "ended");
@@ -225,8 +237,8 @@ static struct weft_record *from_json(const json_t *o)
 	r->staged_out = (uint64_t)integer(o, "staged_out");
 	r->stage_seconds = real(o, "stage_seconds");
 	r->placement = join(json_object_get(o, "placement"));
-	if (!r->step || !r->member || !r->reason || !r->job || !r->digest ||
-		!r->definition || !r->hosts || !r->placement ||
+	if (!r->step || !r->member || !r->cause || !r->reason || !r->job ||
+		!r->digest || !r->definition || !r->hosts || !r->placement ||
 		read_outputs(r, json_object_get(o, "outputs"))) {
 		weft_record_free(r);
 		return NULL;
@@ -239,7 +251,8 @@ int weft_record_read(const char *dir, struct weft_record **r, struct weft_err *e
 	weft_autofree char *path = weft_path_join(dir, "done.json"), *s = NULL;
 	char hex[WEFT_DIGEST_HEX];
 	json_error_t je;
-	enum weft_state state;
+	const char *state;
+	enum weft_state known;
 	size_t n;
 
 	*r = NULL;
@@ -256,15 +269,14 @@ int weft_record_read(const char *dir, struct weft_record **r, struct weft_err *e
 		sum = json_incref(json_object_get(o, "sum"));
 		json_object_del(o, "sum");
 	}
-	bool good =
-		sum && !checksum(o, hex) && weft_streq(hex, json_string_value(sum)) &&
-		integer(o, "format") == 1 &&
-		state_from(json_string_value(json_object_get(o, "state")), &state) == 0;
+	state = json_string_value(json_object_get(o, "state"));
+	bool good = sum && !checksum(o, hex) &&
+		    weft_streq(hex, json_string_value(sum)) &&
+		    integer(o, "format") == 1 && state &&
+		    record_state(state, strlen(state), &known) == 0;
 	if (good) {
-		*r = from_json(o);
-		if (*r)
-			(*r)->state = state;
-		else
+		*r = record_from_json(o);
+		if (!*r)
 			weft_err_nomem(err);
 	} else {
 		weft_err_set(err, WEFT_ESPEC, "%s: damaged completion record", path);
@@ -287,6 +299,7 @@ void weft_record_free(struct weft_record *r)
 	free(r->step);
 	free(r->member);
 	free(r->reason);
+	free(r->cause);
 	free(r->job);
 	free(r->digest);
 	free(r->definition);
