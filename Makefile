@@ -89,7 +89,8 @@ SEES_expr := base
 SEES_topo := base
 SEES_discover := topo base
 SEES_request := base
-SEES_stage := base
+SEES_wire := base
+SEES_stage := wire base
 SEES_spec := yaml expr base
 SEES_place := topo base
 SEES_bind := place topo base
@@ -99,7 +100,7 @@ SEES_slurm := cluster yaml base
 SEES_select := spec conf cluster yaml expr base
 SEES_journal := spec yaml expr base
 SEES_report := journal select spec conf cluster yaml expr base
-SEES_engine := select journal stage ticket bind place topo spec conf cluster yaml expr base
+SEES_engine := select journal stage wire ticket bind place topo spec conf cluster yaml expr base
 SEES_spank := request ticket bind place topo conf base
 SEES_job_submit := request conf base
 
@@ -108,6 +109,7 @@ LINK_base := -lm
 LINK_yaml := -lyaml
 LINK_discover := -lhwloc -ldl
 LINK_slurm := -ldl
+LINK_wire := -luv -lcrypto -ldl
 LINK_select := -ljansson
 LINK_journal := -ljansson
 LINK_report := -ljansson
@@ -116,7 +118,7 @@ LINK_spec := -lm
 LINK_select += -lm
 
 # In link order. discover is the half of topo/ that knows hwloc.
-ROOMS := engine report journal select slurm cluster spec expr yaml stage request ticket bind \
+ROOMS := engine report journal select slurm cluster spec expr yaml stage wire request ticket bind \
 	place discover topo conf base
 
 SRC_discover := $(wildcard libs/topo/discover*.c)
@@ -128,7 +130,7 @@ ARCHIVES := $(call ARCHIVE,$(ROOMS))
 
 COMMAND_SRC := $(wildcard plugin/command/*.c)
 COMMAND_OBJ := $(COMMAND_SRC:%.c=$(B)/obj/%.o)
-COMMAND_LIBS := -lyaml -lhwloc -ljansson -ldl -lm -lpthread
+COMMAND_LIBS := -lyaml -lhwloc -ljansson -luv -lcrypto -ldl -lm -lpthread
 SPANK_SRC := $(wildcard plugin/spank/*.c)
 SPANK_OBJ := $(SPANK_SRC:%.c=$(B)/obj/%.o)
 SUBMIT_SRC := $(wildcard plugin/job_submit/*.c)
