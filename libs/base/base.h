@@ -269,13 +269,18 @@ struct weft_spawn {
 	gid_t gid;
 	const uint64_t *cpus; /* affinity mask words, or NULL */
 	size_t n_cpu_words;
+	/* The child's last word before exec, or NULL: async-signal-safe calls alone. It
+	 * shares our memory; not 0: errno is why it doesn't start. */
+	int (*prepare)(void *arg);
+	void *arg;
 };
 #define WEFT_SPAWN_INIT                                                                \
 	{                                                                              \
 		.in = -1, .out = 1, .err = 2                                           \
 	}
 /* Starts; the error of a failing exec is reported here.  Closes every other
- * descriptor in the child. */
+ * descriptor in the child.  Costs the same however much memory we have: until exec the
+ * child runs in it, and we wait. */
 int weft_spawn(const struct weft_spawn *s, pid_t *pid, struct weft_err *err);
 /* Runs to the end and collects stdout (at most max bytes) and, into *errout
  * unless NULL, stderr; kills after timeout seconds (0: none).

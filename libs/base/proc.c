@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -97,15 +98,16 @@ static void close_others_at_exec(int max)
 struct child_plan {
 	const struct weft_spawn *s;
 	const char *path;
-	int report;
 	int max_fd;
 	pid_t parent;
+	int why; /* errno of what failed; 0: nothing did */
 };
 
-/* Between fork and exec: async-signal-safe calls only. */
-static void child(const struct child_plan *p) __attribute__((noreturn));
-static void child(const struct child_plan *p)
+/* Between clone and exec, in our memory but with descriptors and signal handlers of its
+ * own: async-signal-safe calls only. */
+static int child(void *plan)
 {
+	struct child_plan *p = plan;
 	const struct weft_spawn *s = p->s;
 	int fd[3] = {s->in, s->out, s->err};
 	struct sigaction dfl = {.sa_handler = SIG_DFL};
@@ -118,9 +120,6 @@ static void child(const struct child_plan *p)
 	if (s->group && setpgid(0, 0))
 		goto fail;
 	/* Above 2 first, so that no target overwrites another's source. */
-	int report = fcntl(p->report, F_DUPFD_CLOEXEC, 10);
-	if (report < 0)
-		goto fail;
 	for (int i = 0; i < 3; i++) {
 		fd[i] = fd[i] < 0 ? open("/dev/null", i ? O_WRONLY : O_RDONLY)
 				  : fcntl(fd[i], F_DUPFD, 10);
@@ -137,39 +136,61 @@ static void child(const struct child_plan *p)
 	for (int i = 0; i < 3; i++)
 		if (dup2(fd[i], i) < 0)
 			goto fail;
-	/* Everything else closes at exec: report stays open until then. */
 	close_others_at_exec(p->max_fd);
 	for (int i = 0; i < 3; i++)
 		close(fd[i]);
 	if (s->cpus &&
 		syscall(SYS_sched_setaffinity, 0, s->n_cpu_words * 8, s->cpus) < 0)
-		goto fail_at;
+		goto fail;
 	if (s->drop && drop_root(s->uid, s->gid))
-		goto fail_at;
+		goto fail;
 	if (s->die_with_parent) {
 		/* After the change of user, which would have cleared it. */
 		if (prctl(PR_SET_PDEATHSIG, SIGKILL))
-			goto fail_at;
+			goto fail;
 		if (getppid() != p->parent)
 			_exit(127);
 	}
 	if (s->cwd && chdir(s->cwd))
-		goto fail_at;
+		goto fail;
+	if (s->prepare && s->prepare(s->arg))
+		goto fail;
 	execve(p->path, s->argv, s->envp ? s->envp : environ);
-fail_at:;
-	int why = errno;
-	(void)!write(report, &why, sizeof(why));
-	_exit(127);
 fail:
-	why = errno;
-	(void)!write(p->report, &why, sizeof(why));
+	p->why = errno ? errno : EINVAL;
 	_exit(127);
+}
+
+#define STACK ((size_t)64 << 10)
+
+/*
+ * As vfork, but on a stack of its own: what the child does with its frames is no matter
+ * of ours.  One that gives up root gets a copy of our memory instead: glibc changes the
+ * user of all threads that it finds there, and no process of the user's may share
+ * memory with root's.
+ */
+static pid_t start(const struct child_plan *plan, int *why)
+{
+	size_t size = STACK + sizeof(*plan);
+	char *stack = mmap(
+		NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (stack == MAP_FAILED)
+		return -1;
+	struct child_plan *shared = (void *)(stack + STACK);
+	*shared = *plan;
+	pid_t p = clone(child, stack + STACK,
+		CLONE_VFORK | SIGCHLD | (plan->s->drop ? 0 : CLONE_VM), shared);
+	int clone_errno = errno;
+	*why = shared->why;
+	munmap(stack, size);
+	errno = clone_errno;
+	return p;
 }
 
 int weft_spawn(const struct weft_spawn *s, pid_t *pid, struct weft_err *err)
 {
 	weft_autofree char *path = weft_which(s->argv[0]);
-	int report[2], why = 0;
 	sigset_t all, old;
 
 	*pid = -1;
@@ -178,31 +199,22 @@ int weft_spawn(const struct weft_spawn *s, pid_t *pid, struct weft_err *err)
 			errno = ENOENT;
 		return weft_err_sys(err, WEFT_ESYS, "%s", s->argv[0]);
 	}
-	if (pipe2(report, O_CLOEXEC))
-		return weft_err_sys(err, WEFT_ESYS, "pipe");
 	long max_fd = sysconf(_SC_OPEN_MAX);
 	if (max_fd < 0 || max_fd > MAX_FD)
 		max_fd = MAX_FD;
-	struct child_plan plan = {s, path, report[1], (int)max_fd, getpid()};
+	struct child_plan plan = {s, path, (int)max_fd, getpid(), 0};
 	/* No handler of ours may run in the child. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
-	pid_t p = fork();
-	if (p == 0)
-		child(&plan);
-	int fork_errno = errno;
+	int why = 0;
+	pid_t p = start(&plan, &why);
+	int clone_errno = errno;
 	sigprocmask(SIG_SETMASK, &old, NULL);
-	close(report[1]);
 	if (p < 0) {
-		close(report[0]);
-		errno = fork_errno;
+		errno = clone_errno;
 		return weft_err_sys(err, WEFT_ESYS, "fork");
 	}
-	ssize_t r;
-	while ((r = read(report[0], &why, sizeof(why))) < 0 && errno == EINTR)
-		;
-	close(report[0]);
-	if (r == (ssize_t)sizeof(why)) {
+	if (why) {
 		waitpid(p, NULL, 0);
 		errno = why;
 		return weft_err_sys(err, WEFT_ESYS, "%s%s%s", path,
