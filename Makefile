@@ -114,7 +114,7 @@ LINK_select := -ljansson
 LINK_journal := -ljansson
 LINK_report := -ljansson
 LINK_expr := -lm
-LINK_spec := -lm
+LINK_spec := -lm -ljansson
 LINK_select += -lm
 
 # In link order. discover is the half of topo/ that knows hwloc.

@@ -38,6 +38,17 @@ static void stop_run(struct engine *g, const char *why)
 		g->e->cancel_run(g->e->ctx);
 }
 
+void finish_stop(struct engine *g, const struct weft_step *step, enum weft_code code,
+	const char *why)
+{
+	if (step->optional)
+		return;
+	if (!g->code)
+		g->code = code;
+	if (g->e->wf->on_failure != WEFT_ON_FAILURE_CONTINUE)
+		stop_run(g, why);
+}
+
 /* A member failed: has the step, and what then? */
 void finish_failed(struct engine *g, unsigned s, size_t i)
 {
@@ -53,13 +64,10 @@ void finish_failed(struct engine *g, unsigned s, size_t i)
 	}
 	if (!weft_sweep_failed(step, failed_members(g, s)))
 		return;
-	if (!g->code)
-		g->code = g->slot[s][i].code ? g->slot[s][i].code : WEFT_EFAILED;
-	if (g->e->wf->on_failure == WEFT_ON_FAILURE_CONTINUE)
-		return;
 	weft_autofree char *why =
 		weft_printf("the run was stopped: %s failed", step->name);
-	stop_run(g, why);
+	finish_stop(
+		g, step, g->slot[s][i].code ? g->slot[s][i].code : WEFT_EFAILED, why);
 }
 
 void finish_spent(struct engine *g, unsigned s, size_t i, const char *why)

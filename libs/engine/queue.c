@@ -39,6 +39,12 @@ void queue_close(struct engine *g)
 	free(g->same_size);
 }
 
+void queue_rewind(struct engine *g)
+{
+	for (size_t s = 0; g->queue && s < g->e->wf->n_steps; s++)
+		g->queue[s].cursor = g->first[s];
+}
+
 static bool before(const struct engine *g, unsigned s, size_t a, size_t b)
 {
 	int x = g->slot[s][a].priority, y = g->slot[s][b].priority;

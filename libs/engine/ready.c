@@ -132,6 +132,8 @@ int ready_start(struct engine *g, struct weft_err *err)
 
 	while (progress && !g->stopping) {
 		progress = false;
+		if (grow_look(g, err))
+			return -1;
 		for (size_t o = 0; o < wf->n_steps; o++) {
 			unsigned s = wf->order[o];
 
@@ -184,5 +186,5 @@ bool ready_give_up(struct engine *g)
 			}
 		}
 	}
-	return ended;
+	return ended || g->grow;
 }

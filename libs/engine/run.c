@@ -82,7 +82,7 @@ int weft_engine_run(const struct weft_engine *e, struct weft_err *err)
 	sigprocmask(SIG_BLOCK, &set, &old);
 	if (state_open(&g, err) || budget_open(&g.budget, e, err) ||
 		room_open(&g.room, e, err) || state_read_others(&g, err) ||
-		queue_open(&g, err))
+		queue_open(&g, err) || grow_open(&g, err))
 		goto out;
 	for (;;) {
 		if (ready_start(&g, err))

@@ -24,9 +24,12 @@ struct engine {
 	struct member_slot **slot; /* [step][member] */
 	struct weft_tally *tally;  /* of each step */
 	bool *ours;                /* steps that this engine runs */
-	bool *alike;               /* all its members wait for the same */
-	size_t *first, *last;      /* members [first, last) of each step are ours */
-	size_t *next; /* none before it is unfinished, when that is asked */
+	size_t *count;             /* members of each step that are known here */
+	bool *feeds;               /* others have members because of what it makes */
+	bool grow;            /* one that feeds has ended: look for members to come */
+	bool *alike;          /* all its members wait for the same */
+	size_t *first, *last; /* members [first, last) of each step are ours */
+	size_t *next;         /* none before it is unfinished, when that is asked */
 	struct running *run;
 	size_t n_running, cap;
 	struct room room;
@@ -43,6 +46,8 @@ struct engine {
 
 /* state.c: what is known of each member */
 int state_open(struct engine *g, struct weft_err *err);
+/* The workflow has more members than before. */
+int state_grow(struct engine *g, struct weft_err *err);
 void state_close(struct engine *g);
 enum weft_state state_of(void *engine, unsigned step, size_t member);
 void state_set(struct engine *g, unsigned s, size_t i, enum weft_state state,
@@ -58,9 +63,16 @@ static inline bool in_blocks(const struct engine *g)
 	return g->e->n_blocks > 1;
 }
 
+/* grow.c: members that come while it runs */
+int grow_open(struct engine *g, struct weft_err *err);
+/* Where g->grow says that there may be some. */
+int grow_look(struct engine *g, struct weft_err *err);
+
 /* queue.c: which members to look at */
 int queue_open(struct engine *g, struct weft_err *err);
 void queue_close(struct engine *g);
+/* Every step's members are looked at again. */
+void queue_rewind(struct engine *g);
 /* The first of a step that may be able to start; false: there is none to look at. */
 bool queue_first(struct engine *g, unsigned s, size_t *i);
 /* It was looked at; nothing but a push or a wake brings it back. */
@@ -87,6 +99,9 @@ void finish_without(struct engine *g, unsigned s, size_t i, enum weft_state stat
 	enum weft_code code, const char *reason);
 /* A member's process has ended. */
 int finish_member(struct engine *g, const struct running *r, struct weft_err *err);
+/* The step can't go on: what then? */
+void finish_stop(struct engine *g, const struct weft_step *step, enum weft_code code,
+	const char *why);
 /* A member failed: has the step, and what then? */
 void finish_failed(struct engine *g, unsigned s, size_t i);
 /* The budget has no room for a member: that is its failure, and the step's, unless the

@@ -2,6 +2,7 @@
 #include "engine/run.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum weft_state state_of(void *ctx, unsigned step, size_t member)
 {
@@ -19,8 +20,10 @@ void state_set(struct engine *g, unsigned s, size_t i, enum weft_state state,
 	g->tally[s].count[state]++;
 	m->state = state;
 	m->code = code;
-	if (weft_state_ended(state))
+	if (weft_state_ended(state)) {
+		g->grow |= g->feeds[s];
 		queue_wake(g, s, i);
+	}
 }
 
 int state_open(struct engine *g, struct weft_err *err)
@@ -34,15 +37,14 @@ int state_open(struct engine *g, struct weft_err *err)
 	g->active = calloc(n + 1, sizeof(*g->active));
 	g->tally = calloc(n + 1, sizeof(*g->tally));
 	g->alike = calloc(n + 1, sizeof(*g->alike));
+	g->count = calloc(n + 1, sizeof(*g->count));
+	g->feeds = calloc(n + 1, sizeof(*g->feeds));
 	g->first = calloc(n + 1, sizeof(*g->first));
 	g->last = calloc(n + 1, sizeof(*g->last));
 	if (!g->slot || !g->ours || !g->next || !g->active || !g->tally || !g->alike ||
-		!g->first || !g->last)
+		!g->count || !g->feeds || !g->first || !g->last)
 		return weft_err_nomem(err);
 	for (size_t s = 0; s < n; s++) {
-		g->slot[s] = calloc(e->wf->step[s].sweep.count + 1, sizeof(**g->slot));
-		if (!g->slot[s])
-			return weft_err_nomem(err);
 		size_t count = e->wf->step[s].sweep.count;
 
 		g->ours[s] = !e->step;
@@ -50,15 +52,38 @@ int state_open(struct engine *g, struct weft_err *err)
 		g->last[s] = weft_sweep_block_first(count, blocks, e->block + 1);
 		g->next[s] = g->first[s];
 		g->tally[s].known = true;
-		g->tally[s].count[WEFT_STATE_NONE] = e->wf->step[s].sweep.count;
-		g->alike[s] = true;
-		for (size_t k = 0; k < e->wf->step[s].n_edges; k++)
-			if (weft_spec_matches(
-				    e->wf, &e->wf->step[s], &e->wf->step[s].edge[k]))
-				g->alike[s] = false;
 	}
 	for (size_t i = 0; i < e->n_steps; i++)
 		g->ours[e->step[i]] = true;
+	return state_grow(g, err);
+}
+
+int state_grow(struct engine *g, struct weft_err *err)
+{
+	const struct weft_workflow *wf = g->e->wf;
+
+	for (size_t s = 0; s < wf->n_steps; s++) {
+		const struct weft_step *step = &wf->step[s];
+		size_t had = g->count[s], count = step->sweep.count;
+
+		g->alike[s] = true;
+		for (size_t k = 0; k < step->n_edges; k++)
+			if (weft_spec_matches(wf, step, &step->edge[k]))
+				g->alike[s] = false;
+		if (g->slot[s] && count == had)
+			continue;
+		struct member_slot *slot =
+			realloc(g->slot[s], (count + 1) * sizeof(*slot));
+		if (!slot)
+			return weft_err_nomem(err);
+		memset(slot + had, 0, (count + 1 - had) * sizeof(*slot));
+		g->slot[s] = slot;
+		g->count[s] = count;
+		g->tally[s].count[WEFT_STATE_NONE] += count - had;
+		/* Sweeps that grow are never cut into blocks. */
+		if (!in_blocks(g))
+			g->last[s] = count;
+	}
 	return 0;
 }
 
@@ -69,6 +94,8 @@ void state_close(struct engine *g)
 	free(g->slot);
 	free(g->tally);
 	free(g->alike);
+	free(g->count);
+	free(g->feeds);
 	free(g->ours);
 	free(g->next);
 	free(g->first);

@@ -5,6 +5,7 @@
  *   RUN/run.json        who, when, which file, --set, --overlay (written once)
  *   RUN/workflow.yaml   the file as it was
  *   RUN/plan.json       what select decided (written once)
+ *   RUN/points/         the files that sweeps were read from, as they were
  *   RUN/journal/        JSON lines, one writer a file, each line checksummed
  *   RUN/records/        completion records of sweeps' members, likewise
  *   RUN/stop            the stop marker: nothing new starts
@@ -58,6 +59,7 @@ struct weft_run_new {
 	bool local;
 	size_t n_steps;
 	const struct weft_pairs *labels; /* of the workflow; NULL none */
+	const struct weft_workflow *wf;  /* whose files of sweeps are kept; NULL none */
 	const char *plan_json;
 };
 /* Claims PARENT/NAME/N with the next free N and fills it. */
@@ -73,6 +75,10 @@ int weft_run_workflow(
 	const struct weft_run *run, struct weft_workflow **wf, struct weft_errs *errs);
 int weft_run_plan_text(
 	const struct weft_run *run, char **text, size_t *n, struct weft_err *err);
+/* Brings the workflow up to what the run knows by now: sweeps read from outputs that
+ * are done (weft_sweep_read()).  weft_run_workflow() has done so. */
+int weft_run_grow(const struct weft_run *run, const struct weft_workflow *wf,
+	struct weft_err *err);
 /* Folder of a step or member (member NULL: step without a sweep), malloced;
  * not made. */
 char *weft_run_step_dir(const struct weft_run *run, const struct weft_step *step,

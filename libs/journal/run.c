@@ -14,6 +14,7 @@
 #define RUN_JSON_MAX ((size_t)4 << 20)
 #define SOURCE_MAX ((size_t)16 << 20)
 #define PLAN_MAX ((size_t)512 << 20)
+#define POINTS_MAX ((size_t)1 << 30)
 #define SHARD 1000 /* entries a folder may hold */
 #define OVERLAYS 64
 enum { SUM_WORKFLOW, SUM_PLAN, SUM_OVERLAY }; /* places in weft_run.sum */
@@ -123,6 +124,28 @@ static int write_run_json(const struct weft_run_new *def, const char *dir,
 	return r;
 }
 
+/* A copy of the file that a sweep was read from: it may be changed while the run goes
+ * on, and the run's members must not. */
+static int keep_points(
+	const char *dir, const struct weft_step *step, struct weft_err *err)
+{
+	const char *file = step->sweep.file;
+	weft_autofree char *text = NULL, *points = NULL, *path = NULL;
+	size_t n;
+
+	if (step->sweep.kind != WEFT_SWEEP_FILE || !file)
+		return 0;
+	points = weft_path_join(dir, "points");
+	path = points ? weft_printf("%s/%s%s", points, step->name, strrchr(file, '.'))
+		      : NULL;
+	if (!path)
+		return weft_err_nomem(err);
+	if (weft_mkdirs(points, 0777, err) ||
+		weft_read_file(file, POINTS_MAX, &text, &n, err))
+		return -1;
+	return weft_write_file(path, text, n, 0644, err);
+}
+
 static int fill(const struct weft_run_new *def, const char *dir, unsigned number,
 	json_t *sums, struct weft_err *err)
 {
@@ -146,6 +169,9 @@ static int fill(const struct weft_run_new *def, const char *dir, unsigned number
 			write_in(dir, name, text, n, sums, err))
 			return -1;
 	}
+	for (size_t i = 0; def->wf && i < def->wf->n_steps; i++)
+		if (keep_points(dir, &def->wf->step[i], err))
+			return -1;
 	if (write_in(dir, "plan.json", def->plan_json, strlen(def->plan_json), sums,
 		    err))
 		return -1;
@@ -403,9 +429,11 @@ int weft_run_workflow(
 		.n_set = run->n_set,
 		.overlay = (const char *const *)run->overlay,
 		.n_overlay = run->n_overlay};
+	weft_autofree char *points = weft_path_join(run->dir, "points");
 
 	*wf = NULL;
-	if (!path) {
+	opt.points = points;
+	if (!path || !points) {
 		weft_err_nomem(&err);
 	} else if (read_unchanged(
 			   run, SUM_WORKFLOW, path, SOURCE_MAX, &text, &n, &err) == 0) {
@@ -421,7 +449,14 @@ int weft_run_workflow(
 		weft_errs_add(errs, &err);
 		return -1;
 	}
-	return weft_spec_parse(run->file, text, n, &opt, wf, errs);
+	if (weft_spec_parse(run->file, text, n, &opt, wf, errs))
+		return -1;
+	if (weft_run_grow(run, *wf, &err) == 0)
+		return 0;
+	weft_errs_add(errs, &err);
+	weft_spec_free(*wf);
+	*wf = NULL;
+	return -1;
 }
 
 int weft_run_plan_text(

@@ -354,6 +354,26 @@ static enum weft_code worse(enum weft_code first, enum weft_code next)
 	return !first || (first == WEFT_EINTR && next) ? next : first;
 }
 
+/* A sweep whose file isn't there yet, and may come. */
+static bool unread(const struct load *l, size_t step)
+{
+	const struct weft_sweep *s = &l->wf->step[l->wf->step[step].sweep.root].sweep;
+
+	return s->kind == WEFT_SWEEP_FILE && s->growing &&
+	       !weft_state_ended(l->st->step[s->from].member[0].state);
+}
+
+/* A sweep that has no members because its file can't be read, or was never made. */
+static enum weft_state no_rows(const struct load *l, size_t step)
+{
+	unsigned root = l->wf->step[step].sweep.root;
+	const struct weft_sweep *s = &l->wf->step[root].sweep;
+
+	return root == step && l->st->step[s->from].member[0].state == WEFT_STATE_DONE
+		       ? WEFT_STATE_FAILED
+		       : WEFT_STATE_NOT_RUN;
+}
+
 static void sum_up(struct load *l)
 {
 	struct weft_status *st = l->st;
@@ -398,8 +418,14 @@ static void sum_up(struct load *l)
 			s->state = s->count[WEFT_STATE_DONE] || bad
 					   ? WEFT_STATE_DONE
 					   : WEFT_STATE_SKIPPED;
-		if (ended < s->members)
+		if (unread(l, i))
+			s->state = WEFT_STATE_NONE;
+		else if (!s->members && l->wf->step[i].sweep.broken)
+			s->state = no_rows(l, i);
+		if (ended < s->members || unread(l, i))
 			st->finished = false;
+		if (!s->members && s->state == WEFT_STATE_FAILED && !s->optional)
+			st->code = worse(st->code, WEFT_ESPEC);
 		if (failed && !s->optional)
 			st->code = worse(st->code, code ? code : WEFT_EFAILED);
 		cut_short |= s->count[WEFT_STATE_NOT_RUN] && !s->optional;
@@ -420,6 +446,8 @@ int weft_status_load(const struct weft_run *run, const struct weft_workflow *wf,
 	int ret = -1;
 
 	*st = NULL;
+	if (weft_run_grow(run, wf, err))
+		return -1;
 	l.st = new_status(wf);
 	l.ids = calloc(wf->n_steps + 1, sizeof(*l.ids));
 	l.id_text = calloc(wf->n_steps + 1, sizeof(*l.id_text));

@@ -93,6 +93,12 @@ static enum weft_verdict judge(const struct weft_workflow *wf,
 		look_at_all(l);
 	else if (weft_spec_each_match(wf, step, member, e, look_at, l))
 		return WEFT_WAIT;
+	/* Who wait for all wait for those, too, that are not known yet. */
+	if (all && l->of->sweep.growing)
+		l->waiting++;
+	if (l->of->sweep.broken && !(e->optional || l->of->optional) &&
+		e->state == WEFT_DEP_DONE)
+		return WEFT_NEVER;
 	switch (e->state) {
 	case WEFT_DEP_ENDED:
 		return l->waiting ? WEFT_WAIT : WEFT_READY;
@@ -139,6 +145,8 @@ static char *say(struct look *l, const struct weft_workflow *wf, enum weft_verdi
 		return weft_printf("waits for %s", s->name);
 	if (v == WEFT_SKIP)
 		return weft_printf("%s was skipped", s->name);
+	if (s->sweep.broken)
+		return weft_printf("%s: %s", s->name, s->sweep.broken);
 	find_failed(l);
 	if (s->sweep.kind != WEFT_SWEEP_NONE &&
 		weft_sweep_member(wf, s, l->first_failed, &m, NULL) == 0) {
@@ -167,6 +175,7 @@ static enum weft_verdict finally_verdict(const struct weft_workflow *wf, struct 
 		l->of = s;
 		l->tally = tally ? &tally[i] : NULL;
 		look_at_all(l);
+		l->waiting += s->sweep.growing;
 		if (l->waiting) {
 			if (why)
 				*why = say(l, wf, WEFT_WAIT);

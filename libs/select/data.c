@@ -15,7 +15,7 @@ static const struct weft_edge *edge_of(const struct weft_step *s, unsigned from)
 static double fan_in(const struct work *w, const struct weft_step *s,
 	const struct weft_input_from *f)
 {
-	size_t all = w->wf->step[f->step].sweep.count, own = s->sweep.count;
+	size_t all = w->wf->step[f->step].sweep.most, own = s->sweep.most;
 	const struct weft_edge *e = edge_of(s, f->step);
 
 	if (f->all || !e || !weft_spec_matches(w->wf, s, e))

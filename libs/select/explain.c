@@ -161,7 +161,7 @@ static void rank(struct explain *e, struct weft_candidate *list)
 /* 0; -1: error; errors of the file are in w.errs. */
 static int alternative(struct explain *e, size_t alt, struct weft_err *err)
 {
-	bool vary = e->step->sweep.kind != WEFT_SWEEP_NONE && resources_vary(e->step);
+	bool vary = weft_plan_step_varies(e->step);
 	struct weft_candidate *list = &e->x->candidate[e->x->n_candidates];
 
 	if (collect_asks(&e->w, e->step, alt, vary, &e->asks) < 0)

@@ -102,7 +102,7 @@ static int add_alternative(struct asking *k, const struct weft_step *step, size_
 	struct weft_err *err)
 {
 	struct pools *ps = &k->w->pools;
-	bool vary = step->sweep.kind != WEFT_SWEEP_NONE && resources_vary(step);
+	bool vary = weft_plan_step_varies(step);
 	weft_autofree struct candidate *v = calloc(ps->n + 1, sizeof(*v));
 	const struct candidate *best = NULL;
 	struct goal goal;

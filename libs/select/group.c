@@ -172,6 +172,9 @@ static bool join(struct work *w, struct drafts *ds, const struct weft_step *s,
 	bool automatic = w->group == WEFT_GROUP_AUTO;
 	struct part part;
 
+	/* Members that come while it runs are for one engine to know of. */
+	if (d->tasks > 1 && s->sweep.growing)
+		return false;
 	if (d->closed || after_failure(s) || !same_job(w, d->first, s->index) ||
 		(d->tasks > 1 && (p->members != w->plan->step[d->first].members ||
 					 !corresponds(w, s, group))))
@@ -216,6 +219,7 @@ static void begin(struct work *w, struct drafts *ds, const struct weft_step *s,
 	const struct weft_plan_step *p = &w->plan->step[s->index];
 	struct draft *d = &ds->v[ds->n++];
 	bool sweep = s->sweep.kind != WEFT_SWEEP_NONE;
+	bool array = sweep && !s->sweep.growing;
 
 	*d = (struct draft){.shape = *p,
 		.first = s->index,
@@ -223,7 +227,7 @@ static void begin(struct work *w, struct drafts *ds, const struct weft_step *s,
 		.n_steps = 1,
 		.n_edges = s->n_edges,
 		.wanted = ds->wanted[s->index],
-		.tasks = sweep && (k->tasks > 1 || w->group == WEFT_GROUP_NONE)
+		.tasks = array && (k->tasks > 1 || w->group == WEFT_GROUP_NONE)
 				 ? k->tasks
 				 : 0,
 		.block = sweep ? pack_ceil_div(p->members, k->tasks) : 1,
@@ -306,7 +310,7 @@ static int draft_step(
 	struct packing k;
 	size_t group;
 
-	if (pack_members(w, p, &k) < 0) {
+	if (pack_members(w, p, s->sweep.growing, &k) < 0) {
 		struct weft_err err = {0};
 
 		weft_err_set(&err, WEFT_EPLACE,

@@ -70,7 +70,9 @@ static int fit_member(const struct weft_plan_step *s, struct ask *a, struct choi
 
 bool weft_plan_step_varies(const struct weft_step *step)
 {
-	return step->sweep.kind != WEFT_SWEEP_NONE && resources_vary(step);
+	/* Of members that aren't known yet nothing can depend on params. */
+	return step->sweep.kind != WEFT_SWEEP_NONE && step->sweep.count &&
+	       resources_vary(step);
 }
 
 int weft_plan_step_member(const struct weft_plan *plan, const struct weft_workflow *wf,

@@ -149,7 +149,8 @@ static size_t most_beside(
 	return most;
 }
 
-int pack_members(struct work *w, const struct weft_plan_step *p, struct packing *k)
+int pack_members(
+	struct work *w, const struct weft_plan_step *p, bool one, struct packing *k)
 {
 	struct pack_rules r = pack_rules(w);
 	size_t n = p->members, all, jobs = r.jobs;
@@ -160,6 +161,15 @@ int pack_members(struct work *w, const struct weft_plan_step *p, struct packing 
 	bool whole = whole_nodes(w, p);
 
 	*k = (struct packing){.tasks = n, .width = 1, .waves = 1};
+	if (one) {
+		size_t width = least(widest, all ? least(parallel, all) : parallel);
+
+		k->tasks = 1;
+		k->width = (unsigned)width;
+		k->waves = least(pack_ceil_div(n, width),
+			most_waves(p, limit && limit < r.time ? limit : r.time));
+		return 0;
+	}
 	if (w->group == WEFT_GROUP_NONE || n <= 1)
 		return r.max_array && n > r.max_array ? -1 : 0;
 	if (w->group == WEFT_GROUP_ALL)

@@ -21,9 +21,10 @@ struct packing {
 	unsigned width; /* members of a job beside each other */
 	size_t waves;   /* and after each other */
 };
-/* The members of a step, each the plan's share of its nodes.  -1: more jobs than an
- * array holds, however it is cut. */
-int pack_members(struct work *w, const struct weft_plan_step *p, struct packing *k);
+/* The members of a step, each the plan's share of its nodes; one: all in one job, which
+ * may be too short for them.  -1: more jobs than an array holds, however it is cut. */
+int pack_members(
+	struct work *w, const struct weft_plan_step *p, bool one, struct packing *k);
 
 /* How many of a step's members a node of its partition holds beside each other, at
  * most; all: in the whole partition.  A member of several nodes: 1. */

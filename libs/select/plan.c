@@ -220,7 +220,7 @@ static int write_choice(struct work *w, const struct weft_step *step,
 	size_t alternative, const struct asks *asks, const struct choice *c,
 	struct weft_plan_step *out)
 {
-	write_step(out, &asks->v[0], c, step->sweep.count);
+	write_step(out, &asks->v[0], c, step->sweep.most);
 	for (size_t i = 1; i < asks->n; i++) {
 		out->exclusive |= asks->v[i].exclusive;
 		out->tmp = asks->v[i].tmp > out->tmp ? asks->v[i].tmp : out->tmp;
@@ -268,7 +268,7 @@ static double data_time(void *ctx, const struct weft_step *step, const char *par
 struct goal step_goal(
 	struct work *w, const struct weft_step *step, const struct asks *asks)
 {
-	struct goal g = {.members = step->sweep.count,
+	struct goal g = {.members = step->sweep.most,
 		.parallel = step->max_parallel,
 		.data = w->past && step->n_inputs ? data_time : NULL,
 		.ctx = w,
@@ -293,7 +293,7 @@ struct goal step_goal(
 static int place_step(struct work *w, const struct weft_step *step, struct asks *asks,
 	struct weft_plan_step *out)
 {
-	bool vary = step->sweep.kind != WEFT_SWEEP_NONE && resources_vary(step);
+	bool vary = weft_plan_step_varies(step);
 	struct weft_errs refused = {0};
 	bool placed = false;
 	double wait = 0, end = 0;
@@ -352,7 +352,8 @@ static int request_key(
 	key->len = 0;
 	key_number(key, step->launch);
 	key_number(key, step->role);
-	key_number(key, step->sweep.count);
+	key_number(key, step->sweep.most);
+	key_number(key, step->sweep.growing);
 	key_number(key, step->max_parallel);
 	if (w->past && w->past[step->index].n)
 		weft_str_printf(key, "%.17g ", w->past[step->index].seconds);
@@ -384,8 +385,7 @@ void place_steps(struct work *w, struct asks *asks)
 		struct weft_plan_step *out = &w->plan->step[i];
 		struct traffic t;
 		struct route nowhere = {.w = w};
-		bool one = (step->sweep.kind == WEFT_SWEEP_NONE ||
-				   !resources_vary(step)) &&
+		bool one = !weft_plan_step_varies(step) &&
 			   !step_traffic(w, step, stays, &nowhere, &t) &&
 			   request_key(w, step, &key) == 0;
 		size_t like;

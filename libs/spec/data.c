@@ -64,7 +64,7 @@ void spec_depends(struct spec_parser *p, const struct weft_yaml_node *n)
 
 /* ---- inputs ---- */
 
-static bool is_path(const char *s)
+bool spec_is_path(const char *s)
 {
 	return s[0] == '/' || s[0] == '~' || !strncmp(s, "./", 2) ||
 	       !strncmp(s, "../", 3);
@@ -80,7 +80,7 @@ static void read_from(struct spec_parser *p, struct weft_input *in,
 	}
 	from->step = WEFT_NO_STEP;
 	in->n_from++;
-	if (is_path(n->text)) {
+	if (spec_is_path(n->text)) {
 		from->path = spec_text(p, n, AT_START, WEFT_QUOTE_NONE);
 		return;
 	}
@@ -109,6 +109,23 @@ static void read_from(struct spec_parser *p, struct weft_input *in,
 	add_ref(p, ref);
 }
 
+void spec_sweep_needs(struct spec_parser *p, const struct weft_yaml_node *n)
+{
+	const char *dot = strrchr(n->text, '.');
+	struct spec_ref ref = {.node = n, .rows = true};
+	char *step = dot ? weft_arena_strndup(
+				   &p->wf->arena, n->text, (size_t)(dot - n->text))
+			 : NULL;
+
+	if (!step) {
+		p->torn = true;
+		return;
+	}
+	ref.output = spec_dup(p, dot + 1);
+	ref.step = step_name(p, step, &ref.all);
+	add_ref(p, ref);
+}
+
 static const char *input_name(struct spec_parser *p, const struct weft_yaml_node *map,
 	struct weft_yaml_node **at, const struct weft_yaml_node *from)
 {
@@ -117,7 +134,7 @@ static const char *input_name(struct spec_parser *p, const struct weft_yaml_node
 	if (weft_yaml_get(map, "as") || !from || from->kind != WEFT_YAML_SCALAR)
 		return NULL;
 	const char *dot = strrchr(from->text, '.');
-	if (!is_path(from->text) && dot)
+	if (!spec_is_path(from->text) && dot)
 		return spec_dup(p, dot + 1);
 	spec_bad(p, from, "add `as: NAME`", "an input from a path needs a name");
 	return NULL;

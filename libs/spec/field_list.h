@@ -192,10 +192,14 @@ F(PLACE, spare_cores, K_INT, ONE, "Cores of a node that are left alone.", .min =
 	.max = 4096, .def = "0", .names = AT_LOAD)
 
 /* ---- sweep, axis ---- */
-F(SWEEP, file, K_FROM, ONE, "A member a row of a CSV or JSON lines file.",
-	.flags = NOT_YET)
-F(SWEEP, max, K_INT, ONE, "Most rows that file may have.", .min = 1, .max = 10000000,
-	.flags = NOT_YET)
+F(SWEEP, file, K_FROM, ONE,
+	"A member a row: a .csv with a line of names or a .jsonl of objects, a path or "
+	"STEP.OUTPUT, which is read when that step is done.",
+	.names = AT_LOAD)
+F(SWEEP, max, K_INT, ONE,
+	"Most rows that file may have; needed with STEP.OUTPUT: a plan reckons with "
+	"it.",
+	.min = 1, .max = 10000000, .names = AT_LOAD)
 F(SWEEP, each, K_STEPNAME, ONE, "A member for each member of that step.")
 F(SWEEP, replicas, K_INT, ONE, "So many members, told apart by params.replica.",
 	.min = 1, .max = 10000000, .names = AT_LOAD)

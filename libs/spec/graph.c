@@ -25,6 +25,17 @@ static bool bind_output(struct spec_parser *p, struct spec_ref *r, size_t to)
 	size_t i = 0;
 	while (i < s->n_outputs && strcmp(s->output[i].name, r->output) != 0)
 		i++;
+	if (i < s->n_outputs && r->rows) {
+		p->wf->step[r->owner].sweep.from = (unsigned)to;
+		p->wf->step[r->owner].sweep.from_output = (unsigned)i;
+		if (s->sweep.kind == WEFT_SWEEP_NONE)
+			return true;
+		spec_bad_path(p, r->node, r->path,
+			"gather its outputs in a step without a sweep",
+			"a sweep is read from one file, and `%s` has many members",
+			s->name);
+		return false;
+	}
 	if (i < s->n_outputs) {
 		r->input->from[r->from].step = (unsigned)to;
 		r->input->from[r->from].output = (unsigned)i;

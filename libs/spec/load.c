@@ -52,7 +52,8 @@ static void name_steps(struct spec_parser *p, const struct weft_yaml_node *list)
 		s->pos = map->pos;
 		s->name = "?";
 		s->metrics = spec_fields[STEP_metrics].def;
-		s->sweep.count = 1;
+		s->sweep.count = s->sweep.most = 1;
+		s->sweep.root = (unsigned)i;
 		struct weft_yaml_node *name =
 			map->kind == WEFT_YAML_MAP ? weft_yaml_get(map, "name") : NULL;
 		if (!name || name->kind != WEFT_YAML_SCALAR)
@@ -252,7 +253,10 @@ static int finish(const char *path, struct weft_yaml_doc *doc,
 	const struct weft_spec_options *opt, struct weft_workflow **wf,
 	struct weft_errs *errs)
 {
-	struct spec_parser p = {.doc = doc, .errs = errs, .step = WEFT_NO_STEP};
+	struct spec_parser p = {.doc = doc,
+		.errs = errs,
+		.step = WEFT_NO_STEP,
+		.points = opt ? opt->points : NULL};
 	*wf = NULL;
 	p.wf = calloc(1, sizeof(*p.wf));
 	if (!p.wf) {
@@ -309,6 +313,11 @@ void weft_spec_free(struct weft_workflow *wf)
 		return;
 	weft_map_free(&wf->by_name);
 	weft_map_free(&wf->var_by_name);
+	for (size_t i = 0; i < wf->n_steps; i++)
+		if (wf->step[i].sweep.root == i) {
+			spec_rows_free(wf->step[i].sweep.rows);
+			free(wf->step[i].sweep.broken);
+		}
 	weft_arena_free(&wf->arena);
 	free(wf);
 }

@@ -23,12 +23,21 @@ static bool same_values(const struct weft_axis *a, const struct weft_axis *b)
 			: a->value == b->value;
 }
 
+/* {each: STEP}: the very same members. */
+static bool same_root(const struct weft_sweep *s, const struct weft_sweep *dep)
+{
+	return s->kind != WEFT_SWEEP_NONE && dep->kind != WEFT_SWEEP_NONE &&
+	       s->root == dep->root;
+}
+
 bool weft_spec_matches(const struct weft_workflow *wf, const struct weft_step *step,
 	const struct weft_edge *edge)
 {
 	const struct weft_sweep *dep = &wf->step[edge->step].sweep;
 	if (edge->all || !step->sweep.n_axes || !dep->n_axes)
 		return false;
+	if (same_root(&step->sweep, dep))
+		return true;
 	for (size_t a = 0; a < step->sweep.n_axes; a++)
 		if (matching(&step->sweep, a, dep) >= 0)
 			return true;
@@ -39,8 +48,11 @@ bool weft_spec_one_to_one(const struct weft_workflow *wf, const struct weft_step
 	const struct weft_edge *edge)
 {
 	const struct weft_sweep *s = &step->sweep, *dep = &wf->step[edge->step].sweep;
-	if (!weft_spec_matches(wf, step, edge) || s->n_axes != dep->n_axes ||
-		s->count != dep->count || (s->zip != dep->zip && s->n_axes > 1))
+	if (same_root(s, dep) && !edge->all)
+		return true;
+	if (s->rows || dep->rows || !weft_spec_matches(wf, step, edge) ||
+		s->n_axes != dep->n_axes || s->count != dep->count ||
+		(s->zip != dep->zip && s->n_axes > 1))
 		return false;
 	for (size_t a = 0; a < s->n_axes; a++)
 		if (matching(s, a, dep) != (int)a ||
@@ -49,17 +61,22 @@ bool weft_spec_one_to_one(const struct weft_workflow *wf, const struct weft_step
 	return true;
 }
 
+static int compare(
+	int rc_x, struct weft_value *x, int rc_y, struct weft_value *y, bool *equal)
+{
+	int rc = rc_x ? rc_x : rc_y;
+	*equal = rc == 0 && spec_value_equal(x, y);
+	weft_value_clear(x);
+	weft_value_clear(y);
+	return rc;
+}
+
 static int equal_at(const struct weft_axis *a, size_t i, const struct weft_axis *b,
 	size_t k, bool *equal)
 {
 	struct weft_value x = {0}, y = {0};
-	int rc = spec_axis_value(a, i, &x);
-	if (rc == 0)
-		rc = spec_axis_value(b, k, &y);
-	*equal = rc == 0 && spec_value_equal(&x, &y);
-	weft_value_clear(&x);
-	weft_value_clear(&y);
-	return rc;
+	int rc_x = spec_axis_value(a, i, &x), rc_y = spec_axis_value(b, k, &y);
+	return compare(rc_x, &x, rc_y, &y, equal);
 }
 
 /* A grid: the matched coordinates are fixed, the others run. */
@@ -107,16 +124,20 @@ static int each_of_grid(const struct weft_sweep *s, size_t index,
 	return 0;
 }
 
-static int each_of_zip(const struct weft_sweep *s, size_t index,
+/* Member by member, where there are no coordinates to go by. */
+static int each_by_value(const struct weft_sweep *s, size_t index,
 	const struct weft_sweep *dep, int (*f)(void *, size_t), void *ctx)
 {
 	for (size_t i = 0; i < dep->count; i++) {
 		bool equal = true;
 		for (size_t a = 0; equal && a < s->n_axes; a++) {
+			struct weft_value x = {0}, y = {0};
 			int b = matching(s, a, dep);
-			if (b >= 0 &&
-				equal_at(&s->axis[a], spec_coordinate(s, a, index),
-					&dep->axis[b], i, &equal) < 0)
+			if (b < 0)
+				continue;
+			int rc_x = spec_sweep_value(s, a, index, &x);
+			int rc_y = spec_sweep_value(dep, (size_t)b, i, &y);
+			if (compare(rc_x, &x, rc_y, &y, &equal) < 0)
 				return -1;
 		}
 		int rc = equal ? f(ctx, i) : 0;
@@ -137,10 +158,12 @@ int weft_spec_each_match(const struct weft_workflow *wf, const struct weft_step 
 			rc = f(ctx, i);
 		return rc;
 	}
+	if (same_root(s, dep))
+		return index < dep->count ? f(ctx, index) : 0;
 	if (weft_spec_one_to_one(wf, step, edge) && s->axis[0].distinct)
 		return f(ctx, index);
-	return dep->zip ? each_of_zip(s, index, dep, f, ctx)
-			: each_of_grid(s, index, dep, f, ctx);
+	return dep->zip || dep->rows || s->rows ? each_by_value(s, index, dep, f, ctx)
+						: each_of_grid(s, index, dep, f, ctx);
 }
 
 /* ---- when the file is read ---- */
@@ -164,6 +187,8 @@ static void check_ref(struct spec_parser *p, const struct spec_ref *r)
 	if (r->all || r->optional || !weft_map_get(&wf->by_name, r->step, &to))
 		return;
 	const struct weft_sweep *dep = &wf->step[to].sweep;
+	if (s->rows || dep->rows)
+		return; /* the run will tell */
 	for (size_t a = 0; a < s->n_axes; a++) {
 		int b = matching(s, a, dep);
 		if (b < 0 || same_values(&s->axis[a], &dep->axis[b]) ||

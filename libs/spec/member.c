@@ -92,6 +92,14 @@ size_t spec_coordinate(const struct weft_sweep *s, size_t a, size_t index)
 	return index % s->axis[a].n;
 }
 
+int spec_sweep_value(
+	const struct weft_sweep *s, size_t a, size_t index, struct weft_value *out)
+{
+	if (s->rows && index >= s->fixed)
+		return spec_rows_value(s->rows, index - s->fixed, a, out);
+	return spec_axis_value(&s->axis[a], spec_coordinate(s, a, index), out);
+}
+
 int weft_sweep_member(const struct weft_workflow *wf, const struct weft_step *step,
 	size_t index, struct weft_member *m, struct weft_err *err)
 {
@@ -115,8 +123,7 @@ int weft_sweep_member(const struct weft_workflow *wf, const struct weft_step *st
 		m->params.name[a] = strdup(s->axis[a].name);
 		m->params.n = a + 1;
 		if (!m->params.name[a] ||
-			spec_axis_value(&s->axis[a], spec_coordinate(s, a, index),
-				&m->params.item[a]) < 0)
+			spec_sweep_value(s, a, index, &m->params.item[a]) < 0)
 			goto nomem;
 	}
 	if (spec_canonical(&json, &m->params) < 0)

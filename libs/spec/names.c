@@ -148,6 +148,8 @@ static void check_params(struct where *w, const struct weft_name *name)
 		words[a] = sweep->axis[a].name;
 	if (sweep->kind == WEFT_SWEEP_NONE && w->p->failed && !sweep->n_axes)
 		return; /* its sweep may be what was wrong */
+	if (w->p->wf->step[sweep->root].sweep.kind == WEFT_SWEEP_FILE && !sweep->n_axes)
+		return; /* its columns are known once its file is there */
 	if (!sweep->n_axes)
 		bad(w, name, hint, "the step has no sweep, so no `params.%s`",
 			name->part[1]);

@@ -41,6 +41,7 @@ struct spec_ref { /* STEP or STEP.OUTPUT as written, bound in graph.c */
 	size_t from; /* which of input->from */
 	enum weft_dep_state state;
 	bool all, optional;
+	bool rows; /* of `sweep: {file: ..}` */
 	unsigned owner;
 };
 
@@ -80,6 +81,7 @@ struct spec_parser {
 	unsigned step; /* being read; WEFT_NO_STEP: top level */
 	bool in_defaults;
 	char hint[320];
+	const char *points;   /* of the options */
 	struct weft_map seen; /* errors, so that a shared node's comes once */
 	struct weft_map keys[N_CONTEXTS];
 	struct {
@@ -154,6 +156,8 @@ void spec_collect(struct spec_parser *p, const struct weft_yaml_node *map,
 bool spec_has_bad_key(const struct spec_parser *p, const struct weft_yaml_node *map);
 /* A sweep's mapping is one of axes unless it has one of these keys. */
 bool spec_is_special_sweep(const struct weft_yaml_node *n);
+/* Or STEP.OUTPUT? */
+bool spec_is_path(const char *s);
 bool spec_has_template(const struct weft_yaml_node *n);
 bool spec_is_ident(const char *s);
 /* NULL, or what is wrong with the text; *hint may be set (static). */
@@ -208,13 +212,27 @@ void spec_files(
 void spec_params(struct spec_parser *p, const struct weft_yaml_node *map);
 void spec_sweep(struct spec_parser *p, struct weft_step *s,
 	const struct weft_yaml_node *n, const struct weft_yaml_node *mode);
+/* STEP.OUTPUT of a sweep's file: the step that it is in needs that one. */
+void spec_sweep_needs(struct spec_parser *p, const struct weft_yaml_node *n);
 /* {each: STEP}, once all steps are known. */
 void spec_each(struct spec_parser *p);
 /* Evaluates resources that hold expressions, with the first member. */
 void spec_try_resources(struct spec_parser *p);
 
+/* ---- rows.c ---- */
+int spec_rows_read(
+	const char *path, size_t max, struct weft_rows **rows, struct weft_err *err);
+int spec_rows_value(
+	const struct weft_rows *r, size_t row, size_t column, struct weft_value *out);
+size_t spec_rows_count(const struct weft_rows *r);
+struct weft_axis *spec_rows_axes(const struct weft_rows *r, size_t *n);
+void spec_rows_free(struct weft_rows *r);
+
 /* ---- member.c ---- */
 int spec_axis_value(const struct weft_axis *axis, size_t i, struct weft_value *out);
+/* What axis `a` is for a member. */
+int spec_sweep_value(
+	const struct weft_sweep *s, size_t a, size_t index, struct weft_value *out);
 /* Which value of axis `a` has member `index`?  The last axis runs fastest. */
 size_t spec_coordinate(const struct weft_sweep *s, size_t a, size_t index);
 /* Does every member find one of the step that it needs? */

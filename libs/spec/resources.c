@@ -187,9 +187,11 @@ void spec_try_resources(struct spec_parser *p)
 			struct weft_err err = {0};
 			if (!has_template(&s->resources[a]))
 				continue;
-			struct weft_scope sc = {
-				.wf = wf, .step = s, .member = &m, .variant = (int)a};
-			if (weft_sweep_member(wf, s, 0, &m, &err) < 0 ||
+			struct weft_scope sc = {.wf = wf, .step = s, .variant = (int)a};
+			if (s->sweep.count)
+				sc.member = &m; /* else no params are known yet */
+			if ((s->sweep.count &&
+				    weft_sweep_member(wf, s, 0, &m, &err) < 0) ||
 				weft_scope_resources(&sc, s, a, &r, &err) < 0) {
 				p->failed = true;
 				if (err.file) /* as the user named it */

@@ -123,15 +123,27 @@ enum weft_sweep_kind {
 	WEFT_SWEEP_NONE,
 	WEFT_SWEEP_AXES,
 	WEFT_SWEEP_EACH,
-	WEFT_SWEEP_REPLICAS
+	WEFT_SWEEP_REPLICAS,
+	WEFT_SWEEP_FILE
 };
+struct weft_rows; /* members that no axes make, compact */
 struct weft_sweep {
 	enum weft_sweep_kind kind;
-	bool zip;               /* sweep_mode */
-	struct weft_axis *axis; /* of replicas: one, named replica */
+	bool zip; /* sweep_mode */
+	struct weft_axis
+		*axis; /* of replicas: one, named replica; of a file: columns */
 	size_t n_axes;
 	unsigned each; /* step index of {each: STEP}, whose axes these are */
-	size_t count;  /* members, of every kind; 1 without a sweep */
+	unsigned root; /* the step that `each` leads to in the end; else the step */
+	size_t count;  /* members that are known; 1 without a sweep */
+	size_t most;   /* that there can ever be: what a plan reckons with */
+	/* More may come: count isn't the last word.  See weft_sweep_read(). */
+	bool growing;
+	char *broken; /* why no more will come, and what there is isn't right; NULL */
+	struct weft_rows *rows; /* of members from `fixed` on; NULL: none */
+	size_t fixed;
+	const char *file;           /* of rows, absolute; NULL: from a step */
+	unsigned from, from_output; /* that step and its output; WEFT_NO_STEP */
 };
 
 /* What a step needs of another, from depends, inputs. */
@@ -236,6 +248,9 @@ struct weft_spec_options {
 	size_t n_set;
 	const char *const *overlay; /* --overlay FILE, in order */
 	size_t n_overlay;
+	/* A folder with copies of the files of sweeps, each STEP.csv or STEP.jsonl,
+	 * that are read in their place; NULL: none. */
+	const char *points;
 };
 
 /* *wf is NULL on error, then errs has at least one. */
@@ -255,7 +270,8 @@ const char *weft_scratch_name(enum weft_scratch scratch);
 
 /* ---- members ----------------------------------------------------------- */
 
-#define WEFT_MEMBER_ID 13 /* 12 hex digits and NUL */
+#define WEFT_ID_DIGITS 12 /* hex, of the digest of the params */
+#define WEFT_MEMBER_ID (WEFT_ID_DIGITS + 1)
 struct weft_member {
 	size_t index, count;
 	char id[WEFT_MEMBER_ID];  /* digest of the params: stays when others come */
@@ -265,6 +281,18 @@ struct weft_member {
 int weft_sweep_member(const struct weft_workflow *wf, const struct weft_step *step,
 	size_t index, struct weft_member *m, struct weft_err *err);
 void weft_member_clear(struct weft_member *m);
+/* A sweep grows while the workflow runs: the workflow is read-only but for these, which
+ * every process of a run calls in the same order (weft_run_grow()).  Members keep their
+ * index.  Not while another thread reads the workflow. */
+/* The rows of a sweep from a STEP.OUTPUT, once that is there.  Errors have the file's
+ * name and line. */
+int weft_sweep_read(const struct weft_workflow *wf, unsigned step, const char *path,
+	struct weft_err *err);
+/* They'll never be there, or can't be read. -1: no memory. */
+int weft_sweep_break(const struct weft_workflow *wf, unsigned step, const char *why);
+/* JSON to a value; *out is the caller's to clear. */
+int weft_spec_json(
+	const char *text, size_t n, struct weft_value *out, struct weft_err *err);
 /* A sweep cut into blocks of neighbours as even as can be: the first member of a
  * block (block == blocks: count), and the block that a member is in. */
 size_t weft_sweep_block_first(size_t count, size_t blocks, size_t block);

@@ -183,12 +183,83 @@ static void read_own_axes(
 	}
 }
 
+/* An error of the file that a sweep names. */
+static void bad_file(struct spec_parser *p, struct weft_err *err)
+{
+	p->failed = true;
+	err->path = err->path ? err->path : strdup(spec_path(p));
+	weft_errs_add(p->errs, err);
+}
+
+static void read_rows(
+	struct spec_parser *p, struct weft_sweep *sweep, const struct weft_yaml_node *n)
+{
+	struct weft_err err = {0};
+	const char *dot = strrchr(n->text, '.');
+	weft_autofree char *path =
+		p->points ? weft_printf("%s/%s%s", p->points, p->wf->step[p->step].name,
+				    dot ? dot : "")
+			  : weft_path_absolute(p->wf->dir, n->text);
+
+	sweep->file = path ? spec_dup(p, path) : NULL;
+	if (!sweep->file) {
+		spec_nomem(p);
+	} else if (spec_rows_read(sweep->file, sweep->most, &sweep->rows, &err)) {
+		if (!err.file)
+			spec_bad(p, n, err.hint, "%s", err.text ? err.text : "?");
+		else
+			bad_file(p, &err);
+		weft_err_clear(&err);
+	} else if (!spec_rows_count(sweep->rows)) {
+		spec_bad(p, n, NULL, "the file has no rows");
+	} else {
+		sweep->axis = spec_rows_axes(sweep->rows, &sweep->n_axes);
+		sweep->count = sweep->most = spec_rows_count(sweep->rows);
+		for (size_t a = 0; a < sweep->n_axes; a++)
+			sweep->axis[a].shared = weft_map_get(
+				&p->param_by_name, sweep->axis[a].name, NULL);
+	}
+}
+
+static void read_file(struct spec_parser *p, struct weft_sweep *sweep,
+	const struct weft_yaml_node *n, struct weft_yaml_node **at)
+{
+	if (n->n > 1 + (weft_yaml_get(n, "max") != NULL)) {
+		if (!spec_has_bad_key(p, n))
+			spec_bad(p, n, NULL,
+				"beside `file` there may be `max` and nothing else");
+		return;
+	}
+	sweep->kind = WEFT_SWEEP_FILE;
+	sweep->from = WEFT_NO_STEP;
+	sweep->count = 0;
+	if (at[SWEEP_max])
+		sweep->most = (size_t)strtod(at[SWEEP_max]->text, NULL);
+	if (!at[SWEEP_file])
+		return;
+	spec_enter(p, "file");
+	if (spec_is_path(at[SWEEP_file]->text)) {
+		read_rows(p, sweep, at[SWEEP_file]);
+	} else if (!at[SWEEP_max] && !weft_yaml_get(n, "max")) {
+		spec_bad(p, at[SWEEP_file], "add `max: N`, what a plan reckons with",
+			"how many members there will be is not known");
+	} else {
+		sweep->growing = true;
+		spec_sweep_needs(p, at[SWEEP_file]);
+	}
+	spec_leave(p);
+}
+
 static void read_special(
 	struct spec_parser *p, struct weft_sweep *sweep, const struct weft_yaml_node *n)
 {
 	struct weft_yaml_node *at[N_FIELDS];
 	spec_collect(p, n, IN_SWEEP, at);
-	if (n->n != 1 && !weft_yaml_get(n, "file")) {
+	if (weft_yaml_get(n, "file")) {
+		read_file(p, sweep, n, at);
+		return;
+	}
+	if (n->n != 1) {
 		if (spec_has_bad_key(p, n))
 			return;
 		spec_bad(p, n, "axes have lists of values",
@@ -289,9 +360,11 @@ void spec_sweep(struct spec_parser *p, struct weft_step *s,
 	const struct weft_yaml_node *n, const struct weft_yaml_node *mode)
 {
 	struct weft_sweep *sweep = &s->sweep;
-	sweep->count = 1;
+	sweep->count = sweep->most = 1;
+	sweep->root = s->index;
 	if (!n)
 		return;
+	sweep->most = 0;
 	sweep->zip =
 		mode && mode->kind == WEFT_YAML_SCALAR && !strcmp(mode->text, "zip");
 	spec_enter(p, "sweep");
@@ -305,6 +378,8 @@ void spec_sweep(struct spec_parser *p, struct weft_step *s,
 	}
 	if (sweep->kind == WEFT_SWEEP_NONE && sweep->n_axes)
 		combine(p, sweep, n);
+	if (!sweep->most)
+		sweep->most = sweep->count;
 	spec_leave(p);
 }
 
@@ -343,6 +418,11 @@ void spec_each(struct spec_parser *p)
 			spec_bad_path(p, e->node, e->path, NULL,
 				"step `%s` has no sweep", wf->step[at].name);
 		} else {
+			sweep->root = at;
+			sweep->most = of->most;
+			sweep->growing = of->growing;
+			sweep->rows = of->rows;
+			sweep->fixed = of->fixed;
 			sweep->zip = of->zip;
 			sweep->axis = of->axis;
 			sweep->n_axes = of->n_axes;

@@ -32,7 +32,7 @@ static int check_file(const char *file, const struct weft_spec_options *opt,
 	counts->steps = wf->n_steps;
 	counts->members = 0;
 	for (size_t i = 0; i < wf->n_steps; i++)
-		counts->members += wf->step[i].sweep.count;
+		counts->members += wf->step[i].sweep.most;
 	weft_spec_free(wf);
 	return 0;
 }

@@ -175,6 +175,7 @@ int make_run(const struct job *j, const struct job_args *a, const char *parent,
 		.local = a->local,
 		.n_steps = j->wf->n_steps,
 		.labels = &j->wf->labels,
+		.wf = j->wf,
 		.plan_json = plan.s};
 	return weft_run_create(&def, run, err);
 }

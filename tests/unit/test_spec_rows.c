@@ -1,0 +1,194 @@
+/* test_spec_rows.c - members that are rows of a file */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "scratch.h"
+#include "spec.h"
+
+static struct weft_workflow *load_rows(const char *name, const char *rows, size_t n,
+	unsigned max, struct weft_errs *errs)
+{
+	struct weft_spec_options opt = {.dir = scratch()};
+	const char *path = in_scratch(name);
+	char text[512];
+	struct weft_err err = {0};
+	char limit[40] = "";
+
+	if (max)
+		snprintf(limit, sizeof(limit), ", max: %u", max);
+	ck_assert_int_eq(weft_write_file(path, rows, n, 0644, &err), 0);
+	snprintf(text, sizeof(text),
+		HEAD STEP("a") "    sweep: {file: ./%s%s}\n" STEP(
+			"b") "    sweep: {each: a}\n    depends: [a]\n",
+		name, limit);
+	return try_load(text, strlen(text), &opt, errs);
+}
+
+static struct weft_workflow *good(const char *name, const char *rows)
+{
+	struct weft_errs errs = {0};
+	struct weft_workflow *wf = load_rows(name, rows, strlen(rows), 0, &errs);
+	char *line = errs.n ? weft_err_line(&errs.v[0]) : NULL;
+
+	ck_assert_msg(wf != NULL, "%s", line ? line : "?");
+	return wf;
+}
+
+static void bad_n(const char *name, const char *rows, size_t n, unsigned max,
+	unsigned line, const char *part)
+{
+	struct weft_errs errs = {0};
+	struct weft_workflow *wf = load_rows(name, rows, n, max, &errs);
+
+	ck_assert_msg(!wf, "accepted: %s", rows);
+	char *text = weft_err_line(&errs.v[0]);
+	ck_assert_uint_eq(errs.total, 1);
+	ck_assert_msg(strstr(text, part), "no '%s' in: %s", part, text);
+	ck_assert_msg(
+		errs.v[0].pos.line == line, "line %u: %s", errs.v[0].pos.line, text);
+	free(text);
+	weft_errs_clear(&errs);
+}
+
+static void bad(const char *name, const char *rows, unsigned line, const char *part)
+{
+	bad_n(name, rows, strlen(rows), 0, line, part);
+}
+
+static void is(const struct weft_workflow *wf, size_t i, const char *want)
+{
+	struct weft_member m;
+	struct weft_str s = {0};
+	struct weft_err err = {0};
+
+	ck_assert_int_eq(weft_sweep_member(wf, &wf->step[0], i, &m, &err), 0);
+	ck_assert_int_eq(weft_value_json(&s, &m.params), 0);
+	ck_assert_str_eq(s.s, want);
+	weft_str_free(&s);
+	weft_member_clear(&m);
+}
+
+START_TEST(a_csv)
+{
+	struct weft_workflow *wf =
+		good("p.csv", "\xef\xbb\xbf"
+			      "x, name ,on\r\n1.10, a b ,true\r\n\r\n"
+			      "-2e3,\"c, \"\"d\"\"\ne\",\"true\"\n3,\"\",x");
+
+	ck_assert_uint_eq(wf->step[0].sweep.count, 3);
+	ck_assert_uint_eq(wf->step[1].sweep.count, 3);
+	is(wf, 0, "{\"x\": 1.10, \"name\": \"a b\", \"on\": true}");
+	is(wf, 1, "{\"x\": -2e3, \"name\": \"c, \\\"d\\\"\\ne\", \"on\": \"true\"}");
+	is(wf, 2, "{\"x\": 3, \"name\": \"\", \"on\": \"x\"}");
+	struct weft_edge edge = {.step = 0};
+	ck_assert(weft_spec_one_to_one(wf, &wf->step[1], &edge));
+	weft_spec_free(wf);
+}
+END_TEST
+
+START_TEST(json_lines)
+{
+	struct weft_workflow *wf = good("p.jsonl",
+		"{\"x\": 12345678901234567, \"c\": {\"l\": [1, null, \"a\"]}}\n\n"
+		"{\"c\": \"1\", \"x\": 0.1}\n");
+
+	is(wf, 0, "{\"x\": 12345678901234567, \"c\": {\"l\": [1, null, \"a\"]}}");
+	is(wf, 1, "{\"x\": 0.1, \"c\": \"1\"}");
+	weft_spec_free(wf);
+}
+END_TEST
+
+START_TEST(an_id_is_of_the_params)
+{
+	struct weft_workflow *wf = good("p.csv", "x,y\n1.0,a\n");
+	struct weft_workflow *other = good("p.jsonl", "{\"y\":\"a\",\"x\":1}\n");
+	struct weft_member a, b;
+
+	weft_sweep_member(wf, &wf->step[0], 0, &a, NULL);
+	weft_sweep_member(other, &other->step[0], 0, &b, NULL);
+	ck_assert_str_eq(a.id, b.id);
+	weft_member_clear(&a);
+	weft_member_clear(&b);
+	weft_spec_free(wf);
+	weft_spec_free(other);
+}
+END_TEST
+
+START_TEST(what_is_wrong)
+{
+	bad("p.csv", "x,y\n1,2\n3\n", 3, "has fewer than the 2 values");
+	bad("p.csv", "x,y\n1,2,3\n", 2, "has more than the 2 values");
+	bad("p.csv", "x,y\n1,\n", 2, "`y` has no value");
+	bad("p.csv", "x,x\n1,2\n", 1, "there twice");
+	bad("p.csv", "x,X\n1,2\n", 1, "there twice");
+	bad("p.csv", "x y\n1\n", 1, "not a valid name");
+	bad("p.csv", "x\n\"1\n", 2, "a quote is not closed");
+	bad("p.csv", "x\n\"1\"2\n", 2, "follows a closing quote");
+	bad("p.csv", "x\na\"b\n", 2, "inside of a value");
+	bad("p.csv", "x\n1\n2\n1.0\n", 4, "the same point as line 2");
+	bad("p.csv", "x\n", 5, "has no rows");
+	bad("p.csv", "", 5, "has no rows");
+	bad_n("p.csv", "x\n1\n2\n3\n", 8, 2, 4, "more than 2 rows");
+	bad_n("p.csv", "x\na\0b\n", 6, 0, 2, "NUL");
+	bad("p.jsonl", "{\"x\": 1}\n{\"x\": }\n", 2, "is no JSON");
+	bad("p.jsonl", "{\"x\": 1}\n[1]\n", 2, "is no object");
+	bad("p.jsonl", "{\"x\": 1}\n{\"y\": 1}\n", 2, "`x` has no value");
+	bad("p.jsonl", "{\"x\": 1}\n{\"x\": 2, \"y\": 1}\n", 2, "has more than");
+	bad("p.jsonl", "{\"x\": 1, \"x\": 2}\n", 1, "is no JSON");
+	bad("p.txt", "x\n1\n", 5, "neither a .csv nor a .jsonl");
+}
+END_TEST
+
+/* Rows come when they are there; what they need is known before. */
+START_TEST(rows_of_a_step)
+{
+	struct weft_workflow *wf =
+		load(HEAD STEP("make") "    outputs: {p: p.csv}\n" STEP(
+			"a") "    sweep: {file: make.p, max: "
+			     "3}\n" STEP("b") "    sweep: "
+					      "{each: a}\n    "
+					      "depends: [a]\n");
+	const struct weft_sweep *a = &wf->step[1].sweep, *b = &wf->step[2].sweep;
+	struct weft_edge edge = {.step = 1};
+	struct weft_err err = {0};
+	const char *path = in_scratch("p.csv");
+
+	ck_assert_uint_eq(wf->step[1].n_edges, 1);
+	ck_assert_uint_eq(wf->step[1].edge[0].step, 0);
+	ck_assert(a->growing && b->growing);
+	ck_assert_uint_eq(a->count, 0);
+	ck_assert_uint_eq(a->most, 3);
+	ck_assert_uint_eq(b->most, 3);
+	ck_assert_int_eq(weft_write_file(path, "x\n1\n2\n3\n4\n", 10, 0644, &err), 0);
+	ck_assert_int_eq(weft_sweep_read(wf, 1, path, &err), -1);
+	ck_assert_uint_eq(err.pos.line, 5);
+	weft_err_clear(&err);
+	ck_assert(a->growing);
+	ck_assert_int_eq(weft_write_file(path, "x\n1\n2\n", 6, 0644, &err), 0);
+	ck_assert_int_eq(weft_sweep_read(wf, 1, path, &err), 0);
+	ck_assert(!a->growing && !b->growing);
+	ck_assert_uint_eq(a->count, 2);
+	ck_assert_uint_eq(b->count, 2);
+	ck_assert(weft_spec_one_to_one(wf, &wf->step[2], &edge));
+	weft_spec_free(wf);
+}
+END_TEST
+
+/* A million rows are their text and a word each. */
+START_TEST(many)
+{
+	struct weft_str s = {0};
+
+	weft_str_add(&s, "x,y\n");
+	for (int i = 0; i < 200000; i++)
+		weft_str_printf(&s, "%d,%d\n", i, i);
+	struct weft_workflow *wf = good("p.csv", s.s);
+	ck_assert_uint_eq(wf->step[0].sweep.count, 200000);
+	is(wf, 199999, "{\"x\": 199999, \"y\": 199999}");
+	weft_spec_free(wf);
+	weft_str_free(&s);
+}
+END_TEST
+
+SUITE("spec_rows", a_csv, json_lines, an_id_is_of_the_params, what_is_wrong,
+	rows_of_a_step, many)
