@@ -88,6 +88,12 @@ struct weft_conf_partition {
 
 enum weft_conf_estimate { WEFT_ESTIMATE_NODES, WEFT_ESTIMATE_WILL_RUN };
 
+enum weft_conf_node_cache {
+	WEFT_NODE_CACHE,
+	WEFT_NODE_CACHE_CHECK,
+	WEFT_NODE_CACHE_NO
+};
+
 struct weft_conf {
 	char *file;        /* where it was read; NULL: built-in defaults */
 	char *policy_file; /* where what is marked Policy was; mostly the same */
@@ -110,6 +116,8 @@ struct weft_conf {
 	unsigned job_limit; /* most jobs of a workflow at once; 0: none. Policy */
 	enum weft_conf_estimate estimate; /* of the wait in the queue */
 	uint64_t bandwidth; /* of the shared file system, bytes a second, 1G */
+	enum weft_conf_node_cache node_cache;        /* of staged data, below scratch */
+	uint64_t node_cache_bytes, node_cache_files; /* of a user; 0: a tenth of it */
 	struct weft_conf_role role[WEFT_CONF_ROLES];
 	struct weft_conf_limits limits;
 	struct weft_conf_user *user;

@@ -5,6 +5,7 @@
 #include "value.h"
 
 static const char *const estimates[] = {"nodes", "will_run", NULL};
+static const char *const node_caches[] = {"yes", "check", "no", NULL};
 static const char *const binds[] = {"auto", "none", NULL};
 static const char *const cpus[] = {"near_gpu", "spread", "compact", NULL};
 static const char *const balances[] = {"cores", "even", NULL};
@@ -38,6 +39,9 @@ static const struct key top_keys[] = {
 	{TOP(job_limit), KIND_NUMBER, NULL, true},
 	{TOP(estimate), KIND_WORD_OF, estimates, false},
 	{TOP(bandwidth), KIND_SIZE, NULL, false},
+	{TOP(node_cache), KIND_WORD_OF, node_caches, false},
+	{TOP(node_cache_bytes), KIND_SIZE, NULL, false},
+	{TOP(node_cache_files), KIND_LIMIT, NULL, false},
 };
 
 static const struct key role_keys[] = {

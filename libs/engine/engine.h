@@ -17,6 +17,8 @@
 #include "journal/journal.h"
 #include "select/select.h"
 
+struct weft_stage_cache;
+
 struct weft_engine_node {
 	const char *name;
 	unsigned cpus, gpus;
@@ -72,6 +74,11 @@ int weft_engine_may_read(const struct weft_conf *conf, const char *user,
 	const char *path, struct weft_err *err);
 int weft_engine_may_write(const struct weft_conf *conf, const char *user,
 	const char *path, struct weft_err *err);
+
+/* The user's cache on this node, below weft.conf's scratch.  1: the site has none; the
+ * folder must be the user's own. */
+int weft_engine_node_cache(const struct weft_conf *conf,
+	struct weft_stage_cache **cache, struct weft_err *err);
 
 /* Runs what there is to run, to the end; SIGTERM and SIGINT end the members and
  * are recorded. The result is the kind of the first failure, WEFT_OK, or -1. */

@@ -272,18 +272,26 @@ static int run(struct copy *c, bool adopted, unsigned *threads)
 	return -1;
 }
 
+static int make_record(
+	struct copy *c, struct weft_stage_report *report, struct weft_str *text)
+{
+	weft_autofree char *real = realpath(c->src, NULL);
+
+	return stage_settle(&c->job, c->err) != 0
+		       ? -1
+		       : stage_manifest_make(&c->job, real ? real : c->src,
+				 report->hash, text, c->err);
+}
+
 /* The record is there before the copy has its name, for it says what that is. */
 static int write_record(struct copy *c, struct weft_stage_report *report)
 {
 	const struct stage_target *t = &c->t;
-	weft_autofree char *real = realpath(c->src, NULL);
 	weft_autostr struct weft_str text = {0};
 	char name[STAGE_MANIFEST_NAME];
 	weft_autoclose int fd = -1;
 
-	if (stage_settle(&c->job, c->err) != 0 ||
-		stage_manifest_make(&c->job, real ? real : c->src, report->hash, &text,
-			c->err) != 0)
+	if (make_record(c, report, &text) != 0)
 		return -1;
 	stage_manifest_name(t->name, name);
 	unlinkat(t->fd, t->manifest, 0);
@@ -316,6 +324,12 @@ static int publish(struct copy *c, struct weft_stage_report *report)
 	const struct weft_stage_options *opt = c->opt;
 	char name[STAGE_MANIFEST_NAME];
 
+	if (opt->text) {
+		weft_str_free(opt->text);
+		*opt->text = (struct weft_str){0};
+		if (make_record(c, report, opt->text) != 0)
+			return -1;
+	}
 	if (opt->manifest) {
 		/* Another call's copy keeps its record. */
 		if (!opt->replace &&
@@ -354,7 +368,7 @@ static int copy(struct copy *c, const char *dst, struct weft_stage_report *repor
 		weft_err_move(c->err, &c->job.err);
 		return -1;
 	}
-	c->job.record = c->opt->manifest;
+	c->job.record = c->opt->manifest || c->opt->text;
 	rc = open_top(c, adopted);
 	if (rc == 0)
 		rc = run(c, adopted, &report->threads);

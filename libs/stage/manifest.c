@@ -174,31 +174,42 @@ static void add_group(struct weft_str *s, struct weft_hasher *h, const struct gr
 	}
 }
 
+static void add_head(struct weft_str *text, const char *source)
+{
+	weft_str_add(text, HEAD "\nsource ");
+	stage_escape(text, source);
+	weft_str_addc(text, '\n');
+}
+
+static void add_end(struct weft_str *text, const char *hash)
+{
+	char hex[WEFT_DIGEST_HEX] = "";
+
+	weft_str_printf(text, "end %s ", hash);
+	if (!text->failed)
+		weft_digest(text->s, text->len, hex);
+	weft_str_add(text, hex);
+	weft_str_addc(text, '\n');
+}
+
 int stage_manifest_make(struct stage_job *job, const char *source,
 	char hash[WEFT_DIGEST_HEX], struct weft_str *text, struct weft_err *err)
 {
 	struct weft_hasher *h = weft_hasher_new();
-	char hex[WEFT_DIGEST_HEX];
 	bool all = true;
 	size_t n;
 	struct group *g = sort(job, &n);
 
 	if (h && g) {
-		weft_str_add(text, HEAD "\nsource ");
-		stage_escape(text, source);
-		weft_str_addc(text, '\n');
+		add_head(text, source);
 		for (size_t i = 0; i < n; i++)
 			add_group(text, h, &g[i], job->tree, &all);
 		weft_hasher_end(weft_steal(&h), hash);
 		if (!job->tree && all)
 			weft_digest_hex(job->entry[0]->sum.b, hash);
-		weft_str_printf(text, "end %s ", all ? hash : "-");
 		if (!all)
 			*hash = '\0';
-		if (!text->failed)
-			weft_digest(text->s, text->len, hex);
-		weft_str_add(text, hex);
-		weft_str_addc(text, '\n');
+		add_end(text, all ? hash : "-");
 	}
 	weft_hasher_free(h);
 	for (size_t i = 0; g && i < n; i++)
@@ -249,6 +260,14 @@ static bool read_line(struct stage_manifest *m, char *line)
 	return true;
 }
 
+static bool read_source(struct stage_manifest *m, char *line)
+{
+	if (!weft_starts_with(line, "source "))
+		return false;
+	m->source = line + 7;
+	return stage_unescape(line + 7);
+}
+
 /* Splits off and checks "end HASH DIGEST". */
 static bool read_end(struct stage_manifest *m, size_t n)
 {
@@ -284,7 +303,7 @@ static bool parse(struct stage_manifest *m, size_t n)
 		if (next)
 			*next++ = '\0';
 		if (i == 0       ? strcmp(line, HEAD) != 0
-			: i == 1 ? !weft_starts_with(line, "source ")
+			: i == 1 ? !read_source(m, line)
 				 : !read_line(m, line))
 			return false;
 	}
@@ -309,6 +328,41 @@ struct stage_manifest *stage_manifest_read(int dir, const char *name)
 		return m;
 	stage_manifest_free(m);
 	return NULL;
+}
+
+struct stage_manifest *stage_manifest_parse(const char *text, size_t n)
+{
+	struct stage_manifest *m = calloc(1, sizeof(*m));
+
+	if (m && (m->text = strndup(text, n)) != NULL && parse(m, strlen(m->text)))
+		return m;
+	stage_manifest_free(m);
+	return NULL;
+}
+
+int stage_manifest_text(
+	const struct stage_manifest *m, struct weft_str *text, struct weft_err *err)
+{
+	add_head(text, m->source);
+	for (size_t i = 0; i < m->n; i++) {
+		const struct stage_line *l = &m->line[i];
+
+		weft_str_addc(text, l->type);
+		weft_str_addc(text, ' ');
+		if (l->type != 'd')
+			stage_write_sum(text, &l->sum);
+		add_mode(text, l->mode);
+		stage_write_id(text, &l->src);
+		stage_write_id(text, &l->dst);
+		stage_escape(text, l->name);
+		if (l->target) {
+			weft_str_addc(text, ' ');
+			stage_escape(text, l->target);
+		}
+		weft_str_addc(text, '\n');
+	}
+	add_end(text, *m->hash ? m->hash : "-");
+	return text->failed ? weft_err_nomem(err) : 0;
 }
 
 void stage_manifest_free(struct stage_manifest *m)

@@ -62,7 +62,8 @@ struct weft_stage_options {
 	bool resume;   /* go on from what a killed call has left */
 	bool partial;  /* leave what there is for that when it fails */
 	bool manifest; /* keep a record beside dst: verify, nothing to do next time */
-	unsigned threads; /* 0: as many as it takes */
+	struct weft_str *text; /* the record goes here instead; NULL: nowhere */
+	unsigned threads;      /* 0: as many as it takes */
 	/* Called in the caller's thread, a few times a second. */
 	void (*progress)(void *arg, const struct weft_stage_progress *p);
 	void *arg;
@@ -116,6 +117,68 @@ int weft_stage_verify(const char *dst, const struct weft_stage_options *opt,
  * seconds without a change (0: never). */
 int weft_stage_clean(
 	const char *dir, int64_t other_hosts, uint64_t *n, struct weft_err *err);
+
+/*
+ * The node cache: what was brought to a node once is there for who asks next.
+ *
+ * A folder of one user's (0700) on the node's own storage.  An entry is named by the
+ * root hash of its data and a digest of its permissions; which source it is of is noted
+ * beside it, by that source's identity (as the record of a copy has it), so an entry is
+ * given only for a source that is unchanged.  What is given are hard links where the
+ * file system allows, else copies; entries and what is linked to them can't be written
+ * to.  Whoever brings, links or reads an entry has a lock on an open file of it, which
+ * ends with the process: of many who want the same source one fetches, the others wait
+ * for it and go on in its place if it dies.
+ *
+ * An entry is removed, the one used longest ago first, when there is no room in the
+ * limits or on the file system; never one that somebody has a lock on or whose files
+ * have names elsewhere (that would free nothing).  The only copy of something is never
+ * here: what is put here has been published before, by who puts it.
+ *
+ * Entries are made without waiting for the disk: one from before the machine's last
+ * start is read again, against its hashes, before it is given.
+ */
+struct weft_stage_cache;
+struct weft_stage_limits {
+	uint64_t bytes, inodes; /* 0: a tenth of the file system's */
+};
+/* dir and the folder above it are made, or must be the user's alone. */
+int weft_stage_cache_open(const char *dir, const struct weft_stage_limits *limits,
+	struct weft_stage_cache **cache, struct weft_err *err);
+void weft_stage_cache_close(struct weft_stage_cache *cache);
+/* src at dst, by way of the cache; opt: of the copy that dst is (writable: not linked).
+ * check: an entry is read again before it is given.  1: the cache isn't for it (too
+ * large, or on the source's own file system), dst isn't there. */
+int weft_stage_cache_get(struct weft_stage_cache *cache, const char *src,
+	const char *dst, const struct weft_stage_options *opt, bool check,
+	struct weft_stage_report *report, struct weft_err *err);
+/* made: on the cache's file system, of which a copy with this record
+ * (weft_stage_options.text) was published, or will be when it is renamed, as
+ * `published`.  From now on made can't be written to, and who asks for `published` here
+ * gets it.  1: the cache isn't for it. */
+int weft_stage_cache_add(struct weft_stage_cache *cache, const char *made,
+	const char *published, const char *record, struct weft_err *err);
+
+struct weft_stage_cached {
+	const char *key;    /* HASH.PERMISSIONS */
+	const char *path;   /* of the data */
+	const char *source; /* that brought it first */
+	uint64_t bytes, files;
+	double used; /* last, seconds since the epoch */
+	bool leased; /* somebody holds it */
+	bool linked; /* its files have names elsewhere */
+};
+/* Each entry, the one used longest ago first, until f returns nonzero. */
+int weft_stage_cache_each(struct weft_stage_cache *cache,
+	int (*f)(void *ctx, const struct weft_stage_cached *entry), void *ctx,
+	struct weft_err *err);
+/* Removes what killed processes have left, and entries beyond the limits, or, with all,
+ * each that isn't in use; *n, *bytes: of entries. */
+int weft_stage_cache_trim(struct weft_stage_cache *cache, bool all, uint64_t *n,
+	uint64_t *bytes, struct weft_err *err);
+/* Takes one out, unless it is in use (1). */
+int weft_stage_cache_drop(
+	struct weft_stage_cache *cache, const char *key, struct weft_err *err);
 
 /* Is a path, with links followed, one of these folders or below it?  Of what isn't
  * there yet the folder that it would be in counts.  1, 0, or -1; *real: where it is,

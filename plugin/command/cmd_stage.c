@@ -1,5 +1,5 @@
 /* cmd_stage.c - weft stage: copies that are whole or not there, and their check */
-#include "command.h"
+#include "cmd_stage.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -11,18 +11,20 @@
 #include <unistd.h>
 
 #include "engine/engine.h"
-#include "stage/stage.h"
 
 static int run(int argc, char **argv);
 
 WEFT_VERB(stage, .name = "stage",
-	.synopsis = "cp [OPTION...] SRC... DST | verify DST... | gc DIR...",
+	.synopsis = "cp [OPTION...] SRC... DST | verify DST... | gc [DIR...] | ls",
 	.summary = "Copies files and folders fast, whole or not at all",
 	.help = "  cp SRC DST       DST is the copy's name; what is there is not "
 		"overwritten\n"
 		"  cp SRC... DIR/   into that folder, under their own names\n"
 		"  verify DST...    read copies again and compare with their records\n"
 		"  gc DIR...        remove what killed copies have left in a folder\n"
+		"  gc               the same in the node's cache, and what is beyond "
+		"its limits\n"
+		"  ls               what the node's cache holds\n"
 		"\n"
 		"  --replace        what has the final name goes, in one step\n"
 		"  --strategy HOW   auto, copy (read and write), hard (hard links), "
@@ -37,16 +39,13 @@ WEFT_VERB(stage, .name = "stage",
 		"  --threads N      no more and no less\n"
 		"  --older TIME     gc: also of other hosts, when unchanged for so "
 		"long\n"
+		"  --cache          cp: by way of the node's cache; verify: what is in "
+		"it\n"
+		"  --check          cp --cache: read it again before it is used\n"
+		"  --all            gc: all of the cache that isn't in use\n"
 		"  --json           a JSON object a copy, with what was done and why\n"
 		"  -q, --quiet      say nothing but errors\n",
 	.order = 44, .run = run);
-
-struct stage_args {
-	struct weft_stage_options opt;
-	int64_t older;
-	bool json, quiet;
-	struct weft_conf *conf;
-};
 
 enum {
 	REPLACE = 1,
@@ -57,6 +56,9 @@ enum {
 	NO_RECORD,
 	THREADS,
 	OLDER,
+	CACHE,
+	CHECK,
+	ALL,
 	JSON
 };
 
@@ -67,8 +69,10 @@ static const struct option options[] = {{"replace", no_argument, NULL, REPLACE},
 	{"partial", no_argument, NULL, PARTIAL},
 	{"no-record", no_argument, NULL, NO_RECORD},
 	{"threads", required_argument, NULL, THREADS},
-	{"older", required_argument, NULL, OLDER}, {"json", no_argument, NULL, JSON},
-	{"quiet", no_argument, NULL, 'q'}, {NULL, 0, NULL, 0}};
+	{"older", required_argument, NULL, OLDER}, {"cache", no_argument, NULL, CACHE},
+	{"check", no_argument, NULL, CHECK}, {"all", no_argument, NULL, ALL},
+	{"json", no_argument, NULL, JSON}, {"quiet", no_argument, NULL, 'q'},
+	{NULL, 0, NULL, 0}};
 
 /* The words of an option, in the order of its values. */
 static const char *const strategies[] = {"auto", "copy", "hard", "server", NULL};
@@ -125,6 +129,15 @@ static int take_option(struct stage_args *a, int c)
 		if (!weft_parse_duration(optarg, &a->older, &why))
 			return cmd_usage(&verb_stage, "--older %s: %s", optarg, why);
 		break;
+	case CACHE:
+		a->cache = true;
+		break;
+	case CHECK:
+		a->check = true;
+		break;
+	case ALL:
+		a->all = true;
+		break;
 	case JSON:
 		a->json = true;
 		break;
@@ -162,13 +175,13 @@ static void show_progress(void *arg, const struct weft_stage_progress *p)
 	fflush(stderr);
 }
 
-static void clear_progress(const struct stage_args *a)
+void stage_clear_progress(const struct stage_args *a)
 {
 	if (a->opt.progress)
 		fputs("\r\033[K", stderr);
 }
 
-static int fail(const struct stage_args *a, struct weft_err *err)
+int stage_fail(const struct stage_args *a, struct weft_err *err)
 {
 	struct weft_errs errs = {0};
 	int status = err->code <= WEFT_EINTR ? (int)err->code : WEFT_EUSAGE;
@@ -197,7 +210,7 @@ static json_t *report_json(
 		r->seconds);
 }
 
-static int print_json(json_t *root)
+int stage_print_json(json_t *root)
 {
 	struct weft_str out = {0};
 
@@ -219,7 +232,7 @@ static int tell(const struct stage_args *a, const char *src, const char *dst,
 	char bytes[WEFT_UNIT_MAX], rate[WEFT_UNIT_MAX];
 
 	if (a->json)
-		return print_json(report_json(src, dst, r));
+		return stage_print_json(report_json(src, dst, r));
 	if (a->quiet)
 		return 0;
 	note(r->owners, "entries have another owner than in the source");
@@ -247,6 +260,7 @@ static int copy_one(struct stage_args *a, const char *src, const char *dst, bool
 	weft_autofree char *own = strdup(src), *to = NULL;
 	size_t len = own ? strlen(own) : 0;
 	const char *base;
+	int rc;
 
 	while (len > 1 && own[len - 1] == '/')
 		own[--len] = '\0';
@@ -258,21 +272,26 @@ static int copy_one(struct stage_args *a, const char *src, const char *dst, bool
 	to = into && base ? weft_path_join(dst, base) : strdup(dst);
 	if (!own || !to) {
 		weft_err_nomem(&err);
-		return fail(a, &err);
+		return stage_fail(a, &err);
 	}
 	a->opt.arg = to;
 	if (weft_engine_may_read(a->conf, cmd_user(), src, &err) ||
 		weft_engine_may_write(a->conf, cmd_user(), to, &err))
-		return fail(a, &err);
-	if (weft_stage_copy(src, to, &a->opt, &report, &err) != 0) {
-		clear_progress(a);
+		return stage_fail(a, &err);
+	rc = a->node ? weft_stage_cache_get(
+			       a->node, src, to, &a->opt, a->check, &report, &err)
+		     : 1;
+	if (rc == 1)
+		rc = weft_stage_copy(src, to, &a->opt, &report, &err);
+	if (rc != 0) {
+		stage_clear_progress(a);
 		if (err.sys == EEXIST)
 			weft_err_hint(&err,
 				"give it another name, or add --replace; into "
 				"a folder: write its name with a / behind");
-		return fail(a, &err);
+		return stage_fail(a, &err);
 	}
-	clear_progress(a);
+	stage_clear_progress(a);
 	return tell(a, src, to, &report);
 }
 
@@ -299,15 +318,15 @@ static int copy_word(struct stage_args *a, const char *word, const char *dst, bo
 static int copy_all(struct stage_args *a, char **word, int n)
 {
 	const char *dst = n > 1 ? word[n - 1] : NULL;
-	struct weft_err err = {0};
-	int status = 0;
+	int status;
 
 	if (n < 2)
 		return cmd_usage(&verb_stage, "cp: what, and to where?");
 	if (!*dst)
 		return cmd_usage(&verb_stage, "cp: an empty destination");
-	if (weft_conf_load(NULL, false, &a->conf, &err))
-		return fail(a, &err);
+	status = stage_open_conf(a, a->cache);
+	if (status)
+		return status;
 	bool slash = dst[strlen(dst) - 1] == '/';
 	if (n > 2 && !slash)
 		return cmd_usage(&verb_stage,
@@ -317,7 +336,7 @@ static int copy_all(struct stage_args *a, char **word, int n)
 	return status;
 }
 
-static int verify_one(struct stage_args *a, const char *dst)
+int stage_verify_one(struct stage_args *a, const char *dst)
 {
 	struct weft_stage_report r;
 	struct weft_stage_diff diff;
@@ -327,10 +346,10 @@ static int verify_one(struct stage_args *a, const char *dst)
 
 	a->opt.arg = (void *)dst;
 	if (weft_stage_verify(dst, &a->opt, &diff, &r, &err) != 0) {
-		clear_progress(a);
-		return fail(a, &err);
+		stage_clear_progress(a);
+		return stage_fail(a, &err);
 	}
-	clear_progress(a);
+	stage_clear_progress(a);
 	bad = diff.missing + diff.extra + diff.different;
 	if (a->json) {
 		json_t *root = report_json(NULL, dst, &r);
@@ -342,7 +361,7 @@ static int verify_one(struct stage_args *a, const char *dst)
 					      (json_int_t)diff.extra, "different",
 					      (json_int_t)diff.different, "unread",
 					      (json_int_t)diff.unread));
-		print_json(root);
+		stage_print_json(root);
 	} else if (bad || !a->quiet) {
 		weft_report_text(&out, dst);
 		if (!bad)
@@ -380,9 +399,9 @@ static int gc_one(const struct stage_args *a, const char *dir)
 	uint64_t n;
 
 	if (weft_stage_clean(dir, a->older, &n, &err) != 0)
-		return fail(a, &err);
+		return stage_fail(a, &err);
 	if (a->json)
-		return print_json(json_pack("{s:o, s:I}", "folder",
+		return stage_print_json(json_pack("{s:o, s:I}", "folder",
 			weft_report_json_text(dir), "removed", (json_int_t)n));
 	if (a->quiet)
 		return 0;
@@ -399,7 +418,7 @@ static int each(struct stage_args *a, const char *what, char **word, int n)
 	if (n == 0)
 		return cmd_usage(&verb_stage, "%s what?", what);
 	for (int i = 0; i < n && !stop; i++) {
-		int status = check ? verify_one(a, word[i]) : gc_one(a, word[i]);
+		int status = check ? stage_verify_one(a, word[i]) : gc_one(a, word[i]);
 
 		worst = status > worst ? status : worst;
 	}
@@ -424,7 +443,7 @@ static int run(int argc, char **argv)
 			return status;
 	}
 	if (optind == argc)
-		return cmd_usage(&verb_stage, "cp, verify or gc?");
+		return cmd_usage(&verb_stage, "cp, verify, ls or gc?");
 	const char *what = argv[optind++];
 	if (!a.json && !a.quiet && isatty(2))
 		a.opt.progress = show_progress;
@@ -433,10 +452,18 @@ static int run(int argc, char **argv)
 	sigaction(SIGHUP, &act, NULL);
 	if (weft_streq(what, "cp"))
 		status = copy_all(&a, argv + optind, argc - optind);
+	else if (weft_streq(what, "ls"))
+		status = optind < argc ? cmd_usage(&verb_stage, "ls: no arguments")
+				       : stage_ls(&a);
+	else if (weft_streq(what, "verify") && a.cache && optind == argc)
+		status = stage_verify_cache(&a);
+	else if (weft_streq(what, "gc") && optind == argc)
+		status = stage_trim(&a);
 	else if (weft_streq(what, "verify") || weft_streq(what, "gc"))
 		status = each(&a, what, argv + optind, argc - optind);
 	else
-		status = cmd_usage(&verb_stage, "no '%s': cp, verify or gc", what);
+		status = cmd_usage(&verb_stage, "no '%s': cp, verify, ls or gc", what);
+	weft_stage_cache_close(a.node);
 	weft_conf_free(a.conf);
 	return status;
 }
