@@ -6,7 +6,9 @@
 void finish_without(struct engine *g, unsigned s, size_t i, enum weft_state state,
 	enum weft_code code, const char *reason)
 {
-	member_end(g->e, &g->e->wf->step[s], i, state, code, reason);
+	again_forget(g, s, i);
+	member_end(g->e, &g->e->wf->step[s], i, g->slot[s][i].attempt, state, code,
+		reason);
 	state_set(g, s, i, state, code);
 }
 
@@ -94,6 +96,7 @@ int finish_member(struct engine *g, const struct running *r, struct weft_err *er
 		finish_without(g, r->step, r->member, WEFT_STATE_FAILED, WEFT_EFAILED,
 			"the process that watched over it died");
 	enum weft_state st = g->slot[r->step][r->member].state;
+	again_count(g, &r->share, st == WEFT_STATE_FAILED || st == WEFT_STATE_NONE);
 	if (st == WEFT_STATE_FAILED || (st == WEFT_STATE_CANCELLED && !g->stopping))
 		finish_failed(g, r->step, r->member);
 	return 0;

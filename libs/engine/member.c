@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,8 +39,9 @@ static int record(struct unit *u, struct weft_err *err)
 	u->record.member =
 		u->step->sweep.kind == WEFT_SWEEP_NONE ? (char *)"" : u->member.id;
 	u->record.job = (char *)u->e->job;
-	u->record.attempt = u->scope.attempt;
+	u->record.attempt = u->slot.attempt;
 	u->record.ended = weft_now();
+	cause_again(u);
 	if (weft_record_write(u->dir, &u->record, err))
 		return -1;
 	journal(u, u->record.state, u->record.reason);
@@ -47,7 +49,8 @@ static int record(struct unit *u, struct weft_err *err)
 }
 
 int member_end(const struct weft_engine *e, const struct weft_step *step, size_t member,
-	enum weft_state state, enum weft_code code, const char *reason)
+	unsigned attempt, enum weft_state state, enum weft_code code,
+	const char *reason)
 {
 	weft_autoerr struct weft_err err = {0};
 	struct unit u;
@@ -55,6 +58,7 @@ int member_end(const struct weft_engine *e, const struct weft_step *step, size_t
 
 	if (unit_open(&u, e, step, member, &err) == 0 && unit_journal(&u, &err) == 0 &&
 		weft_mkdirs(u.dir, 0777, &err) == 0) {
+		u.slot.attempt = attempt;
 		u.record.state = state;
 		u.record.code = code;
 		u.record.exit_status = -1;
@@ -79,6 +83,8 @@ static int prepare(struct unit *u, struct weft_err *err)
 	for (size_t i = 0; i < WEFT_COUNT(leftover); i++) {
 		weft_autofree char *path = weft_path_join(u->dir, leftover[i]);
 
+		if (unit_goes_on(u) && weft_streq(leftover[i], "work"))
+			continue;
 		if (!path)
 			return weft_err_nomem(err);
 		if (weft_remove_tree(path, err))
@@ -145,7 +151,9 @@ static int open_log(struct unit *u, const struct weft_text *text, const char *na
 	if (unit_may_write(u, path, err))
 		return -1;
 	int fd = open(path,
-		O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+		O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY |
+			(unit_goes_on(u) ? 0 : O_TRUNC),
+		0666);
 	return fd < 0 ? weft_err_sys(err, WEFT_ESYS, "%s", path) : fd;
 }
 
@@ -185,7 +193,8 @@ out:
 }
 
 struct end {
-	int status;     /* wait()'s */
+	int status; /* wait()'s */
+	struct rusage use;
 	bool cancelled; /* we were told to stop */
 	bool over_time;
 };
@@ -210,7 +219,7 @@ static void wait_for(pid_t pid, double deadline, struct end *end)
 
 	signals_watched(&set);
 	for (;;) {
-		pid_t got = waitpid(pid, &end->status, WNOHANG);
+		pid_t got = wait4(pid, &end->status, WNOHANG, &end->use);
 
 		if (got == pid || (got < 0 && errno != EINTR))
 			break;
@@ -260,13 +269,16 @@ static void judge(struct unit *u, const struct end *end)
 	if (r->exit_status > 128 && r->exit_status < 128 + 65)
 		r->signal = r->exit_status - 128;
 	/* At its limit Slurm ends the step itself, perhaps before it tells us. */
-	bool stopped = end->cancelled || r->signal == SIGTERM || r->signal == SIGKILL;
+	bool timeout = false,
+	     stopped = end->cancelled || r->signal == SIGTERM || r->signal == SIGKILL;
 	if (stopped && !end->over_time && u->e->shared && at_limit(u)) {
 		r->reason = (char *)"the job that it ran in came to its time limit";
+		timeout = true;
 	} else if (end->over_time || (stopped && at_limit(u))) {
 		r->reason =
 			weft_arena_printf(&u->arena, "ran into its time limit of %s",
 				weft_format_duration(limit, u->plan->time));
+		timeout = true;
 	} else if (end->cancelled && getppid() != u->engine) {
 		r->reason = (char *)"the engine that ran it died";
 	} else if (end->cancelled) {
@@ -286,6 +298,7 @@ static void judge(struct unit *u, const struct end *end)
 		r->code = WEFT_OK;
 		r->reason = (char *)"";
 	}
+	cause_find(u, timeout, (uint64_t)end->use.ru_maxrss * 1024);
 }
 
 static int stage_out(struct unit *u, struct weft_err *err)
@@ -357,6 +370,7 @@ static int run(struct unit *u, struct weft_err *err)
 	if (stage_in(u, err))
 		return -1;
 	u->record.started = weft_now();
+	cause_begin(u);
 	if (start(u, &pid, err))
 		return -1;
 	journal(u, WEFT_STATE_RUNNING, u->record.hosts);
@@ -380,7 +394,8 @@ enum weft_code member_run(const struct weft_engine *e, const struct weft_step *s
 	struct unit u;
 	char host[256] = "";
 
-	if (unit_open(&u, e, step, member, &err) || unit_journal(&u, &err)) {
+	if (unit_open_attempt(&u, e, step, member, slot->attempt, &err) ||
+		unit_journal(&u, &err)) {
 		weft_log(WEFT_ERROR, "%s: %s", step->name, err.text);
 		unit_close(&u);
 		return WEFT_EFAILED;

@@ -27,7 +27,7 @@ static bool wanted(struct engine *g, unsigned s, size_t i, struct weft_err *err)
 	return yes;
 }
 
-enum { MOVED, NO_ROOM, FULL, WAITS };
+enum { MOVED, NO_ROOM, FULL, WAITS, LATER };
 
 #define STOP_LOOK 0.1 /* seconds between two looks for the stop marker */
 
@@ -60,7 +60,7 @@ static int consider(
 	struct weft_arena arena = {0};
 	struct weft_plan_step plan;
 	struct running r = {0};
-	int ret = MOVED;
+	int ret = MOVED, retry;
 
 	if (v == WEFT_NEVER || v == WEFT_SKIP) {
 		*progress = true;
@@ -75,6 +75,8 @@ static int consider(
 		finish_without(g, s, i, WEFT_STATE_NOT_RUN, WEFT_OK, g->stop);
 		return MOVED;
 	}
+	if (!again_ready(g, s, i, &retry))
+		return LATER;
 	if (step->max_parallel && g->active[s] >= step->max_parallel)
 		return FULL;
 	const char *spent =
@@ -84,16 +86,21 @@ static int consider(
 		finish_spent(g, s, i, spent);
 		return MOVED;
 	}
-	ret = weft_plan_step_member(
-		g->e->plan, g->e->wf, g->e->conf, s, i, &plan, &arena, err);
+	unsigned attempt = g->slot[s][i].attempt;
+	ret = weft_plan_step_attempt(
+		g->e->plan, g->e->wf, g->e->conf, s, i, attempt, &plan, &arena, err);
 	if (!ret)
-		ret = room_take(&g->room, &plan, step, &r.share, err);
+		ret = room_take(
+			&g->room, &plan, step, attempt ? g->bad : NULL, &r.share, err);
 	if (!ret) {
 		*progress = true;
+		r.share.slot.attempt = attempt;
+		r.share.slot.retry = retry;
 		if (!wanted(g, s, i, err))
 			room_give(&g->room, &r.share);
 		else if ((ret = run_start(g, s, i, &r, err)))
 			room_give(&g->room, &r.share);
+		again_forget(g, s, i);
 	}
 	weft_arena_free(&arena);
 	return ret;
@@ -130,6 +137,9 @@ int ready_start(struct engine *g, struct weft_err *err)
 	const struct weft_workflow *wf = g->e->wf;
 	bool progress = true;
 
+	/* Of a run that was stopped none has to wait. */
+	if (again_any(g) && again_wake(g, stop_reason(g) != NULL, err))
+		return -1;
 	while (progress && !g->stopping) {
 		progress = false;
 		if (grow_look(g, err))

@@ -120,11 +120,19 @@ static int take_here(struct room *r, const struct weft_plan_step *p,
 	return list.failed ? weft_err_nomem(err) : 0;
 }
 
+#define BAD 2 /* failures in a row */
+
 int room_take(struct room *r, const struct weft_plan_step *p,
-	const struct weft_step *step, struct share *s, struct weft_err *err)
+	const struct weft_step *step, const unsigned char *bad, struct share *s,
+	struct weft_err *err)
 {
 	unsigned want = r->e->slurm && p->nodes ? p->nodes : 1;
-	size_t n = 0;
+	size_t n = 0, good = 0;
+
+	for (size_t i = 0; i < r->e->n_nodes; i++)
+		good += !bad || bad[i] < BAD;
+	if (good < want)
+		bad = NULL; /* better there than nowhere */
 
 	*s = (struct share){.slot = {.n_nodes = 1}};
 	s->cpus = per_node(p->ntasks * p->cpus_per_task, want);
@@ -133,7 +141,8 @@ int room_take(struct room *r, const struct weft_plan_step *p,
 	if (!s->node)
 		return weft_err_nomem(err);
 	for (unsigned i = 0; i < r->e->n_nodes && n < want; i++)
-		if (r->cpus[i] >= cpus_of(r, s, i) && r->gpus[i] >= gpus_of(r, s, i))
+		if (r->cpus[i] >= cpus_of(r, s, i) && r->gpus[i] >= gpus_of(r, s, i) &&
+			(!bad || bad[i] < BAD))
 			s->node[n++] = i;
 	if (n < want) {
 		free(s->node);

@@ -25,9 +25,11 @@ struct share {
 
 int room_open(struct room *r, const struct weft_engine *e, struct weft_err *err);
 void room_close(struct room *r);
-/* Takes the first nodes with room; 1 when there are too few of them now. */
+/* Takes the first nodes with room; 1 when there are too few of them now.  bad: of each
+ * node, whether it is (over 1) to be left alone while there are others; may be NULL. */
 int room_take(struct room *r, const struct weft_plan_step *p,
-	const struct weft_step *step, struct share *s, struct weft_err *err);
+	const struct weft_step *step, const unsigned char *bad, struct share *s,
+	struct weft_err *err);
 void room_give(struct room *r, struct share *s);
 
 /* seat.c: which of this machine's free CPUs and GPUs; false: it can't be told, any

@@ -42,8 +42,9 @@ static int reap(struct engine *g, size_t k, struct weft_err *err)
 	g->run[k] = g->run[--g->n_running];
 	g->active[r.step]--;
 	budget_member(g->budget, r.step, -1);
+	int bad = finish_member(g, &r, err);
 	room_give(&g->room, &r.share);
-	return finish_member(g, &r, err);
+	return bad;
 }
 
 static int wait_some(struct engine *g, struct weft_err *err)
@@ -52,7 +53,7 @@ static int wait_some(struct engine *g, struct weft_err *err)
 	int sig;
 
 	signals_watched(&set);
-	struct timespec t = {budget_wait(g->budget, 60), 0};
+	struct timespec t = {again_wait(g, budget_wait(g->budget, 60)), 0};
 	sig = sigtimedwait(&set, NULL, &t);
 	if (sig == SIGTERM || sig == SIGINT || sig == SIGHUP) {
 		g->stopping = true;
@@ -81,13 +82,14 @@ int weft_engine_run(const struct weft_engine *e, struct weft_err *err)
 	signals_watched(&set);
 	sigprocmask(SIG_BLOCK, &set, &old);
 	if (state_open(&g, err) || budget_open(&g.budget, e, err) ||
-		room_open(&g.room, e, err) || state_read_others(&g, err) ||
-		queue_open(&g, err) || grow_open(&g, err))
+		room_open(&g.room, e, err) || again_open(&g, err) ||
+		state_read_others(&g, err) || queue_open(&g, err) ||
+		grow_open(&g, err))
 		goto out;
 	for (;;) {
 		if (ready_start(&g, err))
 			goto out;
-		if (g.n_running) {
+		if (g.n_running || (again_any(&g) && !g.stopping)) {
 			if (wait_some(&g, err))
 				goto out;
 			finish_over_budget(&g);
@@ -106,6 +108,7 @@ out:
 	}
 	free(g.run);
 	room_close(&g.room);
+	again_close(&g);
 	budget_close(g.budget);
 	queue_close(&g);
 	free(g.stop);

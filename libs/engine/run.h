@@ -10,6 +10,8 @@ struct member_slot {
 	enum weft_code code;
 	int priority; /* the higher the earlier; 0 unless told (queue_priority()) */
 	bool queued;  /* in its step's heap */
+	unsigned short attempt; /* the next one, or that which runs */
+	bool delayed;           /* again.c knows from when on, and where not */
 };
 
 struct running {
@@ -34,13 +36,16 @@ struct engine {
 	size_t n_running, cap;
 	struct room room;
 	struct budget *budget; /* NULL: there is none */
-	unsigned *active;      /* running members of each step */
-	struct queue *queue;   /* of each step */
-	bool *same_size;       /* all its members need as much */
-	char *stop;            /* what the stop marker says; NULL: not stopped */
-	double stop_looked;    /* when it was last looked for; 0: look now */
-	bool stopping;         /* told to end */
-	bool cancelled;        /* what runs was ended: the budget is used up */
+	struct again *again;   /* members that wait for their next attempt */
+	size_t n_again, cap_again;
+	unsigned char *bad;  /* of each node: attempts that failed there in a row */
+	unsigned *active;    /* running members of each step */
+	struct queue *queue; /* of each step */
+	bool *same_size;     /* all its members need as much */
+	char *stop;          /* what the stop marker says; NULL: not stopped */
+	double stop_looked;  /* when it was last looked for; 0: look now */
+	bool stopping;       /* told to end */
+	bool cancelled;      /* what runs was ended: the budget is used up */
 	enum weft_code code;
 };
 
@@ -88,6 +93,25 @@ int ready_start(struct engine *g, struct weft_err *err);
 /* Nothing runs and nothing can start; true: something ended by that, and others may
  * go on. */
 bool ready_give_up(struct engine *g);
+
+/* again.c: attempts after the first */
+int again_open(struct engine *g, struct weft_err *err);
+void again_close(struct engine *g);
+/* It failed, and its record says that another attempt follows. */
+int again_add(struct engine *g, unsigned s, size_t i, const struct weft_record *rec,
+	struct weft_err *err);
+/* May it start by now?  *retry: the entry of `retries` that it follows from, or -1. */
+bool again_ready(const struct engine *g, unsigned s, size_t i, int *retry);
+void again_forget(struct engine *g, unsigned s, size_t i);
+/* Those whose time has come, or all, are to be looked at again. */
+int again_wake(struct engine *g, bool all, struct weft_err *err);
+/* Whole seconds, at most `most`, until the next one may start. */
+time_t again_wait(const struct engine *g, time_t most);
+/* Is the time of any yet to come? */
+bool again_any(const struct engine *g);
+/* An attempt ended on these nodes; two failures in a row make a bad one, which later
+ * attempts keep away from while there is another. */
+void again_count(struct engine *g, const struct share *share, bool failed);
 
 /* run.c: the processes */
 int run_start(struct engine *g, unsigned s, size_t i, struct running *r,

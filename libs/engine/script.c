@@ -23,11 +23,12 @@ static void add_words(struct weft_str *out, const struct weft_argv *words)
 }
 
 /* `run` goes into a file of its own, so that every task of the step can read it. */
-static int add_run(struct unit *u, struct weft_str *out, struct weft_err *err)
+static int add_run(struct unit *u, const struct weft_text *run, struct weft_str *out,
+	struct weft_err *err)
 {
 	weft_autofree char *text = NULL, *path = NULL;
 
-	if (weft_scope_text(&u->scope, &u->step->run, &text, err) ||
+	if (weft_scope_text(&u->scope, run, &text, err) ||
 		write_script(u->dir, "run.sh", text, &path, err))
 		return -1;
 	if (!u->step->shell.n)
@@ -88,6 +89,9 @@ int script_write(struct unit *u, char **path, struct weft_err *err)
 {
 	weft_autostr struct weft_str out = {0};
 	weft_autoargv struct weft_argv words = {0};
+	const struct weft_retry *retry = unit_retry(u);
+	const struct weft_text *run =
+		retry && retry->restart.s ? &retry->restart : &u->step->run;
 
 	*path = NULL;
 	weft_str_printf(&out, "#!%s\n# weft: step %s%s%s of run %s\nset -e\n",
@@ -97,7 +101,7 @@ int script_write(struct unit *u, char **path, struct weft_err *err)
 		return -1;
 	weft_str_add(&out, "exec");
 	add_words(&out, &words);
-	if (u->step->run.s ? add_run(u, &out, err) : add_command(u, &out, err))
+	if (run->s ? add_run(u, run, &out, err) : add_command(u, &out, err))
 		return -1;
 	weft_str_add(&out, "\n");
 	if (words.failed || out.failed)

@@ -126,7 +126,11 @@ int state_read(struct engine *g, unsigned s, size_t i, struct weft_err *err)
 	int got = weft_record_read(dir, &rec, err);
 	if (got == 0) {
 		state_set(g, s, i, rec->state, rec->code);
+		int bad = rec->state == WEFT_STATE_NONE ? again_add(g, s, i, rec, err)
+							: 0;
 		weft_record_free(rec);
+		if (bad)
+			return -1;
 	} else if (got < 0) {
 		/* No proof of anything: it counts as none. */
 		weft_log(WEFT_WARN, "%s", err->text);

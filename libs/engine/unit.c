@@ -18,14 +18,39 @@ static char *journal_name(const struct unit *u)
 		u->index);
 }
 
+const struct weft_retry *unit_retry(const struct unit *u)
+{
+	int i = u->slot.attempt ? u->slot.retry : -1;
+
+	return i >= 0 && (size_t)i < u->step->n_retries ? &u->step->retry[i] : NULL;
+}
+
+bool unit_goes_on(const struct unit *u)
+{
+	const struct weft_retry *r = unit_retry(u);
+
+	return r && r->restart.s;
+}
+
 int unit_open(struct unit *u, const struct weft_engine *e, const struct weft_step *step,
 	size_t member, struct weft_err *err)
 {
-	*u = (struct unit){.e = e, .step = step, .index = member, .placed_fd = -1};
+	return unit_open_attempt(u, e, step, member, 0, err);
+}
+
+int unit_open_attempt(struct unit *u, const struct weft_engine *e,
+	const struct weft_step *step, size_t member, unsigned attempt,
+	struct weft_err *err)
+{
+	*u = (struct unit){.e = e,
+		.step = step,
+		.index = member,
+		.slot = {.attempt = attempt, .retry = -1},
+		.placed_fd = -1};
 	if (weft_sweep_member(e->wf, step, member, &u->member, err))
 		return -1;
-	if (weft_plan_step_member(e->plan, e->wf, e->conf, step->index, member,
-		    &u->own_plan, &u->arena, err))
+	if (weft_plan_step_attempt(e->plan, e->wf, e->conf, step->index, member,
+		    attempt, &u->own_plan, &u->arena, err))
 		return -1;
 	u->plan = &u->own_plan;
 	u->dir = weft_run_step_dir(e->run, step, &u->member);
@@ -36,6 +61,7 @@ int unit_open(struct unit *u, const struct weft_engine *e, const struct weft_ste
 		.wf = e->wf,
 		.step = step,
 		.member = &u->member,
+		.attempt = attempt,
 		.variant = u->plan->variant,
 		.run_id = e->run->id,
 		.run_dir = e->run->dir,

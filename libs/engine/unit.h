@@ -13,6 +13,10 @@ struct slot {
 	unsigned n_nodes;
 	const char *cpus; /* here: "0-3,8"; NULL: all */
 	const char *gpus; /* here: CUDA_VISIBLE_DEVICES; NULL: as it is */
+	unsigned attempt; /* 0 the first */
+	/* Of a later attempt: the entry of `retries` that it follows from, which may
+	 * say what runs; -1: none does. */
+	int retry;
 };
 
 struct unit_input {
@@ -47,10 +51,11 @@ struct unit {
 	struct unit_input *input;
 	size_t n_inputs;
 	struct weft_journal *journal;
-	pid_t engine;      /* that started this process */
-	char *placed_path; /* where its tasks tell what they were given; NULL: nowhere
-			    */
-	int placed_fd;     /* of it, where it is memory of this process; -1: a file */
+	pid_t engine;       /* that started this process */
+	char *placed_path;  /* where its tasks tell what they were given; NULL: nowhere
+			     */
+	uint64_t oom_kills; /* in our cgroup, before it began */
+	int placed_fd;      /* of it, where it is memory of this process; -1: a file */
 	struct weft_record record; /* strings borrowed or in the arena */
 };
 
@@ -63,6 +68,9 @@ static inline bool unit_srun(const struct unit *u)
 int unit_journal(struct unit *u, struct weft_err *err);
 int unit_open(struct unit *u, const struct weft_engine *e, const struct weft_step *step,
 	size_t member, struct weft_err *err);
+int unit_open_attempt(struct unit *u, const struct weft_engine *e,
+	const struct weft_step *step, size_t member, unsigned attempt,
+	struct weft_err *err);
 void unit_close(struct unit *u);
 /* Names the folders on the node, when any input, or the work, belongs there. */
 int unit_node_roots(struct unit *u, struct weft_err *err);
@@ -120,6 +128,18 @@ void placed_open(struct unit *u);
 void placed_read(struct unit *u);
 void placed_close(struct unit *u);
 
+/* cause.c: why an attempt failed, and whether another follows */
+void cause_begin(struct unit *u);
+/* Of a failure that was judged; used: bytes of memory, at most, at a time. */
+void cause_find(struct unit *u, bool timeout, uint64_t used);
+/* The last word before the record is written: where `retries` fit a failure the record
+ * says that it waits for the next attempt. */
+const struct weft_retry *cause_again(struct unit *u);
+/* What says how this attempt differs from the first; NULL: it doesn't. */
+const struct weft_retry *unit_retry(const struct unit *u);
+/* Does this attempt go on in the directory that the one before left? */
+bool unit_goes_on(const struct unit *u);
+
 /* member.c: signals that wait in line (blocked) until sigtimedwait takes them */
 void signals_watched(sigset_t *set);
 /* The whole way; its result is written as a record. */
@@ -127,6 +147,7 @@ enum weft_code member_run(const struct weft_engine *e, const struct weft_step *s
 	size_t member, const struct slot *slot);
 /* Records an end without a run: skipped, not run, cancelled. */
 int member_end(const struct weft_engine *e, const struct weft_step *step, size_t member,
-	enum weft_state state, enum weft_code code, const char *reason);
+	unsigned attempt, enum weft_state state, enum weft_code code,
+	const char *reason);
 
 #endif

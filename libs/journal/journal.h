@@ -115,6 +115,8 @@ struct weft_record {
 	int exit_status;     /* of the program; -1: none */
 	int signal;          /* 0: none */
 	char *reason;        /* one line for people; "" */
+	/* A record whose state is no end (waiting) says that its attempt failed and
+	 * that another follows. */
 	char *cause;      /* of a failure, as in `retries`: "timeout" "node_fail" "oom"
 			   * "preempted"; "" else */
 	char *job;        /* "1234" "1234_7"; "" local */

@@ -12,8 +12,8 @@ struct share {
 	struct weft_cluster cluster;
 };
 
-static int allocate(
-	struct share *set, const struct weft_plan_step *s, struct weft_arena *arena)
+static int allocate(struct share *set, const struct weft_plan_step *s, bool more_memory,
+	struct weft_arena *arena)
 {
 	unsigned *index = weft_arena_alloc(arena, s->nodes * sizeof(*index));
 	struct weft_node *nodes = weft_arena_alloc(arena, s->nodes * sizeof(*nodes));
@@ -27,7 +27,7 @@ static int allocate(
 		.cores = cpus,
 		.sockets = 1,
 		.threads_per_core = 1,
-		.mem = s->mem ? s->mem : UINT64_MAX,
+		.mem = s->mem && !more_memory ? s->mem : UINT64_MAX,
 		.tmp = UINT64_MAX,
 		.n_gpus = s->gpus_per_node,
 		.n_gpu_types = s->gpus_per_node ? 1 : 0};
@@ -46,8 +46,8 @@ static int allocate(
 	return 0;
 }
 
-static int fit_member(const struct weft_plan_step *s, struct ask *a, struct choice *c,
-	struct weft_arena *arena, struct weft_err *err)
+static int fit_member(const struct weft_plan_step *s, bool more_memory, struct ask *a,
+	struct choice *c, struct weft_arena *arena, struct weft_err *err)
 {
 	struct share set;
 	struct pools ps;
@@ -56,7 +56,7 @@ static int fit_member(const struct weft_plan_step *s, struct ask *a, struct choi
 	enum ask_key key;
 	int rc;
 
-	if (allocate(&set, s, arena) < 0)
+	if (allocate(&set, s, more_memory, arena) < 0)
 		return weft_err_nomem(err);
 	/* Where the job may run was settled with the step. */
 	a->partition = a->constraint = a->exclude = a->nodelist = a->role_partition =
@@ -71,12 +71,20 @@ static int fit_member(const struct weft_plan_step *s, struct ask *a, struct choi
 bool weft_plan_step_varies(const struct weft_step *step)
 {
 	/* Of members that aren't known yet nothing can depend on params. */
-	return step->sweep.kind != WEFT_SWEEP_NONE && step->sweep.count &&
-	       resources_vary(step);
+	return resources_grow(step) ||
+	       (step->sweep.kind != WEFT_SWEEP_NONE && step->sweep.count &&
+		       resources_vary(step));
 }
 
 int weft_plan_step_member(const struct weft_plan *plan, const struct weft_workflow *wf,
 	const struct weft_conf *conf, unsigned step, size_t member,
+	struct weft_plan_step *out, struct weft_arena *arena, struct weft_err *err)
+{
+	return weft_plan_step_attempt(plan, wf, conf, step, member, 0, out, arena, err);
+}
+
+int weft_plan_step_attempt(const struct weft_plan *plan, const struct weft_workflow *wf,
+	const struct weft_conf *conf, unsigned step, size_t member, unsigned attempt,
 	struct weft_plan_step *out, struct weft_arena *arena, struct weft_err *err)
 {
 	const struct weft_step *ws = &wf->step[step];
@@ -91,14 +99,15 @@ int weft_plan_step_member(const struct weft_plan *plan, const struct weft_workfl
 	int rc = -1;
 
 	*out = *s;
-	if (!weft_plan_step_varies(ws))
+	bool grows = attempt && resources_grow(ws);
+	if (!grows && (ws->sweep.kind == WEFT_SWEEP_NONE || !resources_vary(ws)))
 		return 0;
 	if (weft_sweep_member(wf, ws, member, &m, err) < 0)
 		return -1;
-	if (evaluate(wf, conf, ws, alternative, &m, &r, err) < 0)
+	if (evaluate_attempt(wf, conf, ws, alternative, &m, attempt, &r, err) < 0)
 		goto out;
 	if (ask_make(&a, &r, ws->launch, arena, &key, err) < 0 ||
-		fit_member(s, &a, &c, arena, err) < 0) {
+		fit_member(s, grows, &a, &c, arena, err) < 0) {
 		blame(wf, ws, alternative, key, err);
 		goto out;
 	}

@@ -25,6 +25,12 @@ void blame(const struct weft_workflow *wf, const struct weft_step *step,
 		err->width = (unsigned)strlen(t->s);
 }
 
+static int counts(void *ctx, const struct weft_name *name)
+{
+	(void)ctx;
+	return name->n > 0 && weft_streq(name->part[0], "attempt");
+}
+
 static int differs(void *ctx, const struct weft_name *name)
 {
 	(void)ctx;
@@ -32,7 +38,8 @@ static int differs(void *ctx, const struct weft_name *name)
 				      weft_streq(name->part[0], "member"));
 }
 
-bool resources_vary(const struct weft_step *step)
+static bool any_names(const struct weft_step *step,
+	int (*which)(void *ctx, const struct weft_name *name))
 {
 	for (size_t i = 0; i < step->n_resources; i++) {
 		const struct weft_resource_texts *r = &step->resources[i];
@@ -40,14 +47,24 @@ bool resources_vary(const struct weft_step *step)
 		for (enum ask_key k = KEY_NONE + 1; k < N_KEYS; k++) {
 			const struct weft_text *t = ask_key_text(r, k);
 
-			if (t->tpl && weft_template_names(t->tpl, differs, NULL))
+			if (t->tpl && weft_template_names(t->tpl, which, NULL))
 				return true;
 		}
 		if (r->exclusive.tpl &&
-			weft_template_names(r->exclusive.tpl, differs, NULL))
+			weft_template_names(r->exclusive.tpl, which, NULL))
 			return true;
 	}
 	return false;
+}
+
+bool resources_vary(const struct weft_step *step)
+{
+	return any_names(step, differs);
+}
+
+bool resources_grow(const struct weft_step *step)
+{
+	return any_names(step, counts);
 }
 
 int evaluate(const struct weft_workflow *wf, const struct weft_conf *conf,
@@ -55,8 +72,19 @@ int evaluate(const struct weft_workflow *wf, const struct weft_conf *conf,
 	const struct weft_member *member, struct weft_resources *r,
 	struct weft_err *err)
 {
-	struct weft_scope scope = {
-		.wf = wf, .step = step, .member = member, .variant = (int)alternative};
+	return evaluate_attempt(wf, conf, step, alternative, member, 0, r, err);
+}
+
+int evaluate_attempt(const struct weft_workflow *wf, const struct weft_conf *conf,
+	const struct weft_step *step, size_t alternative,
+	const struct weft_member *member, unsigned attempt, struct weft_resources *r,
+	struct weft_err *err)
+{
+	struct weft_scope scope = {.wf = wf,
+		.step = step,
+		.member = member,
+		.attempt = attempt,
+		.variant = (int)alternative};
 	const struct weft_conf_role *role = conf ? &conf->role[step->role] : NULL;
 
 	memset(r, 0, sizeof(*r));

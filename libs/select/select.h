@@ -143,8 +143,13 @@ void weft_plan_free(struct weft_plan *plan);
 int weft_plan_step_member(const struct weft_plan *plan, const struct weft_workflow *wf,
 	const struct weft_conf *conf, unsigned step, size_t member,
 	struct weft_plan_step *out, struct weft_arena *arena, struct weft_err *err);
-/* Do they depend on it? */
+/* Do they depend on it, or on the attempt? */
 bool weft_plan_step_varies(const struct weft_step *step);
+/* The same of an attempt, 0 the first: a later one may ask for more memory and time
+ * than the step's plan has. */
+int weft_plan_step_attempt(const struct weft_plan *plan, const struct weft_workflow *wf,
+	const struct weft_conf *conf, unsigned step, size_t member, unsigned attempt,
+	struct weft_plan_step *out, struct weft_arena *arena, struct weft_err *err);
 
 /* A partition and an alternative of any_of, for one step. */
 struct weft_candidate {

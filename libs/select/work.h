@@ -27,12 +27,17 @@ void blame(const struct weft_workflow *wf, const struct weft_step *step,
 int open_pools(
 	struct work *w, const struct weft_select_options *opt, struct weft_err *err);
 void close_pools(struct work *w);
-/* Do resources differ between members? */
+/* Do resources differ between members; or between attempts? */
 bool resources_vary(const struct weft_step *step);
+bool resources_grow(const struct weft_step *step);
 /* The resources of an alternative with the role's and the site's defaults. */
 int evaluate(const struct weft_workflow *wf, const struct weft_conf *conf,
 	const struct weft_step *step, size_t alternative,
 	const struct weft_member *member, struct weft_resources *r,
+	struct weft_err *err);
+int evaluate_attempt(const struct weft_workflow *wf, const struct weft_conf *conf,
+	const struct weft_step *step, size_t alternative,
+	const struct weft_member *member, unsigned attempt, struct weft_resources *r,
 	struct weft_err *err);
 /* What the members of a step ask for; errors into w->errs. */
 int collect_asks(struct work *w, const struct weft_step *step, size_t alternative,

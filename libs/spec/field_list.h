@@ -132,8 +132,9 @@ F(STEP, optional, K_BOOL, ONE,
 F(STEP, finally, K_BOOL, ONE, "Runs last, whatever happened.", .def = "false",
 	.names = AT_LOAD)
 F(STEP, retries, K_TEXT, MAP | MAPS, "When and how a member is tried again.",
-	.sub = IN_RETRY, .flags = NOT_YET)
-F(STEP, checkpoint, K_TEXT, MAP, "Signal before the time limit, then a new job.",
+	.sub = IN_RETRY, .flags = WHOLE)
+F(STEP, checkpoint, K_TEXT, MAP,
+	"A signal before the time limit; then it goes on in a new job.",
 	.sub = IN_CHECKPOINT, .flags = NOT_YET)
 F(STEP, container, K_TEXT, MAP, "Image that the step runs in.", .sub = IN_CONTAINER,
 	.flags = NOT_YET)
@@ -245,6 +246,25 @@ F(BUDGET, gpu_hours, K_NUMBER, ONE, "GPU hours.", .min = 0, .max = 1e12,
 F(BUDGET, core_hours, K_NUMBER, ONE, "Core hours.", .min = 0, .max = 1e12,
 	.names = AT_LOAD)
 
+F(RETRY, max, K_INT, ONE, "Attempts after the first.", .min = 0, .max = 1000,
+	.names = AT_LOAD, .flags = REQUIRED)
+F(RETRY, causes, K_TEXT, LIST | ONE,
+	"timeout, node_fail, preempted, oom, or exit codes; the default is any failure.")
+F(RETRY, backoff, K_DURATION, ONE, "How long to wait before.", .max = 31622400,
+	.names = AT_LOAD)
+F(RETRY, restart, K_TEXT, ONE,
+	"Shell text that runs instead of run or command, in the directory as it was left.",
+	.names = AT_RUN)
+F(CHECKPOINT, signal, K_TEXT, ONE, "The signal, by its name.", .def = "TERM",
+	.names = AT_LOAD)
+F(CHECKPOINT, before, K_DURATION, ONE, "How long before the limit.", .min = 1,
+	.max = 31622400, .def = "1m", .names = AT_LOAD)
+F(CHECKPOINT, max, K_INT, ONE, "How often it may go on.", .min = 1, .max = 1000,
+	.def = "10", .names = AT_LOAD)
+F(CHECKPOINT, path, K_INSIDE, ONE,
+	"What is carried along, below the working directory; the default is all of it.",
+	.names = AT_START)
+
 /* ---- known, checked, and refused until they are built ---- */
 F(CHANNEL, from, K_STEPNAME, ONE, "The step that writes.", .flags = REQUIRED)
 F(CHANNEL, to, K_STEPNAME, ONE | LIST, "The steps that read.", .flags = REQUIRED)
@@ -280,17 +300,6 @@ F(STEER, command, K_TEXT, LIST, "Program and arguments.", .names = AT_RUN)
 F(STEER, every, K_TEXT, ONE, "After so many members, or a duration.")
 F(STEER, max_members, K_INT, ONE, "Most members in all.", .min = 1, .max = 10000000)
 F(STEER, resources, K_TEXT, MAP, "What the program needs.", .sub = IN_RESOURCES)
-F(RETRY, max, K_INT, ONE, "Attempts after the first.", .min = 0, .max = 1000,
-	.flags = REQUIRED)
-F(RETRY, causes, K_TEXT, LIST | ONE,
-	"timeout, node_fail, preempted, oom, or exit codes.")
-F(RETRY, backoff, K_DURATION, ONE, "How long to wait before.", .max = 31622400)
-F(RETRY, restart, K_TEXT, ONE, "Shell text that runs instead.", .names = AT_RUN)
-F(CHECKPOINT, signal, K_TEXT, ONE, "The signal.")
-F(CHECKPOINT, before, K_DURATION, ONE, "How long before the limit.", .min = 1,
-	.max = 31622400)
-F(CHECKPOINT, max, K_INT, ONE, "Jobs that may follow.", .min = 1, .max = 1000)
-F(CHECKPOINT, path, K_INSIDE, ONE, "What is carried along.")
 F(CONTAINER, image, K_TEXT, ONE, "The image.", .flags = REQUIRED)
 F(CONTAINER, mounts, K_TEXT, LIST, "Mounts, as the runtime takes them.")
 F(CONTAINER, runtime, K_ENUM, ONE, "The runtime.", .values = "pyxis apptainer podman")

@@ -214,6 +214,15 @@ void spec_sweep(struct spec_parser *p, struct weft_step *s,
 	const struct weft_yaml_node *n, const struct weft_yaml_node *mode);
 /* STEP.OUTPUT of a sweep's file: the step that it is in needs that one. */
 void spec_sweep_needs(struct spec_parser *p, const struct weft_yaml_node *n);
+/* ---- retry.c ---- */
+void spec_retries(
+	struct spec_parser *p, struct weft_step *s, const struct weft_yaml_node *n);
+void spec_checkpoint(
+	struct spec_parser *p, struct weft_step *s, const struct weft_yaml_node *n);
+/* ---- step.c ---- */
+/* May values be quoted for this shell? */
+bool spec_is_posix_shell(const char *program);
+/* ---- sweep.c ---- */
 /* {each: STEP}, once all steps are known. */
 void spec_each(struct spec_parser *p);
 /* Evaluates resources that hold expressions, with the first member. */

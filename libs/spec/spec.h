@@ -184,6 +184,32 @@ struct weft_file { /* of `files` */
 	struct weft_pos pos;
 };
 
+/* Why an attempt failed, as far as `retries` tells causes apart. */
+enum weft_cause {
+	WEFT_CAUSE_NONE, /* it didn't, or of itself: exit status, signal */
+	WEFT_CAUSE_TIMEOUT,
+	WEFT_CAUSE_NODE_FAIL,
+	WEFT_CAUSE_PREEMPTED,
+	WEFT_CAUSE_OOM,
+};
+const char *weft_cause_name(enum weft_cause cause); /* "node_fail"; "" of none */
+enum weft_cause weft_cause_of(const char *name);    /* NULL: none */
+
+struct weft_retry {      /* of `retries` */
+	unsigned max;    /* attempts after the first, whatever they failed of */
+	unsigned causes; /* 1u << enum weft_cause; 0 without exit codes: any failure */
+	unsigned char *status; /* exit codes */
+	size_t n_status;
+	int64_t backoff; /* seconds */
+	struct weft_text restart;
+};
+struct weft_checkpoint {
+	int signal; /* 0: the step has none */
+	int64_t before;
+	unsigned max;
+	struct weft_text path; /* NULL text: the whole working directory */
+};
+
 struct weft_step {
 	const char *name;
 	struct weft_pos pos;
@@ -219,6 +245,9 @@ struct weft_step {
 	struct weft_text when;
 	const struct weft_expr *when_expr; /* NULL: always */
 	bool optional, finally;
+	struct weft_retry *retry;
+	size_t n_retries;
+	struct weft_checkpoint checkpoint;
 };
 
 struct weft_budget {
@@ -267,6 +296,10 @@ const struct weft_step *weft_spec_step(
 const char *weft_role_name(enum weft_role role);
 const char *weft_launch_name(enum weft_launch launch);
 const char *weft_scratch_name(enum weft_scratch scratch);
+/* The entry of `retries` that fits an attempt (0 the first) that failed of this; NULL:
+ * none, it stays failed.  status: of the program; -1 none. */
+const struct weft_retry *weft_spec_retry(const struct weft_step *step, unsigned attempt,
+	enum weft_cause cause, int status);
 
 /* ---- members ----------------------------------------------------------- */
 

@@ -27,7 +27,7 @@ static double number(const struct weft_yaml_node *n)
 
 /* ---- run, command, shell ---- */
 
-static bool is_posix_shell(const char *program)
+bool spec_is_posix_shell(const char *program)
 {
 	static const char *const shells[] = {
 		"sh", "bash", "dash", "ksh", "mksh", "zsh", "ash", "busybox"};
@@ -68,7 +68,7 @@ static void read_program(struct spec_parser *p, struct weft_step *s,
 	if (at[STEP_shell] && !at[STEP_shell]->n)
 		spec_bad(p, at[STEP_shell], NULL, "is empty");
 	spec_leave(p);
-	bool posix = !s->shell.n || is_posix_shell(s->shell.v[0].s);
+	bool posix = !s->shell.n || spec_is_posix_shell(s->shell.v[0].s);
 	spec_enter(p, "run");
 	run = at[STEP_run];
 	if (run && !posix && spec_has_template(run) && !only_raw(run->text))
@@ -320,4 +320,6 @@ void spec_step(struct spec_parser *p, struct weft_step *s, struct weft_yaml_node
 	read_when(p, s, at[STEP_when]);
 	s->optional = truth(at[STEP_optional]);
 	s->finally = truth(at[STEP_finally]);
+	spec_retries(p, s, at[STEP_retries]);
+	spec_checkpoint(p, s, at[STEP_checkpoint]);
 }

@@ -69,7 +69,7 @@ static struct share take(struct fixture *f, unsigned cpus, unsigned gpus)
 	struct weft_err err = {0};
 	struct share s;
 
-	ck_assert_int_eq(room_take(&f->r, &p, &f->step, &s, &err), 0);
+	ck_assert_int_eq(room_take(&f->r, &p, &f->step, NULL, &s, &err), 0);
 	return s;
 }
 
