@@ -89,6 +89,14 @@ unsigned weft_run_last(const char *dir);
 int weft_run_stop(const struct weft_run *run, const char *reason, struct weft_err *err);
 int weft_run_stopped(const struct weft_run *run, char **reason);
 
+/* Jobs of an array may run each other's blocks of members: each block is run by the job
+ * ("1234_7") that says so first, for as long as the run directory is there.  0: it is
+ * this job; 1: another one was faster. */
+int weft_claim(const struct weft_run *run, const char *array, size_t task,
+	const char *job, struct weft_err *err);
+/* The job that runs the block of array task "1234_7", malloced; NULL: none said so. */
+char *weft_claimed_by(const struct weft_run *run, const char *job);
+
 /* ---- completion records ------------------------------------------------ */
 
 enum weft_state {

@@ -249,7 +249,11 @@ static bool is_gone(const struct load *l, const struct weft_status_member *m,
 	if (m->state < WEFT_STATE_STAGING && !l->st->stopped && m->queued <= now &&
 		now < m->queued + NEW_JOB)
 		return false;
-	return !job_alive(ctx, m->job);
+	if (job_alive(ctx, m->job))
+		return false;
+	/* Another job of its array may have taken it. */
+	weft_autofree char *other = weft_claimed_by(l->run, m->job);
+	return !other || !job_alive(ctx, other);
 }
 
 static const char *why_lost(const struct load *l, const struct weft_status_member *m)

@@ -226,6 +226,7 @@ int finish_groups(struct work *w, const struct drafts *ds)
 	for (unsigned g = 0; g < ds->n; g++)
 		if (finish(w, ds, g, &ns, &shared) < 0)
 			goto out;
+	pack_turns(w);
 	rc = 0;
 out:
 	free(ns.v);

@@ -39,6 +39,8 @@ bool pack_merge(struct work *w, struct weft_plan_step *shape,
 int64_t pack_time_limit(struct work *w, const struct weft_plan_step *p);
 /* The limit of a job whose members may take so long; 0: none. */
 int64_t pack_job_time(struct work *w, const struct weft_plan_step *p, int64_t time);
+/* turn.c: gives short members' jobs the time to run another one after their own. */
+void pack_turns(struct work *w);
 /* Sets the hours of `members` such jobs of p->time. */
 void pack_hours(struct work *w, struct weft_plan_step *p);
 /* Of a share: CPUs on a node. */

@@ -147,6 +147,20 @@ void weft_slurm_jobs_free(struct weft_job *job, size_t n)
 	free(job);
 }
 
+static int cancel(const struct slurm_api *api, const char *id, struct weft_err *err)
+{
+	weft_autofree char *what = NULL;
+	int code;
+
+	if (api->slurm_kill_job2(id, SIGKILL, 0, NULL) == 0)
+		return 0;
+	code = api->slurm_get_errno();
+	if (code == ESLURM_ALREADY_DONE || code == ESLURM_INVALID_JOB_ID)
+		return 0;
+	what = weft_printf("cancelling job %s", id);
+	return slurm_error(api, err, what ? what : "cancelling a job");
+}
+
 int weft_slurm_cancel(const uint32_t *job, size_t n, struct weft_err *err)
 {
 	const struct slurm_api *api = slurm_api(err);
@@ -157,20 +171,27 @@ int weft_slurm_cancel(const uint32_t *job, size_t n, struct weft_err *err)
 		return -1;
 	slurm_hush_begin(&hush);
 	for (size_t i = 0; i < n; i++) {
-		char id[16], what[48];
-		int code;
+		char id[16];
 
 		snprintf(id, sizeof(id), "%u", job[i]);
-		if (api->slurm_kill_job2(id, SIGKILL, 0, NULL) == 0)
-			continue;
-		code = api->slurm_get_errno();
-		if (code == ESLURM_ALREADY_DONE || code == ESLURM_INVALID_JOB_ID)
-			continue;
 		/* The others are cancelled all the same; the first error is told. */
-		snprintf(what, sizeof(what), "cancelling job %s", id);
-		if (status == 0)
-			status = slurm_error(api, err, what);
+		if (cancel(api, id, status ? NULL : err))
+			status = -1;
 	}
+	slurm_hush_end(&hush, err);
+	return status;
+}
+
+int weft_slurm_cancel_tasks(const char *tasks, struct weft_err *err)
+{
+	const struct slurm_api *api = slurm_api(err);
+	struct slurm_hush hush;
+	int status;
+
+	if (!api)
+		return -1;
+	slurm_hush_begin(&hush);
+	status = cancel(api, tasks, err);
 	slurm_hush_end(&hush, err);
 	return status;
 }

@@ -52,6 +52,8 @@ int weft_slurm_jobs(struct weft_job **job, size_t *n, struct weft_err *err);
 void weft_slurm_jobs_free(struct weft_job *job, size_t n);
 /* scancel of whole jobs (arrays too); a job that has ended is fine. */
 int weft_slurm_cancel(const uint32_t *job, size_t n, struct weft_err *err);
+/* Of tasks of an array, in one message: "1234_[7,9]". */
+int weft_slurm_cancel_tasks(const char *tasks, struct weft_err *err);
 /* A job that is not submitted. */
 struct weft_slurm_request {
 	/* "" none */

@@ -1,5 +1,5 @@
 /* cmd_engine.c - weft engine: what a job of ours runs */
-#include "job.h"
+#include "turns.h"
 
 #include <stdlib.h>
 
@@ -51,6 +51,7 @@ static int engine(int argc, char **argv)
 	struct weft_err err = {0};
 	struct opened o = {0};
 	struct weft_engine e = {.slurm = true};
+	struct turns turns = {0};
 	int64_t group = -1, block;
 	int c, status = 0;
 
@@ -77,7 +78,9 @@ static int engine(int argc, char **argv)
 		status = cmd_fail(&err);
 		goto out;
 	}
-	e.shared = g->n_steps > 1 || g->block > 1;
+	/* A job's time is its only member's, unless it may come to run another one. */
+	e.shared = g->n_steps > 1 || g->block > 1 ||
+		   weft_plan_block_time(o.plan, (size_t)group);
 	if (g->tasks && task &&
 		weft_parse_int(task, 0, (int64_t)g->tasks - 1, &block)) {
 		e.block = (size_t)block;
@@ -89,10 +92,20 @@ static int engine(int argc, char **argv)
 	e.cancel_run = cancel_run;
 	e.ctx = &e;
 	engine_find_machine(&e);
-	status = weft_engine_run(&e, &err);
+	status = turns_begin(&turns, &o, (size_t)group, &e, &err);
+	if (status > 0) {
+		status = 0;
+		goto out;
+	}
+	while (status == WEFT_OK) {
+		status = weft_engine_run(&e, &err);
+		if (status != WEFT_OK || !turns_next(&turns, &e))
+			break;
+	}
 	if (status < 0)
 		status = cmd_fail(&err);
 out:
+	turns_end(&turns);
 	engine_clear(&e);
 	opened_close(&o);
 	return status;

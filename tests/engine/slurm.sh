@@ -197,6 +197,28 @@ t_run 6 "a run directory that nodes don't see is exit status 6" as alice weft ru
 t_has "and said" "$T_OUT" "isn't to be seen on node"
 t_run 6 "what sbatch refuses is exit status 6" as alice weft run --set steps.a.reservation=nosuch hidden.yaml
 
+# ---- a job with time left runs what its waiting fellows would --------------------------
+put turns.yaml <<'E'
+name: turns
+params: {i: [1, 2, 3, 4]}
+steps:
+  - name: a
+    sweep: [i]
+    run: sleep 2; echo ${{ params.i }} >>$WEFT_RUN_DIR/effects
+    resources: {gpus: 2, nodelist: g1, time: 1m, mem: 100M}
+  - {name: b, depends: [a], run: "sort ${{ run.dir }}/effects", resources: {time: 1m, mem: 100M}}
+E
+t_run 0 "four members where there is room for one" as alice timeout 120 weft run -q turns.yaml
+t_is "each ran once" "$(at turns steps/b/stdout | tr '\n' ' ')" "1 2 3 4 "
+jobs_of() { cat "$runs/$1"/steps/a/*/done.json | grep -o '"job": "[^"]*"' | sort -u | wc -l; }
+if [ "$(jobs_of turns/1)" -lt 4 ]; then t_ok "in fewer jobs, for one that ended took another's"; else
+	t_fail "in fewer jobs, for one that ended took another's" "$(grep -h job "$runs"/turns/1/steps/a/*/done.json)"
+fi
+t_is "and those it left are gone" "$(as alice squeue -h)" ""
+t_run 1 "a member fails in each job" as alice timeout 120 weft run -q --set on_failure=continue \
+	--set 'steps.a.run=sleep 2; exit 3' turns.yaml
+t_is "and none takes another" "$(jobs_of turns/2)" 4
+
 # ---- on_failure: cancel ends the rest of an array, and spares what deals with it ------
 put modes.yaml <<'E'
 name: modes

@@ -300,6 +300,52 @@ START_TEST(lost_stopped_damaged)
 }
 END_TEST
 
+/* A job that is gone may have left its members to another one of its array. */
+static bool seven_two(void *ctx, const char *job)
+{
+	(void)ctx;
+	return weft_streq(job, "7_2");
+}
+
+START_TEST(taken_by_another_job)
+{
+	struct weft_event e = {.time = 1,
+		.step = (char *)"sim",
+		.member = (char *)"",
+		.job = (char *)"7",
+		.state = WEFT_STATE_SUBMITTED,
+		.total = 3};
+	struct weft_journal *j;
+
+	begin();
+	ok(weft_journal_open(run, "array", &j, &ok_err));
+	ok(weft_journal_add(j, &e, &ok_err));
+	weft_journal_close(j);
+	ck_assert_int_eq(weft_claim(run, "7", 0, "7_2", NULL), 0);
+	ck_assert_int_eq(weft_claim(run, "7", 0, "7_0", NULL), 1);
+	ck_assert_int_eq(weft_claim(run, "8", 0, "8_0", NULL), 0);
+	ck_assert_int_eq(weft_claim(run, "7", 70123, "7_1", NULL), 0);
+	char *owner[] = {weft_claimed_by(run, "7_0"), weft_claimed_by(run, "7_70123")};
+	ck_assert_str_eq(owner[0], "7_2");
+	ck_assert_str_eq(owner[1], "7_1");
+	free(owner[0]);
+	free(owner[1]);
+	ck_assert_ptr_null(weft_claimed_by(run, "7_1"));
+	ck_assert_ptr_null(weft_claimed_by(run, "7"));
+	ck_assert_ptr_null(weft_claimed_by(run, "7_../0"));
+	struct weft_status *st = state_of_run(seven_two);
+	ck_assert_int_eq(st->step[0].member[0].state, WEFT_STATE_SUBMITTED);
+	ck_assert_int_eq(st->step[0].member[1].state, L);
+	ck_assert_int_eq(st->step[0].member[2].state, WEFT_STATE_SUBMITTED);
+	weft_status_free(st);
+	st = state_of_run(none_alive);
+	ck_assert_int_eq(st->step[0].member[0].state, L);
+	weft_status_free(st);
+	weft_run_free(run);
+	weft_spec_free(wf);
+}
+END_TEST
+
 /* weft was killed while it submitted, or sbatch refused the second job. */
 START_TEST(half_submitted)
 {
@@ -353,5 +399,5 @@ START_TEST(cancelled)
 END_TEST
 
 SUITE("journal_status", verdicts, shares_are_exact, from_nothing_to_done,
-	failure_spreads, lost_stopped_damaged, half_submitted, submitter_killed,
-	cancelled)
+	failure_spreads, lost_stopped_damaged, taken_by_another_job, half_submitted,
+	submitter_killed, cancelled)

@@ -83,7 +83,10 @@ static const struct {
 } cases[] = {
 	{"few members are jobs of their own",
 		STEP("s", SWEEP(12) "resources: {time: 10m}"), WEFT_GROUP_AUTO, "",
-		"s 12*1/1 1x1@10"},
+		"s 12*1/1 1x1@11"},
+	{"long ones have no time for another",
+		STEP("s", SWEEP(12) "resources: {time: 11m}"), WEFT_GROUP_AUTO, "",
+		"s 12*1/1 1x1@11"},
 	{"many share a handful of jobs, as wide as the partition",
 		STEP("s", SWEEP(1000) "resources: {time: 10m}"), WEFT_GROUP_AUTO, "",
 		"s 16*63/8 1x8@81"},
@@ -176,6 +179,38 @@ START_TEST(case_of)
 	ck_assert_msg(weft_streq(got, cases[_i].groups), "%s:\n  got  %s\n  want %s",
 		cases[_i].what, got, cases[_i].groups);
 	done();
+}
+END_TEST
+
+/* Whose jobs may run each other's members, and how long that takes. */
+START_TEST(turns)
+{
+	static const struct {
+		const char *steps;
+		int64_t seconds[2];
+	} t[] = {
+		{STEP("a", SWEEP(3) "resources: {time: 1m}")
+				STEP("b", "depends: [a], resources: {time: 1m}"),
+			{60, 0}},
+		{STEP("a", SWEEP(1000) "resources: {time: 10m}")
+				STEP("b", "depends: [a]"),
+			{8 * 600, 0}},
+		/* what follows task 3 waits for just that */
+		{STEP("a", SWEEP(3) "resources: {time: 1m}")
+				STEP("b", "sweep: {each: a}, depends: [a], resources: "
+					  "{gpus: 1, time: 1m}"),
+			{0, 0}},
+	};
+
+	for (size_t i = 0; i < WEFT_COUNT(t); i++) {
+		ck_assert_int_eq(make(t[i].steps, WEFT_GROUP_AUTO, ""), 0);
+		ck_assert_uint_eq(plan->n_groups, 2);
+		for (size_t g = 0; g < 2; g++)
+			ck_assert_msg(weft_plan_block_time(plan, g) == t[i].seconds[g],
+				"row %zu, group %zu: %jd", i, g,
+				(intmax_t)weft_plan_block_time(plan, g));
+		done();
+	}
 }
 END_TEST
 
@@ -299,6 +334,7 @@ int main(void)
 	SRunner *r;
 
 	tcase_add_loop_test(c, case_of, 0, WEFT_COUNT(cases));
+	tcase_add_test(c, turns);
 	tcase_add_test(c, more_than_an_array_holds);
 	tcase_add_test(c, members_in_blocks);
 	tcase_add_loop_test(c, any_graph, 0, 200);
