@@ -206,6 +206,25 @@ static bool has_server(int fd)
 	}
 }
 
+bool stage_is_remote(int fd, const char *path)
+{
+	struct statfs fs;
+
+	if ((fd == AT_FDCWD ? statfs(path, &fs) : fstatfs(fd, &fs)) != 0)
+		return true;
+	switch ((unsigned long)fs.f_type & 0xffffffff) {
+	case TMPFS_MAGIC:
+	case RAMFS_MAGIC:
+	case EXT4_SUPER_MAGIC:
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+	case F2FS_SUPER_MAGIC:
+		return false;
+	default:
+		return true;
+	}
+}
+
 int stage_server_copy(struct stage_worker *w, struct stage_file *f)
 {
 	struct stage_job *job = w->job;

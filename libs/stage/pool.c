@@ -2,8 +2,9 @@
  *
  * Files of a folder that is open come first, then folders, then chunks of large files,
  * the largest file first: so few folders are open at a time, and large files fill up
- * what is left to the end.  It begins with a thread a core and adds some while the
- * cores are idle, as they are when a disk or a server is waited for. */
+ * what is left to the end.  It begins with a thread a core and adds some while they
+ * wait for a disk or a server.  They also wait for each other, for all names of one
+ * folder are made in turn: there more of them only wait longer. */
 #include "stage/room.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,6 +45,7 @@ struct stage_pool {
 	pthread_t thread[MAX_THREADS];
 	struct stage_worker worker[MAX_THREADS];
 	double adapted; /* when, in seconds */
+	bool remote;    /* a server is waited for */
 };
 
 static bool anything(const struct stage_pool *p)
@@ -196,13 +199,18 @@ static double wanted_cpu(void)
 static void look_at_clock(struct stage_worker *w)
 {
 	double now = weft_monotonic(), seconds = now - w->looked, used;
+	struct rusage own = {0};
+	bool waits;
 
 	if (seconds < ADAPT_SECONDS)
 		return;
 	used = wanted_cpu();
-	w->blocked = w->looked > 0 ? 1 - (used - w->used) / seconds : 0;
+	getrusage(RUSAGE_THREAD, &own);
+	waits = w->job->pool->remote || own.ru_inblock > w->read;
+	w->blocked = w->looked > 0 && waits ? 1 - (used - w->used) / seconds : 0;
 	w->looked = now;
 	w->used = used;
+	w->read = own.ru_inblock;
 }
 
 /* More threads while those that there are wait for a disk or a server and there is
@@ -427,6 +435,8 @@ static void init(struct stage_pool *p, struct stage_job *job)
 		p->target = p->max;
 	p->n_threads = 1; /* the caller's */
 	p->adapted = weft_monotonic();
+	p->remote = stage_is_remote(job->in, job->src) ||
+		    (!job->read_only && stage_is_remote(job->out, NULL));
 	for (unsigned i = 0; i < MAX_THREADS; i++) {
 		p->worker[i].job = job;
 		p->worker[i].index = i;

@@ -143,6 +143,7 @@ struct stage_worker {
 	uint64_t note_bytes;  /* of data that it stands for */
 	double told;          /* when progress was */
 	double looked, used;  /* when it looked at the CPU time that it had wanted */
+	long read;            /* blocks from a disk, until then */
 	double blocked; /* share of the time that it waited for a disk or server */
 	struct weft_err err;
 };
@@ -183,6 +184,9 @@ void stage_holes(struct stage_file *f);
 int stage_clone(struct stage_worker *w, struct stage_file *f);
 /* By its server: as stage_clone, -1 an error. */
 int stage_server_copy(struct stage_worker *w, struct stage_file *f);
+/* Is it not on a disk, or in the memory, of this machine?  The path is for a fd of
+ * AT_FDCWD. */
+bool stage_is_remote(int fd, const char *path);
 
 /* ---- file.c, big.c: one file ---- */
 int stage_file(struct stage_worker *w, struct stage_folder *dir, const char *name,

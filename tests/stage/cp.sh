@@ -108,6 +108,12 @@ else
 	t_skip "progress" "no script(1) here"
 fi
 
+# ---- threads wait for each other in a folder of many files; more would wait longer
+mkdir many && (cd many && head -c 60000 /dev/urandom >0 && seq 3000 | xargs -n 500 -P 2 sh -c 'for i; do head -c 20000 0 >$i; done' sh)
+t_run 0 "many files that are in memory" "$WEFT" stage cp --json --durable none many many2
+t_is "take no more threads than cores" "$(test "$(json threads)" -le "$(nproc)" && echo yes)" yes
+rm -rf many many2 .weft-manifest.many2.*
+
 # ---- again: nothing to do; changed: refused, or replaced
 t_run 0 "again" "$WEFT" stage cp --json tree copy
 t_is "has nothing to do" "$(json strategy) $(json moved)" "already there 0"
