@@ -277,19 +277,18 @@ static int make_record(
 {
 	weft_autofree char *real = realpath(c->src, NULL);
 
-	return stage_settle(&c->job, c->err) != 0
-		       ? -1
-		       : stage_manifest_make(&c->job, real ? real : c->src,
-				 report->hash, text, c->err);
+	return stage_manifest_make(
+		&c->job, real ? real : c->src, report->hash, text, c->err);
 }
 
-/* The record is there before the copy has its name, for it says what that is. */
+/* The record is there before the copy has its name, for it says what that is; with the
+ * copy it is made durable. */
 static int write_record(struct copy *c, struct weft_stage_report *report)
 {
 	const struct stage_target *t = &c->t;
 	weft_autostr struct weft_str text = {0};
 	char name[STAGE_MANIFEST_NAME];
-	weft_autoclose int fd = -1;
+	int fd;
 
 	if (make_record(c, report, &text) != 0)
 		return -1;
@@ -297,12 +296,20 @@ static int write_record(struct copy *c, struct weft_stage_report *report)
 	unlinkat(t->fd, t->manifest, 0);
 	fd = openat(t->fd, t->manifest,
 		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0 || weft_write_all(fd, text.s, text.len) != 0 ||
-		(c->opt->durable != WEFT_STAGE_NONE && fsync(fd) != 0) ||
-		renameat(t->fd, t->manifest, t->fd, name) != 0)
-		return weft_err_sys(
-			c->err, WEFT_ESTAGE, "writing the record of %s", t->dst);
-	return 0;
+	if (fd < 0)
+		goto fail;
+	if (weft_write_all(fd, text.s, text.len) != 0) {
+		close(fd);
+		goto fail;
+	}
+	if (stage_put_away(&c->job, fd) != 0)
+		goto fail;
+	if (stage_sync(&c->job, c->err) != 0 || stage_settle(&c->job, c->err) != 0)
+		return -1;
+	if (renameat(t->fd, t->manifest, t->fd, name) == 0)
+		return 0;
+fail:
+	return weft_err_sys(c->err, WEFT_ESTAGE, "writing the record of %s", t->dst);
 }
 
 /* A single file's ctime is another once it has its name. */
@@ -337,9 +344,13 @@ static int publish(struct copy *c, struct weft_stage_report *report)
 			return stage_target_taken(&c->t, c->err);
 		if (write_record(c, report) != 0)
 			return -1;
-	} else if (opt->replace) {
+	} else {
+		if (stage_sync(&c->job, c->err) != 0 ||
+			(opt->text && stage_settle(&c->job, c->err) != 0))
+			return -1;
 		stage_manifest_name(c->t.name, name);
-		unlinkat(c->t.fd, name, 0);
+		if (opt->replace)
+			unlinkat(c->t.fd, name, 0);
 	}
 	if (stage_target_publish(&c->t, c->folder, opt->replace,
 		    opt->durable == WEFT_STAGE_FULL, c->err) != 0)

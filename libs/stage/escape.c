@@ -53,7 +53,7 @@ bool stage_unescape(char *s)
 	return true;
 }
 
-static void add_hex(struct weft_str *s, uint64_t v)
+void stage_write_hex(struct weft_str *s, uint64_t v)
 {
 	char buf[17], *p = buf + sizeof(buf);
 
@@ -67,12 +67,12 @@ static void add_hex(struct weft_str *s, uint64_t v)
 /* Signed seconds, as two's complement: times before 1970 are as good as others. */
 void stage_write_id(struct weft_str *s, const struct stage_id *id)
 {
-	add_hex(s, id->ino);
-	add_hex(s, id->size);
-	add_hex(s, (uint64_t)id->mtime.tv_sec);
-	add_hex(s, (uint64_t)id->mtime.tv_nsec);
-	add_hex(s, (uint64_t)id->ctime.tv_sec);
-	add_hex(s, (uint64_t)id->ctime.tv_nsec);
+	stage_write_hex(s, id->ino);
+	stage_write_hex(s, id->size);
+	stage_write_hex(s, (uint64_t)id->mtime.tv_sec);
+	stage_write_hex(s, (uint64_t)id->mtime.tv_nsec);
+	stage_write_hex(s, (uint64_t)id->ctime.tv_sec);
+	stage_write_hex(s, (uint64_t)id->ctime.tv_nsec);
 }
 
 bool stage_read_hex(char **at, uint64_t *v)

@@ -100,11 +100,15 @@ static void hash_entry(
 	struct weft_hasher *h, const char *path, const struct stage_entry *e, bool *all)
 {
 	const struct stage_sum *sum = e->same ? &e->same->sum : &e->sum;
-	char head[32];
+	char head[24], *p = head + sizeof(head);
+	uint64_t size = e->type == 'f' ? e->src.size : 0;
 
-	snprintf(head, sizeof(head), "%c%llu", e->type,
-		e->type == 'f' ? (unsigned long long)e->src.size : 0ULL);
-	hash_word(h, head);
+	*--p = '\0';
+	do
+		*--p = (char)('0' + size % 10);
+	while (size /= 10);
+	*--p = e->type;
+	hash_word(h, p);
 	hash_word(h, path);
 	hash_word(h, e->name);
 	if (e->type == 'f') {
@@ -117,7 +121,14 @@ static void hash_entry(
 
 static void add_mode(struct weft_str *s, mode_t mode)
 {
-	weft_str_printf(s, "%o ", (unsigned)(mode & 07777));
+	char text[5], *p = text + sizeof(text);
+
+	*--p = ' ';
+	mode &= 07777;
+	do
+		*--p = (char)('0' + (mode & 7));
+	while (mode >>= 3);
+	weft_str_addn(s, p, (size_t)(text + sizeof(text) - p));
 }
 
 static void add_entry(struct weft_str *s, const struct stage_entry *e)

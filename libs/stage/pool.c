@@ -505,8 +505,7 @@ int stage_pool_run(struct stage_job *job, struct stage_folder *top, const char *
 	stage_resume_flush(w);
 	if (!job->failed && !name && stage_tree_end(w) != 0)
 		fail(w);
-	if (!job->failed && !job->read_only && stage_sync(w) != 0)
-		fail(w);
+	clock_gettime(CLOCK_REALTIME_COARSE, &job->ended);
 	if (!job->failed && job->record && gather(p) != 0)
 		job->failed = true;
 	*threads = p->n_threads;

@@ -203,8 +203,8 @@ void stage_resume_note(struct stage_worker *w, const struct stage_file *f,
 	if (!w->job->resume || !sum)
 		return;
 	memcpy(known.b, sum, sizeof(known.b));
-	weft_str_printf(&w->note, "%llx %llx ", (unsigned long long)(chunk + 1),
-		(unsigned long long)len);
+	stage_write_hex(&w->note, (uint64_t)(chunk + 1));
+	stage_write_hex(&w->note, len);
 	stage_write_id(&w->note, &id);
 	stage_write_sum(&w->note, &known);
 	add_path(&w->note, f);

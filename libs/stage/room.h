@@ -106,7 +106,7 @@ struct stage_job {
 	dev_t in_dev; /* of the source */
 	mode_t umask;
 	double start;
-	struct timespec started; /* as file systems tell the time */
+	struct timespec started, ended; /* as file systems tell the time */
 
 	pthread_mutex_t lock; /* of all down to the next blank line */
 	struct stage_folder *folders;
@@ -256,15 +256,16 @@ void stage_escape(struct weft_str *s, const char *name);
 bool stage_unescape(char *s);
 /* Each ends with a blank; reading moves *at behind it. */
 void stage_write_id(struct weft_str *s, const struct stage_id *id);
+void stage_write_hex(struct weft_str *s, uint64_t v);
 void stage_write_sum(struct weft_str *s, const struct stage_sum *sum);
 bool stage_read_hex(char **at, uint64_t *v);
 bool stage_read_id(char **at, struct stage_id *id);
 bool stage_read_sum(char **at, struct stage_sum *sum);
 
 /* ---- sync.c: durable ---- */
-/* Closes what was written, or keeps it to be made durable in the end.  -1 (errno). */
+/* Closes what was written, or keeps it for stage_sync.  -1 (errno). */
 int stage_put_away(struct stage_job *job, int fd);
-int stage_sync(struct stage_worker *w);
+int stage_sync(struct stage_job *job, struct weft_err *err);
 
 /* ---- manifest.c, unchanged.c: the record beside dst (see manifest.h) ---- */
 struct stage_manifest;
@@ -280,7 +281,7 @@ void stage_manifest_hash(const struct stage_manifest *m, char hash[WEFT_DIGEST_H
 /* Source and copy are what they were when it was made. */
 bool stage_manifest_holds(const struct stage_manifest *m, const char *src, int dir,
 	const char *name, struct weft_stage_report *report);
-/* Waits until a later change can't have the times that are in the record, and looks
+/* Waits until a later change can't have the times that the copy ended with, and looks
  * whether one had them before. */
 int stage_settle(struct stage_job *job, struct weft_err *err);
 

@@ -1,7 +1,7 @@
 /* settle.c - a record that later changes can't slip through.
  *
  * Times come from a clock that stands still for some milliseconds: a file that is
- * changed right after it was copied may keep the times that were noted.  So the copy
+ * changed right after it was copied may keep the times that were noted.  So a tree
  * gets its name only after that clock has moved on, and sources that were changed
  * shortly before are looked at once more then. */
 #include "stage/room.h"
@@ -57,7 +57,7 @@ static int look(
 
 int stage_settle(struct stage_job *job, struct weft_err *err)
 {
-	struct timespec since = job->started, end = coarse();
+	struct timespec since = job->started;
 	const struct timespec nap = {0, 1000000};
 
 	if (since.tv_nsec >= SLACK_NS) {
@@ -66,7 +66,10 @@ int stage_settle(struct stage_job *job, struct weft_err *err)
 		since.tv_sec--;
 		since.tv_nsec += 1000000000 - SLACK_NS;
 	}
-	while (!before(end, coarse()))
+	/* Its name will change the time of a file. */
+	if (!job->tree && !before(since, job->entry[0]->src.ctime))
+		return 0;
+	while (!before(job->ended, coarse()))
 		nanosleep(&nap, NULL);
 	for (size_t i = 0; i < job->n_entries; i++)
 		if (before(since, job->entry[i]->src.ctime) &&

@@ -23,9 +23,8 @@ int stage_put_away(struct stage_job *job, int fd)
 	return fd >= 0 && close(fd) != 0 && errno != EINTR ? -1 : 0;
 }
 
-int stage_sync(struct stage_worker *w)
+int stage_sync(struct stage_job *job, struct weft_err *err)
 {
-	struct stage_job *job = w->job;
 	int bad = 0;
 
 	for (size_t i = 0; i < job->n_kept; i++) {
@@ -44,5 +43,5 @@ int stage_sync(struct stage_worker *w)
 		return 0;
 	errno = bad;
 	return weft_err_sys(
-		&w->err, WEFT_ESTAGE, "making the copy of %s durable", job->src);
+		err, WEFT_ESTAGE, "making the copy of %s durable", job->src);
 }
