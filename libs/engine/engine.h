@@ -86,9 +86,9 @@ int weft_engine_run(const struct weft_engine *e, struct weft_err *err);
 
 /* The half of a member's staging that happens on each of its nodes: run by
  * `weft member stage-in` and so on, under srun. `root` is the member's folder on the
- * node. */
+ * node; *moved: bytes that were written there. */
 int weft_engine_stage_in(const struct weft_engine *e, const struct weft_step *step,
-	size_t member, const char *node_root, const char *memory_root,
+	size_t member, const char *node_root, const char *memory_root, uint64_t *moved,
 	struct weft_err *err);
 int weft_engine_stage_out(const struct weft_engine *e, const struct weft_step *step,
 	size_t member, const char *node_root, const char *memory_root, unsigned part,

@@ -187,12 +187,16 @@ static int put(struct unit *u, const struct unit_input *in, const char *src,
 					  ? WEFT_STAGE_LINK
 					  : WEFT_STAGE_AUTO;
 	struct weft_stage_report report = {0};
+	bool many = in->n_sources > 1;
 
-	if (weft_stage_put(src, dst, how, &report, err)) {
+	if ((shared || how == WEFT_STAGE_LINK ||
+		    cache_put(u, in->def, src, dst, many, &report)) &&
+		weft_stage_put(src, dst, how, &report, err)) {
 		weft_err_prefix(err, "input '%s'", in->def->name);
 		return -1;
 	}
 	u->record.staged_in += report.bytes;
+	u->moved += report.moved;
 	return 0;
 }
 

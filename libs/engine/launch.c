@@ -47,7 +47,18 @@ static void add_staging(const struct unit *u, const char *verb, struct weft_argv
 		weft_argv_addf(a, "--memory-root=%s", u->memory_root);
 }
 
-int launch_on_nodes(const struct unit *u, const char *verb, struct weft_err *err)
+/* "moved BYTES" of each node. */
+static uint64_t moved(const char *out)
+{
+	uint64_t sum = 0;
+
+	for (const char *p = out; (p = strstr(p, "moved ")) != NULL; p++)
+		if (p == out || p[-1] == '\n')
+			sum += strtoull(p + 6, NULL, 10);
+	return sum;
+}
+
+int launch_on_nodes(struct unit *u, const char *verb, struct weft_err *err)
 {
 	weft_autoargv struct weft_argv a = {0};
 	struct weft_spawn s = WEFT_SPAWN_INIT;
@@ -79,8 +90,10 @@ int launch_on_nodes(const struct unit *u, const char *verb, struct weft_err *err
 	s.argv = a.v;
 	if (weft_capture(&s, 0, (size_t)1 << 20, &out, &said, &status, err))
 		return -1;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		u->moved += moved(out);
 		return 0;
+	}
 	/* Our own line is the reason; around it stands what srun says of it. */
 	char *text = weft_starts_with(said, "weft: ") ? said : strstr(said, "\nweft: ");
 	text = text ? text + strcspn(text, "w") + 6 : said;

@@ -120,16 +120,7 @@ static int stage_in(struct unit *u, struct weft_err *err)
 		if (launch_on_nodes(u, "stage-in", err))
 			return -1;
 		u->record.stage_seconds += weft_monotonic() - start;
-		for (size_t i = 0; i < u->n_inputs; i++) {
-			uint64_t bytes = 0, files = 0;
-
-			if (u->input[i].def->to == WEFT_SCRATCH_SHARED)
-				continue;
-			for (size_t k = 0; k < u->input[i].n_sources; k++)
-				if (weft_stage_measure(u->input[i].source[k].path,
-					    &bytes, &files, NULL) == 0)
-					u->record.staged_in += bytes;
-		}
+		u->record.staged_in += u->moved;
 	}
 	return u->step->scratch == WEFT_SCRATCH_SHARED ? files_place(u, err) : 0;
 }

@@ -23,20 +23,27 @@ static int make_parent(const char *path, struct weft_err *err)
 	return dir ? weft_mkdirs(dir, 0777, err) : weft_err_nomem(err);
 }
 
-static int put(struct unit *u, const char *src, const char *dst, struct weft_err *err)
+/* as: its path when all of the member is published; NULL: it isn't to stay here. */
+static int put(struct unit *u, const char *src, const char *dst, const char *as,
+	struct weft_err *err)
 {
 	struct weft_stage_report report = {0};
+	weft_autostr struct weft_str record = {0};
+	/* A hard link publishes without moving a byte; the working directory, which
+	 * alone could change the file afterwards, goes away. */
+	const struct weft_stage_options opt = {.how = WEFT_STAGE_HARD,
+		.durable = WEFT_STAGE_DATA,
+		.text = as ? &record : NULL};
 
 	if (access(dst, F_OK) == 0)
 		return 0; /* two outputs may name the same file */
 	/* An output that is a link is what it points to. */
 	if (unit_may_read(u, src, err))
 		return -1;
-	/* A hard link publishes without moving a byte; the working directory, which
-	 * alone could change the file afterwards, goes away. */
-	if (make_parent(dst, err) ||
-		weft_stage_put(src, dst, WEFT_STAGE_HARD, &report, err))
+	if (make_parent(dst, err) || weft_stage_copy(src, dst, &opt, &report, err))
 		return -1;
+	if (record.s)
+		cache_offer(u, src, as, record.s);
 	u->record.staged_out += report.bytes;
 	return 0;
 }
@@ -58,7 +65,7 @@ static int publish_glob(
 		weft_autofree char *src = weft_path_join(u->work, match[i]);
 		weft_autofree char *to = weft_path_join(dst, match[i] + skip);
 
-		r = src && to ? put(u, src, to, err) : weft_err_nomem(err);
+		r = src && to ? put(u, src, to, NULL, err) : weft_err_nomem(err);
 	}
 	weft_stage_glob_free(match, n);
 	return r;
@@ -67,7 +74,7 @@ static int publish_glob(
 static int publish_one(struct unit *u, const struct weft_output *out, const char *into,
 	struct weft_err *err)
 {
-	weft_autofree char *path = NULL;
+	weft_autofree char *path = NULL, *as = NULL;
 	struct stat st;
 
 	if (weft_scope_text(&u->scope, &out->path, &path, err))
@@ -82,7 +89,10 @@ static int publish_one(struct unit *u, const struct weft_output *out, const char
 		return errno == ENOENT || errno == ENOTDIR
 			       ? 0
 			       : weft_err_sys(err, WEFT_ESTAGE, "%s", src);
-	return put(u, src, dst, err);
+	/* Parts of several nodes are joined there. */
+	if (cache_wants(u, into))
+		as = weft_printf("%s/out/%s", u->dir, dst + strlen(into) + 1);
+	return put(u, src, dst, as, err);
 }
 
 int outputs_publish(struct unit *u, const char *into, struct weft_err *err)
@@ -100,7 +110,7 @@ int outputs_publish(struct unit *u, const char *into, struct weft_err *err)
 	weft_autofree char *dst = weft_path_join(into, ".metrics.jsonl");
 	if (!metrics || !dst)
 		return weft_err_nomem(err);
-	if (access(metrics, F_OK) == 0 && put(u, metrics, dst, err))
+	if (access(metrics, F_OK) == 0 && put(u, metrics, dst, NULL, err))
 		return weft_err_prefix(err, "metrics");
 	u->record.stage_seconds += weft_monotonic() - start;
 	return 0;

@@ -96,6 +96,7 @@ void unit_close(struct unit *u)
 		free(in->path);
 	}
 	free(u->input);
+	cache_close(u);
 	free(u->record.output);
 	weft_journal_close(u->journal);
 	weft_member_clear(&u->member);

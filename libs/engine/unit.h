@@ -48,6 +48,12 @@ struct unit {
 	char *node_root; /* its folder on the node's disk; NULL: not needed */
 	struct slot slot;
 	char *memory_root; /* its folder in the node's memory; NULL: not needed */
+	/* Of the node, and of its memory; opened when it is asked. */
+	struct unit_cache {
+		struct weft_stage_cache *cache;
+		bool asked;
+	} cache[2];
+	uint64_t moved; /* bytes that were really written to the node */
 	struct unit_input *input;
 	size_t n_inputs;
 	struct weft_journal *journal;
@@ -89,6 +95,18 @@ bool output_is_glob(const char *path);
 int unit_may_read(const struct unit *u, const char *path, struct weft_err *err);
 int unit_may_write(const struct unit *u, const char *path, struct weft_err *err);
 
+/* cache.c */
+/* src at dst, which is on the node's own storage, from the node's cache or by way of
+ * it.  many: one of many like it.  1: not by it. */
+int cache_put(struct unit *u, const struct weft_input *in, const char *src,
+	const char *dst, bool many, struct weft_stage_report *report);
+/* May what is made here be kept here, once it is published below `into`? */
+bool cache_wants(struct unit *u, const char *into);
+/* made was published, or will be when it is renamed, as `published`. */
+void cache_offer(
+	struct unit *u, const char *made, const char *published, const char *record);
+void cache_close(struct unit *u);
+
 /* inputs.c */
 int inputs_resolve(struct unit *u, struct weft_err *err);
 /* Stages those inputs whose place is (or isn't) the node's own storage. */
@@ -121,7 +139,7 @@ int launch_srun_words(
 /* Are its tasks bound? */
 bool launch_binds(const struct unit *u);
 /* A step of weft's own on every node of the member. */
-int launch_on_nodes(const struct unit *u, const char *verb, struct weft_err *err);
+int launch_on_nodes(struct unit *u, const char *verb, struct weft_err *err);
 
 /* placed.c: what its tasks were given, for the record */
 void placed_open(struct unit *u);

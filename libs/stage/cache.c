@@ -139,7 +139,8 @@ struct want {
 	struct weft_stage_cache *c;
 	const char *src, *dst;
 	const struct weft_stage_options *opt;
-	bool check, folder;
+	unsigned flags;
+	bool folder;
 	char *real;
 	char of[WEFT_DIGEST_HEX]; /* of src's path */
 	struct weft_stage_report *report;
@@ -264,7 +265,7 @@ static int look_up(struct want *w, bool fetched)
 		!(m = stage_manifest_read(w->c->e, key)))
 		goto bad;
 	rc = 0;
-	if (w->check || strcmp(note.boot, w->c->boot) != 0)
+	if (w->flags & WEFT_CACHE_CHECK || strcmp(note.boot, w->c->boot) != 0)
 		rc = reread(w, key, lease, &note);
 	if (rc == 0)
 		rc = give(w, m, key, &note, fetched);
@@ -383,7 +384,7 @@ static int get(struct want *w)
 	}
 	weft_digest(w->real, strlen(w->real), w->of);
 	rc = look_up(w, false);
-	if (rc != 1)
+	if (rc != 1 || w->flags & WEFT_CACHE_PEEK)
 		return rc;
 	lock = cache_wait(w->c->f, w->of, true, LOCK_EX, w->opt->stop, w->err);
 	if (lock < 0)
@@ -400,7 +401,7 @@ static int get(struct want *w)
 }
 
 int weft_stage_cache_get(struct weft_stage_cache *cache, const char *src,
-	const char *dst, const struct weft_stage_options *opt, bool check,
+	const char *dst, const struct weft_stage_options *opt, unsigned flags,
 	struct weft_stage_report *report, struct weft_err *err)
 {
 	struct weft_stage_report own = {0};
@@ -408,7 +409,7 @@ int weft_stage_cache_get(struct weft_stage_cache *cache, const char *src,
 		.src = src,
 		.dst = dst,
 		.opt = opt,
-		.check = check,
+		.flags = flags,
 		.report = &own,
 		.err = err};
 	double start = weft_monotonic();

@@ -146,11 +146,15 @@ struct weft_stage_limits {
 int weft_stage_cache_open(const char *dir, const struct weft_stage_limits *limits,
 	struct weft_stage_cache **cache, struct weft_err *err);
 void weft_stage_cache_close(struct weft_stage_cache *cache);
+enum {
+	WEFT_CACHE_CHECK = 1, /* an entry is read again before it is given */
+	WEFT_CACHE_PEEK = 2,  /* what isn't there isn't fetched */
+};
 /* src at dst, by way of the cache; opt: of the copy that dst is (writable: not linked).
- * check: an entry is read again before it is given.  1: the cache isn't for it (too
- * large, or on the source's own file system), dst isn't there. */
+ * 1: the cache isn't for it (too large, on the source's own file system, peeked for in
+ * vain), dst isn't there. */
 int weft_stage_cache_get(struct weft_stage_cache *cache, const char *src,
-	const char *dst, const struct weft_stage_options *opt, bool check,
+	const char *dst, const struct weft_stage_options *opt, unsigned flags,
 	struct weft_stage_report *report, struct weft_err *err);
 /* made: on the cache's file system, of which a copy with this record
  * (weft_stage_options.text) was published, or will be when it is renamed, as

@@ -22,6 +22,7 @@ static int member(int argc, char **argv)
 	struct opened o = {0};
 	struct weft_engine e = {0};
 	int64_t index = 0, part = 0;
+	uint64_t moved = 0;
 	int c, status = 0;
 
 	cmd_getopt_start();
@@ -71,7 +72,7 @@ static int member(int argc, char **argv)
 		status = cmd_usage(&verb_member, "no such member");
 	else if (weft_streq(what, "stage-in"))
 		status = weft_engine_stage_in(
-			&e, step, (size_t)index, node, memory, &err);
+			&e, step, (size_t)index, node, memory, &moved, &err);
 	else if (weft_streq(what, "stage-out"))
 		status = weft_engine_stage_out(
 			&e, step, (size_t)index, node, memory, (unsigned)part, &err);
@@ -85,6 +86,9 @@ static int member(int argc, char **argv)
 		weft_err_clear(&err);
 		status = WEFT_ESTAGE;
 	}
+	/* The engine adds up what the nodes say. */
+	if (status == 0 && weft_streq(what, "stage-in"))
+		printf("moved %ju\n", (uintmax_t)moved);
 	opened_close(&o);
 	return status;
 }

@@ -58,13 +58,13 @@ static const char *at(const char *name)
 }
 
 static struct weft_stage_report get_with(struct weft_stage_cache *c, const char *src,
-	const char *dst, bool writable, bool check, int want)
+	const char *dst, bool writable, unsigned flags, int want)
 {
 	struct weft_stage_options opt = {
 		.durable = WEFT_STAGE_NONE, .writable = writable};
 	weft_autoerr struct weft_err err = {0};
 	struct weft_stage_report r = {0};
-	int got = weft_stage_cache_get(c, src, dst, &opt, check, &r, &err);
+	int got = weft_stage_cache_get(c, src, dst, &opt, flags, &r, &err);
 
 	ck_assert_msg(got == want, "%s -> %s: %d, not %d: %s", src, dst, got, want,
 		err.text ? err.text : "");
@@ -74,7 +74,7 @@ static struct weft_stage_report get_with(struct weft_stage_cache *c, const char 
 static struct weft_stage_report get(
 	struct weft_stage_cache *c, const char *src, const char *dst)
 {
-	return get_with(c, src, at(dst), false, false, 0);
+	return get_with(c, src, at(dst), false, 0, 0);
 }
 
 struct seen {
@@ -118,6 +118,7 @@ START_TEST(a_file)
 	if (!c)
 		return;
 	make("a", "hello");
+	get_with(c, "a", at("one"), false, WEFT_CACHE_PEEK, 1);
 	r = get(c, "a", "one");
 	ck_assert_str_eq(r.strategy, "fetched");
 	ck_assert_uint_eq(r.moved, 5);
@@ -131,7 +132,7 @@ START_TEST(a_file)
 	ck_assert_uint_eq(stat_of(at("one")).st_ino, stat_of(at("two")).st_ino);
 	ck_assert_int_eq(stat_of(at("two")).st_mode & 0777, 0444);
 	/* A private copy is one. */
-	get_with(c, "a", at("own"), true, false, 0);
+	get_with(c, "a", at("own"), true, 0, 0);
 	ck_assert_int_eq(stat_of(at("own")).st_mode & 0200, 0200);
 	ck_assert_uint_ne(stat_of(at("one")).st_ino, stat_of(at("own")).st_ino);
 	s = look(c);
@@ -151,10 +152,10 @@ START_TEST(a_file)
 	ck_assert_int_eq(stat_of(at("run")).st_mode & 0777, 0555);
 	ck_assert_uint_eq(look(c).n, 2);
 	/* What is there isn't overwritten; what isn't there is an error. */
-	get_with(c, "a", at("one"), false, false, -1);
-	get_with(c, "none", at("new"), false, false, -1);
+	get_with(c, "a", at("one"), false, 0, -1);
+	get_with(c, "none", at("new"), false, 0, -1);
 	/* On its own file system it has nothing to give. */
-	get_with(c, at("one"), at("new"), false, false, 1);
+	get_with(c, at("one"), at("new"), false, 0, 1);
 	ck_assert_int_ne(access(at("new"), F_OK), 0);
 	end(c);
 }
@@ -231,7 +232,7 @@ START_TEST(changed_data_is_found)
 	close(fd);
 	ck_assert_int_eq(chmod(s.path[0], 0444), 0);
 	drop("two");
-	r = get_with(c, "a", at("three"), false, true, 0);
+	r = get_with(c, "a", at("three"), false, WEFT_CACHE_CHECK, 0);
 	ck_assert_str_eq(r.strategy, "fetched");
 	ck_assert(holds(at("three"), "hello"));
 	/* The source is another one by now. */
@@ -321,7 +322,7 @@ START_TEST(limits_hold)
 	ck_assert_uint_eq(s.n, 2);
 	ck_assert_uint_le(s.bytes, 3 << 20);
 	/* Too large at all: the caller's. */
-	get_with(c, "big", at("big"), false, false, 1);
+	get_with(c, "big", at("big"), false, 0, 1);
 	ck_assert_uint_eq(look(c).n, 2);
 	/* What is used stays before what was used later but longer ago. */
 	drop("b");
@@ -388,7 +389,7 @@ START_TEST(inodes_are_limited_too)
 	ck_assert_uint_eq(look(c).n, 2);
 	make("t/3", "3");
 	make("t/4", "4");
-	get_with(c, "t", at("t2"), false, false, 1);
+	get_with(c, "t", at("t2"), false, 0, 1);
 	end(c);
 }
 END_TEST

@@ -1,0 +1,101 @@
+#!/bin/bash
+# The node's cache in a workflow: what was brought, or made, on a node isn't moved to it.
+# shellcheck source=tests/lib.sh disable=SC2317
+. "$(dirname "$0")/../lib.sh"
+
+cd "$T_TMP" || exit 2
+export HOME=$T_TMP
+if ! NODE=$(mktemp -d /dev/shm/weft-test.XXXXXX) ||
+	[ "$(stat -c %d "$NODE")" = "$(stat -c %d "$T_TMP")" ]; then
+	t_skip "the node's cache" "no second file system here"
+	t_done
+fi
+trap 'rm -rf "$T_TMP" "$NODE"' EXIT
+mkdir "$NODE/scratch" "$NODE/memory"
+cat >weft.conf <<E
+scratch = $NODE/scratch
+memory = $NODE/memory
+node_cache_bytes = 200M
+E
+export WEFT_CONF=$T_TMP/weft.conf
+unset WEFT_RUNS SLURM_JOB_ID
+cached() { "$WEFT" stage ls --json | python3 -c 'import json,sys
+d = json.load(sys.stdin); print(len(d), sum(x["bytes"] for x in d))'; }
+staged() { # RUN STEP: bytes of all of its members
+	python3 - "weft-runs/$1" "$2" <<'E'
+import glob, json, sys
+run, step = sys.argv[1:]
+total = 0
+for f in glob.glob(f"{run}/steps/{step}/**/done.json", recursive=True):
+    total += json.load(open(f))["staged_in"]
+for f in glob.glob(f"{run}/records/*.jsonl"):
+    for line in open(f):
+        r = json.loads(line)
+        r = r.get("record", r)
+        if r.get("step") == step and "staged_in" in r:
+            total += r["staged_in"]
+print(total)
+E
+}
+
+head -c 10000000 /dev/urandom >data.bin
+mkdir tree && for i in 1 2 3; do echo "part $i" >tree/p$i; done
+cat >flow.yaml <<'E'
+name: flow
+params: {k: {range: [1, 6]}}
+steps:
+  - name: make
+    sweep: [k]
+    scratch: node
+    outputs: {field: field.bin, parts: {path: parts}}
+    run: |
+      head -c 2000000 /dev/zero | tr '\0' ${{ params.k }} > field.bin
+      mkdir parts; echo ${{ params.k }} > parts/a; echo same > parts/b
+  - name: use
+    sweep: [k]
+    inputs: [{from: make.field, as: field, to: node}, {from: make.parts, as: parts, to: node}]
+    run: cat ${{ inputs.parts }}/a; stat -c %a ${{ inputs.field }}
+  - name: all
+    inputs: [{from: make.field, as: fields, to: node}]
+    run: cat ${{ inputs.fields }}/*/field.bin | wc -c > n
+    outputs: {n: n}
+  - name: many
+    sweep: {i: {range: [1, 20]}}
+    inputs: [{from: ./data.bin, as: data, to: node}, {from: ./tree, as: tree, to: node}]
+    run: cmp ${{ inputs.data }} ${{ workflow.dir }}/data.bin && cat ${{ inputs.tree }}/p3
+  - name: own
+    depends: [many]
+    inputs: [{from: ./data.bin, as: data, to: node, mode: copy}]
+    run: echo more >> ${{ inputs.data }}
+  - name: after
+    depends: [own]
+    inputs: [{from: ./data.bin, as: data, to: node}]
+    run: cmp ${{ inputs.data }} ${{ workflow.dir }}/data.bin
+E
+t_run 0 "a workflow with data on its node" "$WEFT" run --local -q flow.yaml
+t_is "what was made there isn't moved to it" "$(staged flow/1 use)" 0
+t_is "it can't be written to there" "$(cat weft-runs/flow/1/steps/use/*/stdout | grep -c '^444$')" 6
+t_is "nor for a step that wants all of it" "$(staged flow/1 all) $(cat weft-runs/flow/1/steps/all/out/n)" "0 12000000"
+t_is "what twenty members want is brought once" "$(staged flow/1 many)" 10000021
+t_is "a private copy is one" "$(staged flow/1 own)" 10000000
+t_is "and leaves what others have as it was" "$(staged flow/1 after)" 0
+t_is "published is what was made" \
+	"$(cat weft-runs/flow/1/steps/make/*/out/field.bin | wc -c) $(stat -c %a weft-runs/flow/1/steps/make/*/out/field.bin | sort -u)" "12000000 644"
+t_is "the cache holds all of it once" "$(cached)" "14 $((12000000 + 6 * 7 + 10000000 + 21))"
+t_is "and nothing else is left on the node" "$(find "$NODE" -type f ! -path '*/cache/*')" ""
+t_run 0 "another run" "$WEFT" run --local -q flow.yaml
+t_is "has the data already" "$(staged flow/2 many)" 0
+echo new >>tree/p3
+t_run 0 "with a source that has changed" "$WEFT" run --local -q flow.yaml
+t_is "it is brought anew" "$(staged flow/3 many)" 25
+chmod -R u+w "$NODE/scratch" && for f in "$NODE"/scratch/*/cache/e/*; do [ ! -f "$f" ] || echo bad >>"$f"; done
+t_run 0 "a cache that was written to" "$WEFT" run --local -q flow.yaml
+t_is "isn't believed" "$(staged flow/4 many)" 10000000
+rm -rf "$NODE"/scratch/* && mkdir -p -m 700 "$NODE/scratch/weft-$(id -u)" && mkdir -m 755 "$NODE/scratch/weft-$(id -u)/cache"
+t_run 0 "one that can't be" "$WEFT" run --local -q flow.yaml
+t_is "is done without" "$(staged flow/5 many)" 200000500
+rm -rf "$NODE"/scratch/*
+echo node_cache = no >>weft.conf
+t_run 0 "a site that wants none" "$WEFT" run --local -q flow.yaml
+t_is "has none" "$(find "$NODE" -type f)" ""
+t_done
