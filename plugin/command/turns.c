@@ -15,8 +15,10 @@
 #include <unistd.h>
 
 #define MARGIN 10.0 /* seconds: when a job ends is known about so well */
-#define SETTLED 2.0 /* seconds after which those that Slurm starts with us have begun  \
-		     */
+#define TELL_EVERY 60.0
+#define SETTLED                                                                        \
+	2.0 /* seconds after which those that Slurm starts with us have begun          \
+	     */
 
 int turns_begin(struct turns *t, const struct opened *o, size_t group,
 	const struct weft_engine *e, struct weft_err *err)
@@ -37,12 +39,15 @@ int turns_begin(struct turns *t, const struct opened *o, size_t group,
 
 /* The jobs that would have run them needn't start, and what follows waits for their
  * end. All in one message, from a child: members are waiting here. */
-static void let_go(struct turns *t)
+static void let_go(struct turns *t, double now)
 {
 	weft_autofree char *tasks = weft_str_take(&t->taken);
 	weft_autofree char *jobs = weft_printf("%s_[%s]", t->array, tasks);
 	weft_autoerr struct weft_err err = {0};
 
+	t->told = now;
+	if (t->child > 0)
+		waitpid(t->child, NULL, 0);
 	fflush(NULL);
 	t->child = tasks && jobs ? fork() : 0;
 	if (t->child || !tasks || !jobs)
@@ -85,8 +90,8 @@ bool turns_next(struct turns *t, struct weft_engine *e)
 			continue;
 		e->block = task;
 		weft_str_printf(&t->taken, "%s%zu", t->taken.len ? "," : "", task);
-		if (!any_left(t, e->run))
-			let_go(t);
+		if (now > t->told + TELL_EVERY || !any_left(t, e->run))
+			let_go(t, now);
 		return true;
 	}
 	return false;
@@ -95,7 +100,7 @@ bool turns_next(struct turns *t, struct weft_engine *e)
 void turns_end(struct turns *t)
 {
 	if (t->taken.len)
-		let_go(t);
+		let_go(t, weft_now());
 	if (t->child > 0)
 		waitpid(t->child, NULL, 0);
 	weft_str_free(&t->taken);

@@ -10,7 +10,7 @@ struct turns {
 	const char *array; /* job id; borrowed */
 	size_t left;       /* tasks that may not have been claimed yet */
 	double needs;      /* seconds that there must be for a block */
-	double begun;
+	double begun, told;
 	struct weft_str taken; /* tasks that Slurm hasn't been told of: "3,7" */
 	pid_t child;           /* that is telling Slurm */
 };
