@@ -15,21 +15,38 @@ WEFT_VERB(cancel, .name = "cancel", .synopsis = "RUN...",
 
 #define CANCEL_WAIT 120.0 /* seconds: KillWait and clean-up of the nodes */
 
-static int wait_gone(const struct run_jobs *jobs, struct weft_err *err)
+/* Those that Slurm still has; all that it knows of the run is added to the list. */
+static int find_left(const struct weft_run *run, struct run_jobs *jobs, size_t *left,
+	struct weft_err *err)
+{
+	struct live_jobs *live;
+
+	*left = 0;
+	if (live_jobs_load(&live, err))
+		return -1;
+	int r = run_jobs_add_live(run, live, jobs, err);
+	for (size_t i = 0; i < jobs->n; i++)
+		*left += live_jobs_has_id(live, jobs->id[i]);
+	live_jobs_free(live);
+	return r;
+}
+
+static int end_all(
+	const struct weft_run *run, struct run_jobs *jobs, struct weft_err *err)
 {
 	double end = weft_monotonic() + CANCEL_WAIT, pause = 0.5;
+	size_t left, told = 0;
 
 	for (;;) {
-		struct live_jobs *live;
-		size_t left = 0;
-
-		if (live_jobs_load(&live, err))
+		if (find_left(run, jobs, &left, err))
 			return -1;
-		for (size_t i = 0; i < jobs->n; i++)
-			left += live_jobs_has_id(live, jobs->id[i]);
-		live_jobs_free(live);
 		if (!left)
 			return 0;
+		/* Who submits may have been a job ahead of the stop marker. */
+		if (jobs->n > told &&
+			weft_slurm_cancel(jobs->id + told, jobs->n - told, err))
+			return -1;
+		told = jobs->n;
 		if (weft_monotonic() > end) {
 			weft_err_set(err, WEFT_ESLURM,
 				"%zu jobs are still there after %.0f s", left,
@@ -48,23 +65,18 @@ static int wait_gone(const struct run_jobs *jobs, struct weft_err *err)
 /* A run that has ended stays as it is, though somebody cancels it again. */
 static bool has_ended(const struct opened *o)
 {
-	struct weft_err err = {0};
+	weft_autoerr struct weft_err err = {0};
 	struct weft_status *st = NULL;
-	struct live_jobs *live = NULL;
 	struct run_jobs jobs = {0};
 	bool ended = false;
+	size_t left;
 
-	if (live_jobs_load(&live, &err) == 0 &&
-		run_jobs_read(o->run, &jobs, &err) == 0 &&
-		status_of(o, true, &st, &err) == 0) {
-		ended = st->finished;
-		for (size_t i = 0; i < jobs.n; i++)
-			ended &= !live_jobs_has_id(live, jobs.id[i]);
-	}
-	weft_err_clear(&err);
+	if (run_jobs_read(o->run, &jobs, &err) == 0 &&
+		find_left(o->run, &jobs, &left, &err) == 0 &&
+		status_of(o, true, &st, &err) == 0)
+		ended = st->finished && !left;
 	weft_status_free(st);
 	run_jobs_free(&jobs);
-	live_jobs_free(live);
 	return ended;
 }
 
@@ -90,9 +102,7 @@ static int cancel_one(const char *name)
 	}
 	/* The marker first: an engine that starts meanwhile starts nothing. */
 	if (weft_run_stop(o.run, "the run was cancelled", &err) ||
-		run_jobs_read(o.run, &jobs, &err) ||
-		(jobs.n && weft_slurm_cancel(jobs.id, jobs.n, &err)) ||
-		(jobs.n && wait_gone(&jobs, &err)))
+		run_jobs_read(o.run, &jobs, &err) || end_all(o.run, &jobs, &err))
 		ret = cmd_fail(&err);
 	else
 		printf("%s: cancelled, all its jobs are gone\n", o.run->id);

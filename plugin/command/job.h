@@ -102,8 +102,13 @@ struct run_jobs {
 int run_jobs_read(
 	const struct weft_run *run, struct run_jobs *jobs, struct weft_err *err);
 void run_jobs_free(struct run_jobs *jobs);
+/* The comment by which Slurm knows its jobs, malloced. */
+char *run_jobs_comment(const struct weft_run *run);
 struct live_jobs;
 int live_jobs_load(struct live_jobs **l, struct weft_err *err);
+/* Adds those that the journal doesn't have. */
+int run_jobs_add_live(const struct weft_run *run, const struct live_jobs *l,
+	struct run_jobs *jobs, struct weft_err *err);
 bool live_jobs_has_id(const struct live_jobs *l, uint32_t id);
 void live_jobs_free(struct live_jobs *l);
 

@@ -6,12 +6,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int add(struct run_jobs *jobs, uint32_t id, const char *step)
+{
+	uint32_t *ids = realloc(jobs->id, (jobs->n + 1) * sizeof(*ids));
+
+	if (ids)
+		jobs->id = ids;
+	char **steps = realloc(jobs->step, (jobs->n + 1) * sizeof(*steps));
+	if (steps)
+		jobs->step = steps;
+	if (!ids || !steps || !(jobs->step[jobs->n] = strdup(step)))
+		return -1;
+	jobs->id[jobs->n++] = id;
+	return 0;
+}
+
 int run_jobs_read(
 	const struct weft_run *run, struct run_jobs *jobs, struct weft_err *err)
 {
 	struct weft_reader *r = NULL;
 	struct weft_event *e = NULL;
-	size_t n = 0, cap = 0, cap_step = 0;
+	size_t n = 0;
 	int ret = -1;
 
 	*jobs = (struct run_jobs){0};
@@ -25,15 +40,10 @@ int run_jobs_read(
 			continue;
 		if (jobs->n && jobs->id[jobs->n - 1] == (uint32_t)id)
 			continue;
-		char *step = strdup(e[i].step);
-		if (!step || weft_grow(jobs->id, jobs->n, cap) ||
-			weft_grow(jobs->step, jobs->n, cap_step)) {
-			free(step);
+		if (add(jobs, (uint32_t)id, e[i].step)) {
 			weft_err_nomem(err);
 			goto out;
 		}
-		jobs->step[jobs->n] = step;
-		jobs->id[jobs->n++] = (uint32_t)id;
 	}
 	ret = 0;
 out:
@@ -123,6 +133,35 @@ static bool live_jobs_has(void *live, const char *job)
 			return true;
 	}
 	return false;
+}
+
+/* Runs in two places may have one name and number: their folder tells. */
+char *run_jobs_comment(const struct weft_run *run)
+{
+	char where[WEFT_DIGEST_HEX];
+
+	weft_digest(run->dir, strlen(run->dir), where);
+	return weft_printf(WEFT_JOB_COMMENT "%s %.8s", run->id, where);
+}
+
+/* weft was killed between sbatch's answer and the line in its journal. */
+int run_jobs_add_live(const struct weft_run *run, const struct live_jobs *l,
+	struct run_jobs *jobs, struct weft_err *err)
+{
+	weft_autofree char *comment = run_jobs_comment(run);
+
+	if (!comment)
+		return weft_err_nomem(err);
+	for (size_t i = 0; i < l->n; i++) {
+		const struct weft_job *j = &l->job[i];
+		bool known = !alive(j) || !weft_streq(j->comment, comment);
+
+		for (size_t k = 0; !known && k < jobs->n; k++)
+			known = jobs->id[k] == j->id;
+		if (!known && add(jobs, j->id, ""))
+			return weft_err_nomem(err);
+	}
+	return 0;
 }
 
 bool live_jobs_has_id(const struct live_jobs *l, uint32_t id)

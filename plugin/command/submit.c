@@ -95,11 +95,12 @@ static int submit_group(const struct job *j, const struct weft_run *run, size_t 
 	const struct weft_step *first = &j->wf->step[g->step[0]];
 	weft_autoargv struct weft_argv a = {0};
 	weft_autostr struct weft_str script = {0};
+	weft_autofree char *comment = run_jobs_comment(run);
 
-	if (weft_plan_sbatch_args(g, &a))
+	if (!comment || weft_plan_sbatch_args(g, &a))
 		return weft_err_nomem(err);
 	weft_argv_addf(&a, "--job-name=%s.%s", run->name, g->name);
-	weft_argv_addf(&a, "--comment=" WEFT_JOB_COMMENT "%s", run->id);
+	weft_argv_addf(&a, "--comment=%s", comment);
 	if (add_output(run, g, &a, &script))
 		return weft_err_nomem(err);
 	weft_argv_add(&a, "--open-mode=append");

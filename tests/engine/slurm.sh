@@ -297,9 +297,23 @@ as alice weft submit -q slow.yaml --set 'steps.a.slurm.begin=now+1hour' >/dev/nu
 t_run 0 "weft cancel of a run that has not begun" as alice weft cancel slow
 t_run 7 "which is no success" as alice weft status slow
 
+# weft is killed when sbatch has answered, before it has noted the job.
+put sbatch <<'E'
+#!/bin/sh
+PATH=${PATH#*:} sbatch "$@" >/dev/null
+kill -9 $PPID
+E
+chmod 755 "$home/sbatch"
+as alice sh -c 'PATH=$PWD:$PATH weft submit -q slow.yaml' >/dev/null 2>&1
+t_is "weft is killed between a submission and its note" \
+	"$(cat "$runs"/slow/3/journal/*.jsonl | wc -l) $(as alice squeue -h | wc -l)" "0 1"
+t_run 0 "weft cancel knows the job by its comment" as alice weft cancel slow
+t_has "and says that it is gone" "$T_OUT" "all its jobs are gone"
+t_is "and it is" "$(as alice squeue -h)" ""
+
 as alice weft submit -q slow.yaml >/dev/null
-t_until 20 begun 3
-kill_engine 3
+t_until 20 begun 4
+kill_engine 4
 if t_until 40 queue_empty; then t_ok "an engine that is killed holds nothing up"; else
 	t_fail "an engine that is killed holds nothing up" "$(as alice squeue)"
 fi
@@ -336,10 +350,10 @@ if [ "$asked" -le "$most" ]; then t_ok "asks once in 15 s at most"; else
 	t_fail "asks once in 15 s at most" "$asked times, $most at most"
 fi
 as alice weft submit -q slow.yaml >/dev/null
-t_until 20 begun 4
+t_until 20 begun 5
 as alice weft status --follow slow >"$T_TMP/followed" &
 follower=$!
-kill_engine 4
+kill_engine 5
 wait "$follower"
 t_is "a job that ends without a word is found out" "$?" 1
 t_has "and said" "$(cat "$T_TMP/followed")" "without a completion record"
