@@ -60,6 +60,25 @@ until_gone() {
 	done
 }
 
+# fresh_clock: slurmctld looks for jobs to start once a second, backfills every two, and
+# its clock isn't ours: so it is started anew, and $clock says when.
+fresh_clock() {
+	local end=$((SECONDS + 60))
+	as root scontrol shutdown slurmctld >/dev/null
+	while as root scontrol ping | grep -q ' UP'; do sleep 0.1; done
+	"$CLUSTER" start-node ctl -q --dir "$dir" || return 1
+	until as root scontrol ping | grep -q ' UP' &&
+		[ "$(as root sinfo --noheader --format=%n --states=idle | wc -l)" -eq 4 ]; do
+		if ((SECONDS > end)); then
+			echo 'select: slurmctld did not come back'
+			return 1
+		fi
+		sleep 0.2
+	done
+	clock=$(date +%s.%N -d "$(sed -n 's/^\[\(.*\)\] Running as primary controller$/\1/p' \
+		"$dir/log/slurmctld.log" | tail -n 1)")
+}
+
 # in_a_folder NAME SCRIPT: runs a contender as alice; its output is in NAME/said
 in_a_folder() {
 	local work=$home/$1
@@ -72,9 +91,10 @@ in_a_folder() {
 
 # contend ROUND NAME: a line of figures in $BENCH_TMP/NAME
 contend() {
-	local work=$home/$1-$2 before n end
+	local work=$home/$1-$2 before n end clock
+	fresh_clock || return 1
 	exec 3< <(exec "$CLUSTER" sh --dir "$dir" --user bob -- "$here/others.py" \
-		"$((SEED + $1))" "$LEAD" 600 "$SCALE")
+		"$((SEED + $1))" "$LEAD" 600 "$SCALE" "$clock")
 	others=$!
 	read -r _ <&3
 	before=$(messages)

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """others.py - another user's jobs that come and go: the same ones for the same seed.
 
-usage: others.py SEED LEAD SECONDS SCALE    submits from LEAD seconds before the contender
-                                            starts, which it tells by the line "go", and
-                                            for SECONDS after
+usage: others.py SEED LEAD SECONDS SCALE CLOCK
+
+Submits from LEAD seconds before the contender starts, which it tells by the line "go", and
+for SECONDS after.  CLOCK: when slurmctld started, in seconds since 1970.
 """
 import random
 import subprocess
@@ -27,11 +28,11 @@ def jobs(seed, seconds, scale):
 
 
 def main():
-    seed, lead, seconds, scale = sys.argv[1], *map(float, sys.argv[2:5])
+    seed, lead, seconds, scale, clock = sys.argv[1], *map(float, sys.argv[2:6])
     # slurmctld looks for jobs to start each second or two: all contenders of a round meet
     # its clock at the same point, which is another one in each round.
     turn = 2.0
-    time.sleep((random.Random(f"turn {seed}").uniform(0, turn) - time.time()) % turn)
+    time.sleep((clock + random.Random(f"turn {seed}").uniform(0, turn) - time.time()) % turn)
     begin = time.monotonic()
     for at, options, length in sorted([*jobs(seed, lead + seconds, scale), (lead, [], 0.0)]):
         time.sleep(max(0.0, begin + at - time.monotonic()))
