@@ -14,6 +14,7 @@ void asked_clear(struct asked *a)
 	weft_argv_free(&a->size);
 	weft_argv_free(&a->option);
 	weft_argv_free(&a->stage);
+	weft_argv_free(&a->out);
 	weft_argv_free(&a->say);
 	for (size_t i = 0; a->input && i < a->step->n_inputs; i++)
 		free(a->input[i]);

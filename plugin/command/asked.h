@@ -27,6 +27,7 @@ struct asked {
 	struct weft_argv size;       /* srun's environment: "SLURM_NTASKS=4" */
 	struct weft_argv option;     /* the same as srun's options: "--ntasks=4" */
 	struct weft_argv stage;      /* inputs for the nodes: "NAME=node:/path" */
+	struct weft_argv out;        /* outputs of node scratch: "NAME=node:/path" */
 	struct weft_argv say;        /* lines for the user */
 	char **input; /* paths, one a step's input; NULL: there is none */
 };

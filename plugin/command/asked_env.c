@@ -174,6 +174,28 @@ static char *output_path(
 	return path;
 }
 
+static int outputs(struct asked *a, struct weft_err *err)
+{
+	for (size_t i = 0; i < a->step->n_outputs; i++) {
+		const struct weft_output *out = &a->step->output[i];
+		weft_autofree char *path = output_path(a, out, err);
+
+		if (!path || set(&a->env, "WEFT_OUTPUT_", out->name, path, err))
+			return -1;
+		if (a->step->scratch == WEFT_SCRATCH_SHARED)
+			continue;
+		if (strpbrk(out->path.s, "*?["))
+			weft_argv_addf(&a->say,
+				"step %s: output %s is a pattern: it is made where it "
+				"is to be",
+				a->step->name, out->name);
+		else
+			weft_argv_addf(&a->out, "%s=%s:%s", out->name,
+				weft_scratch_name(a->step->scratch), path);
+	}
+	return 0;
+}
+
 static int runtime(void *ctx, const struct weft_name *name, struct weft_value *out,
 	struct weft_err *err)
 {
@@ -289,12 +311,8 @@ int asked_environment(struct asked *a, struct weft_err *err)
 		secrets(a, &a->wf->secrets, err) ||
 		secrets(a, &a->step->secrets, err) || own(a, err) || params(a, err))
 		return -1;
-	for (size_t i = 0; i < a->step->n_outputs; i++) {
-		weft_autofree char *path = output_path(a, &a->step->output[i], err);
-
-		if (!path || set(&a->env, "WEFT_OUTPUT_", a->step->output[i].name, path,
-				     err))
-			return -1;
-	}
-	return a->stage.failed || a->say.failed ? weft_err_nomem(err) : 0;
+	if (outputs(a, err))
+		return -1;
+	return a->stage.failed || a->out.failed || a->say.failed ? weft_err_nomem(err)
+								 : 0;
 }

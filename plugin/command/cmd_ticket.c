@@ -74,6 +74,7 @@ static int print(const struct asked *a, struct printer *p, bool only_sizes)
 		if (p->records)
 			put_all(p, "secret", &a->secret.vars);
 		put_all(p, "stage", &a->stage);
+		put_all(p, "out", &a->out);
 		put(p, "ticket", ticket.s);
 		if (p->records && put_policy(a, p))
 			return -1;

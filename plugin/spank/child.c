@@ -10,11 +10,20 @@
  */
 #include "plugin/spank/child.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "plugin/spank/site.h"
+
+static int ignore_end(void *arg)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+	(void)arg;
+	return sigaction(SIGTERM, &ignore, NULL);
+}
 
 int child_run(spank_t sp, const struct child *c, char **text, struct weft_err *err)
 {
@@ -44,6 +53,7 @@ int child_run(spank_t sp, const struct child *c, char **text, struct weft_err *e
 	s.err = -1;
 	s.die_with_parent = true;
 	s.drop = true;
+	s.prepare = c->stays ? ignore_end : NULL;
 	if (weft_capture(&s, c->seconds, c->bytes, text, NULL, &status, err))
 		return -1;
 	if (WIFEXITED(status) && !WEXITSTATUS(status))

@@ -13,6 +13,7 @@ struct child {
 	char *const *envp; /* NULL: PATH and LC_ALL alone */
 	double seconds;    /* it is killed then */
 	size_t bytes;      /* of its answer */
+	bool stays;        /* it goes on when Slurm ends what runs in the job */
 };
 
 /* Runs it to its end; *text: what it said, malloced.  -1 where it can't be run, is too

@@ -57,13 +57,13 @@ int slurm_spank_task_init(spank_t sp, int ac, char **av)
 
 int slurm_spank_exit(spank_t sp, int ac, char **av)
 {
-	(void)sp, (void)ac, (void)av;
+	(void)ac, (void)av;
 	switch (host_context()) {
 	case HOST_LOCAL:
-		local_exit();
+		local_end();
 		break;
 	case HOST_REMOTE:
-		remote_exit();
+		remote_end(sp);
 		break;
 	default:
 		break;

@@ -40,6 +40,11 @@ int host_step_id(spank_t sp, uint32_t *id)
 	return spank_get_item(sp, S_JOB_STEPID, id) == ESPANK_SUCCESS ? 0 : -1;
 }
 
+int host_node_id(spank_t sp, uint32_t *id)
+{
+	return spank_get_item(sp, S_JOB_NODEID, id) == ESPANK_SUCCESS ? 0 : -1;
+}
+
 int host_user(spank_t sp, uid_t *uid, gid_t *gid)
 {
 	return spank_get_item(sp, S_JOB_UID, uid) == ESPANK_SUCCESS &&

@@ -24,6 +24,7 @@ enum host_step {
 /* 0, or -1 where the host doesn't say. */
 int host_step_kind(spank_t sp, enum host_step *kind);
 int host_step_id(spank_t sp, uint32_t *id);
+int host_node_id(spank_t sp, uint32_t *id); /* of the job's nodes, from 0 */
 int host_user(spank_t sp, uid_t *uid, gid_t *gid);
 int host_local_tasks(spank_t sp, uint32_t *n);
 int host_task_id(spank_t sp, int *id);

@@ -24,9 +24,11 @@ static struct {
 	struct order order;
 	char *file, *step; /* what the order is of */
 	bool ready;        /* init_post_opt has been through (het: once a component) */
+	bool inside;       /* srun is in an allocation, of these nodes (0: not said) */
+	uint32_t nodes;
 } local;
 
-void local_exit(void)
+static void forget(void)
 {
 	order_free(&local.order);
 	cmdline_clear(&local.line);
@@ -64,9 +66,21 @@ static void fetch(const char *typed_file, const char *step)
 	local.step = strdup(step);
 }
 
+/* Before srun puts its own allocation into its environment. */
+static void look_where(void)
+{
+	const char *nodes = getenv("SLURM_JOB_NUM_NODES");
+	int64_t n;
+
+	local.inside = getenv("SLURM_JOB_ID") != NULL;
+	if (local.inside && nodes && weft_parse_int(nodes, 1, 1 << 20, &n))
+		local.nodes = (uint32_t)n;
+}
+
 int local_init(spank_t sp, int ac, char **av)
 {
-	local_exit();
+	forget();
+	look_where();
 	local.on = user_side_init(sp, ac, av);
 	if (!local.on)
 		return 0;
@@ -156,16 +170,26 @@ int local_user_init(spank_t sp)
 	weft_autofree char *command = NULL;
 	uint32_t job, nodes;
 
-	if (!local.ready || !order_get(&local.order, "stage"))
+	if (!local.ready ||
+		(!order_get(&local.order, "stage") && !order_get(&local.order, "out")))
 		return 0;
 	command = site_command(false);
 	if (!command || host_job_id(sp, &job) || host_job_nodes(sp, &nodes)) {
-		host_error("Slurm doesn't say which job this is: inputs stay where "
-			   "they are");
+		host_error("Slurm doesn't say which job this is: inputs and outputs "
+			   "stay where they are");
 		return 0;
 	}
+	/* Slurm counts the step's nodes, and doesn't say which they are. */
+	if (local.nodes)
+		nodes = local.nodes;
 	/* No way back from here but an allocation left behind, and the inputs can be
 	 * read where they are: so the step goes on. */
-	stage_inputs(&local.order, command, job, nodes);
+	stage_in(&local.order, command, job, nodes, local.inside);
 	return 0;
+}
+
+void local_end(void)
+{
+	stage_out();
+	forget();
 }

@@ -9,6 +9,7 @@
  *   request TEXT         for slurmctld: see request/request.h
  *   env NAME=VALUE       secret NAME=VALUE    as env, but never printed
  *   stage NAME=node:PATH   an input to bring to the nodes first; or memory:PATH
+ *   out NAME=node:PATH     an output to be made on the nodes, and brought to PATH
  *
  * Ownership: the order owns its text.  Runs as: the user.
  */

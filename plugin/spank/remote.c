@@ -12,6 +12,9 @@
  * ticket can change is the binding of that user's own tasks, within what Slurm
  * and the kernel let that user have anyway.
  *
+ * exit runs as root: what a step has made on the node is brought back by a child that
+ * has given that up (stage.c, child.c).
+ *
  * Errors are latched and told in task_init, in the task's own child, which then
  * ends with status 64: any other way either drains the node, or lets the command
  * run as if all were well (see weft-spank(8)).
@@ -24,6 +27,7 @@
 #include "plugin/spank/node.h"
 #include "plugin/spank/options.h"
 #include "plugin/spank/site.h"
+#include "plugin/spank/stage.h"
 
 #define EXIT_LATCHED 64
 
@@ -62,11 +66,19 @@ static void log_sink(enum weft_level level, const char *text)
 		host_debug("%s", text);
 }
 
+static void forget(void)
+{
+	node_clear(&remote.node);
+	memset(&remote, 0, sizeof(remote));
+	site_forget();
+	weft_log_set(WEFT_WARN, NULL);
+}
+
 int remote_init(spank_t sp, int ac, char **av)
 {
 	char why[sizeof(remote.why)] = "";
 
-	remote_exit();
+	forget();
 	weft_log_set(WEFT_WARN, log_sink);
 	switch (site_read(ac, av, true, why, sizeof(why))) {
 	case SITE_OFF:
@@ -190,10 +202,12 @@ int remote_task_init(spank_t sp)
 	return 0;
 }
 
-void remote_exit(void)
+void remote_end(spank_t sp)
 {
-	node_clear(&remote.node);
-	memset(&remote, 0, sizeof(remote));
-	site_forget();
-	weft_log_set(WEFT_WARN, NULL);
+	enum host_step kind;
+
+	if (remote.active && !*remote.why && host_step_kind(sp, &kind) == 0 &&
+		kind == HOST_STEP_TASKS)
+		stage_out_here(sp);
+	forget();
 }

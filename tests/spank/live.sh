@@ -72,6 +72,12 @@ for u in alice bob; do
 		    run: "true"
 		    inputs: [{from: ./heat.yaml, as: self, to: node}]
 		    resources: {gpus: 2, partition: gpu, time: 3m}
+		  - name: made
+		    run: "true"
+		    scratch: node
+		    inputs: [{from: ./heat.yaml, as: self, to: memory}]
+		    outputs: {model: made/model.pt, dir: made/dir, none: made/none}
+		    resources: {ntasks: 1, time: 3m}
 	END
 	put $u run.yaml <<-'END'
 		name: run
@@ -90,6 +96,17 @@ for u in alice bob; do
 		echo "$SLURM_PROCID cpus $(sed -n 's/Cpus_allowed_list:	//p' /proc/self/status)" \
 			"of $SLURM_NTASKS omp $OMP_NUM_THREADS gpu $CUDA_VISIBLE_DEVICES step $WEFT_STEP" \
 			"greeting $GREETING top $FROM_TOP in $WEFT_INPUT_SELF out $WEFT_OUTPUT_MODEL"
+	END
+	put $u make.sh <<-'END'
+		#!/bin/sh
+		echo "$WEFT_OUTPUT_MODEL $WEFT_INPUT_SELF"
+		cat "$WEFT_INPUT_SELF" >"$WEFT_OUTPUT_MODEL"
+		mkdir -p "$WEFT_OUTPUT_DIR/sub" && echo "${1-}" >"$WEFT_OUTPUT_DIR/sub/.$1"
+	END
+	put $u made.sh <<-'END'
+		#!/bin/bash
+		srun --weft-step=made ./make.sh two; echo "status $?"
+		ls -A made made/dir/sub
 	END
 	put $u job.sh <<-'END'
 		#!/bin/bash
@@ -175,6 +192,22 @@ round() { # MODE USER
 	as "$2" srun --weft=heat.yaml --weft-step=near sh -c 'echo "$WEFT_INPUT_SELF"; cat "$WEFT_INPUT_SELF"'
 	t_has "$n: input on the node" "$OUT" '/scratch/weft/'
 	t_has "$n: input on the node, whole" "$OUT" "$(cat "$home/heat.yaml")"
+
+	as "$2" srun --weft=heat.yaml --weft-step=made ./make.sh one
+	t_has "$n: outputs are made on the node" "$OUT" '/scratch/weft/'
+	t_has "$n: from an input in its memory" "$OUT" '/dev/shm/weft/'
+	t_is "$n: and are there when srun ends" "$STATUS $(cmp "$home/made/model.pt" "$home/heat.yaml" && ls -A "$home/made" "$home/made/dir/sub" | tr '\n' ' ')" \
+		"0 $home/made: dir model.pt  $home/made/dir/sub: .one "
+	t_is "$n: as the user's" "$(stat -c %U "$home/made/dir/sub/.one" 2>/dev/null || stat -c %u "$home/made/dir/sub/.one")" "$(stat -c %U "$home")"
+	as "$2" sh -c 'sbatch -W -n1 -o made.out --weft=heat.yaml made.sh >/dev/null; cat made.out'
+	t_is "$n: in a job, beside what is there" "$(printf '%s\n' "$OUT" | sed 1d | tr '\n' ' ')" \
+		'status 0 made: dir model.pt  made/dir/sub: .one .two '
+	chmod 555 "$home/made"
+	as "$2" sh -c 'salloc -Q -n1 srun --weft=heat.yaml --weft-step=made ./make.sh three'
+	t_is "$n: what can't be brought back is no success" "$STATUS" 5
+	t_has "$n: and is told" "$ERR" 'outputs could not be brought back'
+	rm -rf "$home/made"
+	t_is "$n: nothing of it stays on the nodes" "$("$CLUSTER" sh --dir "$D" --node c1 -- find /scratch/weft /dev/shm -type f ! -name '.[0-9]*')" ''
 
 	as "$2" sh -c 'sbatch -W -n1 -c2 -o job.out --weft=heat.yaml job.sh >/dev/null; cat job.out'
 	t_has "$n: job: plain srun" "$OUT" 'plain 0'
