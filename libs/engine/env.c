@@ -161,6 +161,9 @@ static int set_own(const struct unit *u, struct weft_env *env, struct weft_err *
 		return -1;
 	if (u->step->sweep.kind == WEFT_SWEEP_NONE)
 		return 0;
+	if (u->step->sweep.round &&
+		set_number(env, "WEFT_LOOP_INDEX", u->member.round, err))
+		return -1;
 	return set(env, "WEFT_MEMBER", u->member.id, err) ||
 			       set_number(env, "WEFT_MEMBER_INDEX", u->member.index,
 				       err) ||

@@ -14,6 +14,8 @@ int grow_open(struct engine *g, struct weft_err *err)
 
 		if (w->kind == WEFT_SWEEP_FILE && w->growing)
 			g->feeds[w->from] = g->grow = true;
+		if (w->round && w->growing)
+			g->feeds[s] = g->grow = true;
 	}
 	return 0;
 }
@@ -36,23 +38,154 @@ static void look_at_broken(struct engine *g, unsigned s)
 	}
 }
 
-int grow_look(struct engine *g, struct weft_err *err)
+/* ---- rounds of loops ------------------------------------------------------ */
+
+/* Is the round that has ended the last one?  Asked as by a member of it. */
+static int ask_until(
+	struct engine *g, const struct weft_loop *l, bool *last, struct weft_err *err)
+{
+	const struct weft_step *step = &g->e->wf->step[l->step[0]];
+	struct unit u;
+	int r = -1;
+
+	*last = false;
+	if (!l->until_expr)
+		return 0;
+	if (unit_open(&u, g->e, step, (l->rounds - 1) * step->sweep.round, err) == 0) {
+		u.whole = true;
+		r = weft_scope_until(&u.scope, l, last, err);
+	}
+	unit_close(&u);
+	return r;
+}
+
+static int write_action(
+	struct engine *g, const struct weft_action *a, struct weft_err *err)
+{
+	if (!g->actions) {
+		weft_autofree char *name = weft_printf(
+			"engine-%s-%zu", *g->e->job ? g->e->job : "local", g->e->block);
+
+		if (!name)
+			return weft_err_nomem(err);
+		if (weft_actions_open(g->e->run, name, &g->actions, err))
+			return -1;
+	}
+	return weft_actions_add(g->actions, a, err);
+}
+
+/* What is written down is what happens: in this order. */
+static int end_loop(
+	struct engine *g, unsigned loop, const char *why, struct weft_err *err)
+{
+	const struct weft_loop *l = &g->e->wf->loop[loop];
+	struct weft_action end = {.kind = WEFT_ACTION_END,
+		.step = (char *)g->e->wf->step[l->step[0]].name,
+		.text = (char *)why};
+
+	if (write_action(g, &end, err))
+		return -1;
+	return weft_loop_end(g->e->wf, loop, why) ? weft_err_nomem(err) : 0;
+}
+
+static int next_round(struct engine *g, unsigned loop, struct weft_err *err)
+{
+	const struct weft_loop *l = &g->e->wf->loop[loop];
+	const struct weft_step *step = &g->e->wf->step[l->step[0]];
+	struct weft_action next = {.kind = WEFT_ACTION_ROUND,
+		.step = (char *)step->name,
+		.number = (int64_t)l->rounds};
+	weft_autoerr struct weft_err bad = {0};
+	bool last;
+
+	if (ask_until(g, l, &last, &bad)) {
+		weft_err_prefix(&bad, "`until`");
+		weft_autofree char *line = weft_err_line(&bad);
+		weft_autofree char *why = weft_printf(
+			"the run was stopped: %s", line ? line : "out of memory");
+
+		weft_log(WEFT_ERROR, "%s", line ? line : "out of memory");
+		finish_stop(g, step, WEFT_ESPEC, why);
+		/* Not for ever: what it asks for may be there when the run is resumed.
+		 */
+		return weft_loop_end(g->e->wf, loop, why ? why : "") ? -1 : 0;
+	}
+	if (last) {
+		weft_autofree char *why =
+			weft_printf("round %zu: `until` is true", l->rounds - 1);
+
+		return end_loop(g, loop, why ? why : "", err);
+	}
+	if (write_action(g, &next, err))
+		return -1;
+	weft_loop_next(g->e->wf, loop);
+	return 0;
+}
+
+/* Rounds that have ended; *grown: there are more members, or it is known that there
+ * won't be. */
+static int look_at_loops(struct engine *g, bool *grown, struct weft_err *err)
 {
 	const struct weft_workflow *wf = g->e->wf;
 
-	if (!g->grow)
-		return 0;
-	g->grow = false;
+	for (unsigned k = 0; k < wf->n_loops; k++) {
+		const struct weft_loop *l = &wf->loop[k];
+
+		if (l->ended || !g->ours[l->step[0]])
+			continue;
+		enum weft_verdict v = weft_round_verdict(wf, l, g->tally);
+		if (v == WEFT_WAIT)
+			continue;
+		*grown = true;
+		/* A round that failed may go better when the run is resumed: no
+		 * decision of the run's. */
+		if (v == WEFT_NEVER || g->stopping
+				? weft_loop_end(wf, k, "a round failed")
+				: next_round(g, k, err))
+			return err->code ? -1 : weft_err_nomem(err);
+	}
+	return 0;
+}
+
+static int look_at_files(struct engine *g, bool *grown, struct weft_err *err)
+{
+	const struct weft_workflow *wf = g->e->wf;
 	weft_autofree bool *open = calloc(wf->n_steps + 1, sizeof(*open));
+	bool any = false;
+
 	if (!open)
 		return weft_err_nomem(err);
-	for (size_t s = 0; s < wf->n_steps; s++)
-		open[s] = wf->step[s].sweep.growing;
-	if (weft_run_grow(g->e->run, wf, err) || state_grow(g, err))
+	for (size_t s = 0; s < wf->n_steps; s++) {
+		const struct weft_sweep *w = &wf->step[s].sweep;
+
+		open[s] = w->growing && w->kind == WEFT_SWEEP_FILE &&
+			  weft_state_ended(g->slot[w->from][0].state);
+		any |= open[s];
+	}
+	if (!any)
+		return 0;
+	*grown = true;
+	if (weft_run_grow(g->e->run, wf, err))
 		return -1;
 	for (unsigned s = 0; s < wf->n_steps; s++)
-		if (open[s] && !wf->step[s].sweep.growing)
+		if (open[s])
 			look_at_broken(g, s);
-	queue_rewind(g);
+	return 0;
+}
+
+int grow_look(struct engine *g, struct weft_err *err)
+{
+	while (g->grow) {
+		bool grown = false;
+
+		g->grow = false;
+		if (look_at_files(g, &grown, err) || look_at_loops(g, &grown, err))
+			return -1;
+		if (!grown)
+			continue;
+		if (state_grow(g, err))
+			return -1;
+		queue_rewind(g);
+	}
 	return 0;
 }

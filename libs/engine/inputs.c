@@ -24,14 +24,15 @@ static int add_member(void *ctx, size_t index)
 	struct find *f = ctx;
 	const struct weft_step *of = &f->u->e->wf->step[f->from->step];
 	const char *output = of->output[f->from->output].name;
+	weft_autofree char *dir = NULL;
 	weft_autostr struct weft_str params = {0};
-	struct weft_records *records = unit_records(f->u, f->err);
 	struct weft_record *r = NULL;
 	struct weft_member m;
 
-	if (!records || weft_sweep_member(f->u->e->wf, of, index, &m, f->err))
+	if (weft_sweep_member(f->u->e->wf, of, index, &m, f->err))
 		goto bad;
-	int got = weft_records_read(records, of->index, index, &r, f->err);
+	dir = weft_run_step_dir(f->u->e->run, of, &m);
+	int got = dir ? weft_record_read(dir, &r, f->err) : weft_err_nomem(f->err);
 	weft_value_json(&params, &m.params);
 	char id[WEFT_MEMBER_ID];
 	memcpy(id, m.id, sizeof(id));
@@ -99,21 +100,44 @@ static int find_path(struct find *f)
 	return 0;
 }
 
+/* Of a loop, the round that an input comes from, or all before it: round and end. */
+static void rounds_of(
+	const struct find *f, const struct weft_step *of, size_t *round, size_t *end)
+{
+	const struct weft_workflow *wf = f->u->e->wf;
+	size_t own = f->u->member.round;
+	bool same = of->loop == f->u->step->loop;
+
+	*end = wf->loop[of->loop].rounds;
+	*round = f->in->def->round == WEFT_ROUND_ALL ? 0 : *end - 1;
+	if (!same)
+		return;
+	*end = f->in->def->round == WEFT_ROUND_THIS ? own + 1 : own;
+	*round = f->in->def->round == WEFT_ROUND_ALL ? 0 : *end - (*end > 0);
+}
+
 /* All members, unless the two sweeps match by their axes. */
 static int find_step(struct find *f)
 {
 	const struct weft_workflow *wf = f->u->e->wf;
 	const struct weft_step *of = &wf->step[f->from->step];
 	struct weft_edge edge = {.step = f->from->step, .all = f->from->all};
+	bool matches = weft_spec_matches(wf, f->u->step, &edge);
+	bool rounds = of->loop != WEFT_NO_LOOP && f->in->def->round == WEFT_ROUND_ALL;
+	size_t round = 0, end = 1;
 
-	if (weft_spec_matches(wf, f->u->step, &edge)) {
+	if (of->loop == WEFT_NO_LOOP) {
 		weft_spec_each_match(wf, f->u->step, f->u->index, &edge, add_member, f);
-		f->in->fan_in = f->in->n_sources > 1;
 	} else {
-		for (size_t i = 0; i < of->sweep.count && !f->result; i++)
-			add_member(f, i);
-		f->in->fan_in = of->sweep.kind != WEFT_SWEEP_NONE;
+		rounds_of(f, of, &round, &end);
+		for (; round < end && !f->result; round++)
+			weft_spec_each_in_round(wf, f->u->step, f->u->index, &edge,
+				round, add_member, f);
 	}
+	f->in->fan_in =
+		rounds || (matches ? f->in->n_sources > 1
+				   : of->sweep.kind != WEFT_SWEEP_NONE &&
+						  of->sweep.kind != WEFT_SWEEP_ROUNDS);
 	return f->result;
 }
 
@@ -134,8 +158,12 @@ static int resolve_one(struct unit *u, struct unit_input *in, struct weft_err *e
 {
 	struct find f = {.u = u, .in = in, .err = err};
 
-	for (size_t i = 0; i < in->def->n_from && !in->n_sources; i++) {
-		f.from = &in->def->from[i];
+	bool first =
+		in->def->round != WEFT_ROUND_THIS && in->def->first && !u->member.round;
+	size_t n = first ? 1 : in->def->n_from;
+
+	for (size_t i = 0; i < n && !in->n_sources; i++) {
+		f.from = first ? in->def->first : &in->def->from[i];
 		if (f.from->step == WEFT_NO_STEP ? find_path(&f) : find_step(&f))
 			return -1;
 	}

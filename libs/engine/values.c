@@ -70,7 +70,7 @@ static int own_output(const struct unit *u, const char *name, struct weft_value 
 }
 
 /* One member's answer about steps.NAME.WHAT[.X]. */
-static int member_value(struct unit *u, const struct weft_step *of, size_t index,
+static int member_value(const struct unit *u, const struct weft_step *of, size_t index,
 	const struct weft_name *name, struct weft_value *out, struct weft_err *err)
 {
 	struct weft_member m;
@@ -89,9 +89,8 @@ static int member_value(struct unit *u, const struct weft_step *of, size_t index
 		return file ? weft_metric_last(file, key, out, err)
 			    : weft_err_nomem(err);
 	}
-	struct weft_records *records = unit_records(u, err);
 	struct weft_record *r;
-	int got = records ? weft_records_read(records, of->index, index, &r, err) : -1;
+	int got = weft_record_read(dir, &r, err);
 	if (got)
 		return got;
 	got = 1;
@@ -108,7 +107,7 @@ static int member_value(struct unit *u, const struct weft_step *of, size_t index
 }
 
 struct gather {
-	struct unit *u;
+	const struct unit *u;
 	const struct weft_step *of;
 	const struct weft_name *name;
 	struct weft_value *list;
@@ -134,7 +133,7 @@ static int gather_one(void *ctx, size_t index)
 	return 0;
 }
 
-static int step_value(struct unit *u, const struct weft_name *name,
+static int step_value(const struct unit *u, const struct weft_name *name,
 	struct weft_value *out, struct weft_err *err)
 {
 	const struct weft_step *of = weft_spec_step(u->e->wf, name->part[1]);
@@ -145,23 +144,21 @@ static int step_value(struct unit *u, const struct weft_name *name,
 	if (of->sweep.kind == WEFT_SWEEP_NONE)
 		return member_value(u, of, 0, name, out, err);
 	/* Of a sweep: the member that matches, or a list of all. */
-	for (size_t i = 0; i < u->step->n_edges; i++)
+	struct weft_edge all = {.step = of->index, .all = true};
+	for (size_t i = 0; !u->whole && i < u->step->n_edges; i++)
 		if (u->step->edge[i].step == of->index)
 			edge = &u->step->edge[i];
+	bool one = of->sweep.kind == WEFT_SWEEP_ROUNDS ||
+		   (edge && weft_spec_matches(u->e->wf, u->step, edge));
 	struct gather g = {u, of, name, out, 0, err, 0};
 	*out = (struct weft_value){.kind = WEFT_V_LIST};
-	if (edge && weft_spec_matches(u->e->wf, u->step, edge)) {
-		weft_spec_each_match(u->e->wf, u->step, u->index, edge, gather_one, &g);
-		if (g.result == 0 && out->n == 1) {
-			struct weft_value one = out->item[0];
+	weft_spec_each_match(
+		u->e->wf, u->step, u->index, edge ? edge : &all, gather_one, &g);
+	if (g.result == 0 && one && out->n == 1) {
+		struct weft_value first = out->item[0];
 
-			free(out->item);
-			*out = one;
-		}
-	} else {
-		for (size_t i = 0; i < of->sweep.count; i++)
-			if (gather_one(&g, i))
-				break;
+		free(out->item);
+		*out = first;
 	}
 	if (g.result) {
 		weft_value_clear(out);
@@ -175,7 +172,7 @@ static int step_value(struct unit *u, const struct weft_name *name,
 int unit_lookup(void *unit, const struct weft_name *name, struct weft_value *out,
 	struct weft_err *err)
 {
-	struct unit *u = unit;
+	const struct unit *u = unit;
 
 	*out = (struct weft_value){0};
 	if (name->n >= 2 && weft_streq(name->part[0], "inputs"))

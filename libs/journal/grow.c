@@ -20,10 +20,8 @@ static int find_rows(const struct weft_run *run, const struct weft_workflow *wf,
 	int got = weft_record_read(dir, &r, err);
 	if (got < 0)
 		weft_err_clear(err); /* no proof of anything: it counts as none */
-	if (got || !weft_state_ended(r->state)) {
-		weft_record_free(r);
+	if (got)
 		return 1;
-	}
 	for (size_t i = 0; r->state == WEFT_STATE_DONE && i < r->n_outputs; i++)
 		if (weft_streq(r->output[i].name, output))
 			*path = strdup(r->output[i].path);
@@ -60,15 +58,50 @@ static int read_rows(const struct weft_run *run, const struct weft_workflow *wf,
 	return 0;
 }
 
+static int apply(const struct weft_workflow *wf, const struct weft_action *a,
+	struct weft_err *err)
+{
+	size_t step;
+
+	if (!weft_map_get(&wf->by_name, a->step, &step))
+		return 0;
+	unsigned loop = wf->step[step].loop;
+	if (a->kind == WEFT_ACTION_ROUND && loop != WEFT_NO_LOOP &&
+		a->number == (int64_t)wf->loop[loop].rounds)
+		weft_loop_next(wf, loop);
+	if (a->kind == WEFT_ACTION_END && loop != WEFT_NO_LOOP &&
+		weft_loop_end(wf, loop, a->text))
+		return weft_err_nomem(err);
+	return 0;
+}
+
+static int replay(const struct weft_run *run, const struct weft_workflow *wf,
+	struct weft_err *err)
+{
+	struct weft_action *v;
+	size_t n;
+	int bad = 0;
+
+	if (weft_actions_read(run, &v, &n, err))
+		return -1;
+	for (size_t i = 0; !bad && i < n; i++)
+		bad = apply(wf, &v[i], err);
+	weft_actions_free(v, n);
+	return bad;
+}
+
 int weft_run_grow(const struct weft_run *run, const struct weft_workflow *wf,
 	struct weft_err *err)
 {
+	bool acted = false;
+
 	for (unsigned i = 0; i < wf->n_steps; i++) {
 		const struct weft_sweep *s = &wf->step[i].sweep;
 
+		acted |= s->growing && s->kind != WEFT_SWEEP_FILE;
 		if (s->growing && s->kind == WEFT_SWEEP_FILE &&
 			read_rows(run, wf, i, err))
 			return -1;
 	}
-	return 0;
+	return acted ? replay(run, wf, err) : 0;
 }

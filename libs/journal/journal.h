@@ -12,6 +12,8 @@
  *   RUN/steps/STEP/     a step without a sweep
  *     done.json         its completion record, complete or absent
  *   RUN/steps/STEP/ID/  a member (STEP/XX/ID where there are over 1,000)
+ *   RUN/steps/STEP/rN/  of round N of a loop: as a step, or with members in it
+ *   RUN/actions/        what was decided while it ran: rounds, members added
  *     stdout stderr     of the step
  *     work/             working directory with scratch: shared
  *     out/              published outputs
@@ -164,11 +166,6 @@ struct weft_recorder;
  * it is gone. */
 int weft_recorder_open(const struct weft_run *run, const char *name,
 	struct weft_recorder **r, struct weft_err *err);
-/* A member's record as such a line, and back; parse: NULL without memory, or when the
- * line isn't whole. */
-int weft_record_print(
-	const struct weft_record *r, struct weft_str *out, struct weft_err *err);
-struct weft_record *weft_record_parse(const char *line, size_t n);
 /* Puts it into the buffer: step, member and index must be the member's. */
 int weft_recorder_add(
 	struct weft_recorder *r, const struct weft_record *rec, struct weft_err *err);
@@ -186,8 +183,7 @@ void weft_recorder_close(struct weft_recorder *r);
  */
 struct weft_records;
 struct weft_record_head {
-	bool known;            /* there is a record */
-	enum weft_state state; /* NONE: none, or the attempt failed and one follows */
+	enum weft_state state; /* WEFT_STATE_NONE: there is no record */
 	enum weft_code code;
 	unsigned attempt;
 };
@@ -284,10 +280,44 @@ int weft_reader_open(
 /* New events since the last call, by time; torn tails are left for the next. */
 int weft_reader_poll(
 	struct weft_reader *r, struct weft_event **e, size_t *n, struct weft_err *err);
-/* From now on ends of members, too, which their records tell. */
-void weft_reader_add_records(struct weft_reader *r);
 void weft_events_free(struct weft_event *e, size_t n);
 void weft_reader_free(struct weft_reader *r);
+
+/* ---- actions ----------------------------------------------------------- */
+
+/* What is decided while a run goes on, and by what its members come to be. */
+enum weft_action_kind {
+	WEFT_ACTION_ROUND,    /* of a loop, round `number` begins */
+	WEFT_ACTION_END,      /* of a loop: no more rounds, for `text` */
+	WEFT_ACTION_ADD,      /* `member` with `params` */
+	WEFT_ACTION_CANCEL,   /* `member` */
+	WEFT_ACTION_PRIORITY, /* `member`, to `number` */
+	WEFT_ACTION_STOP,     /* of a sweep: what hasn't begun won't, for `text` */
+	WEFT_ACTION_NOTE,     /* without effect: what was wrong is `text` */
+};
+struct weft_action {
+	uint64_t seq; /* their order */
+	double time;
+	enum weft_action_kind kind;
+	char *step;   /* of a loop: its first */
+	char *member; /* its id; "" */
+	char *params; /* JSON; "" */
+	int64_t number;
+	char *text; /* "" */
+};
+/* A writer: one a file, and one at a time in a run for each step. */
+struct weft_actions;
+int weft_actions_open(const struct weft_run *run, const char *name,
+	struct weft_actions **w, struct weft_err *err);
+/* On disk when it returns 0: only then may it take effect.  seq and time are set here;
+ * texts may be NULL. */
+int weft_actions_add(
+	struct weft_actions *w, const struct weft_action *a, struct weft_err *err);
+void weft_actions_close(struct weft_actions *w);
+/* All of a run, in their order. */
+int weft_actions_read(const struct weft_run *run, struct weft_action **v, size_t *n,
+	struct weft_err *err);
+void weft_actions_free(struct weft_action *v, size_t n);
 
 /* ---- status ------------------------------------------------------------ */
 
@@ -322,6 +352,8 @@ struct weft_status {
 	/* Hours that were used, where somebody counted them; budget borrowed. */
 	double node_hours, core_hours, gpu_hours;
 	const struct weft_budget *budget;
+	const struct weft_loop *loop; /* borrowed from the workflow */
+	size_t n_loops;
 };
 
 /* What stands between a member and its start. */
@@ -349,6 +381,10 @@ enum weft_verdict weft_verdict(const struct weft_workflow *wf,
 bool weft_step_after_stop(const struct weft_step *step);
 /* Has it an end: done, failed, skipped, not run, cancelled, lost? */
 bool weft_state_ended(enum weft_state s);
+/* A loop whose present round has ended: did that fail, so that there won't be another?
+ * WEFT_WAIT: it has not ended; WEFT_READY: it went well. tally: one a step. */
+enum weft_verdict weft_round_verdict(const struct weft_workflow *wf,
+	const struct weft_loop *loop, const struct weft_tally *tally);
 /* More failed than max_failed allows. */
 bool weft_sweep_failed(const struct weft_step *step, size_t failed);
 

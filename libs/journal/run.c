@@ -476,17 +476,27 @@ char *weft_run_step_dir(const struct weft_run *run, const struct weft_step *step
 
 	if (run->n_steps > SHARD)
 		snprintf(shard, sizeof(shard), "%03u/", step->index / SHARD);
+	char round[32] = "";
+
 	if (!member || step->sweep.kind == WEFT_SWEEP_NONE)
 		return weft_printf("%s/steps/%s%s", run->dir, shard, step->name);
-	if (member->count <= SHARD)
+	if (step->sweep.round && step->sweep.most / step->sweep.round > SHARD)
+		snprintf(round, sizeof(round), "/%zuk/r%zu", member->round / SHARD,
+			member->round);
+	else if (step->sweep.round)
+		snprintf(round, sizeof(round), "/r%zu", member->round);
+	if (step->sweep.kind == WEFT_SWEEP_ROUNDS)
 		return weft_printf(
-			"%s/steps/%s%s/%s", run->dir, shard, step->name, member->id);
+			"%s/steps/%s%s%s", run->dir, shard, step->name, round);
+	if (member->count <= SHARD)
+		return weft_printf("%s/steps/%s%s%s/%s", run->dir, shard, step->name,
+			round, member->id);
 	/* 256 folders; two levels of them where one would hold too many. */
 	if (member->count <= SHARD * 200)
-		return weft_printf("%s/steps/%s%s/%.2s/%s", run->dir, shard, step->name,
-			member->id, member->id);
-	return weft_printf("%s/steps/%s%s/%.2s/%.2s/%s", run->dir, shard, step->name,
-		member->id, member->id + 2, member->id);
+		return weft_printf("%s/steps/%s%s%s/%.2s/%s", run->dir, shard,
+			step->name, round, member->id, member->id);
+	return weft_printf("%s/steps/%s%s%s/%.2s/%.2s/%s", run->dir, shard, step->name,
+		round, member->id, member->id + 2, member->id);
 }
 
 int weft_run_stop(const struct weft_run *run, const char *reason, struct weft_err *err)

@@ -6,13 +6,33 @@
 
 bool weft_sweep_failed(const struct weft_step *step, size_t failed)
 {
+	size_t members = step->sweep.round ? step->sweep.round : step->sweep.count;
 	/* The small part: 29% of 100 are 28.999999999999996. */
-	double allowed =
-		step->max_failed_share
-			? floor(step->max_failed * (double)step->sweep.count + 1e-6)
-			: step->max_failed;
+	double allowed = step->max_failed_share
+				 ? floor(step->max_failed * (double)members + 1e-6)
+				 : step->max_failed;
 
 	return (double)failed > allowed;
+}
+
+enum weft_verdict weft_round_verdict(const struct weft_workflow *wf,
+	const struct weft_loop *loop, const struct weft_tally *tally)
+{
+	bool failed = false;
+
+	for (size_t i = 0; i < loop->n_steps; i++) {
+		const struct weft_step *s = &wf->step[loop->step[i]];
+		const size_t *n = tally[s->index].count;
+		size_t ended = n[WEFT_STATE_DONE] + n[WEFT_STATE_SKIPPED];
+		size_t bad = n[WEFT_STATE_FAILED] + n[WEFT_STATE_LOST] +
+			     n[WEFT_STATE_CANCELLED] + n[WEFT_STATE_NOT_RUN];
+
+		if (ended + bad < s->sweep.count)
+			return WEFT_WAIT;
+		/* Of all rounds: a round without a failure was no reason to end. */
+		failed |= bad && !s->optional && weft_sweep_failed(s, bad);
+	}
+	return failed ? WEFT_NEVER : WEFT_READY;
 }
 
 bool weft_step_after_stop(const struct weft_step *step)
@@ -89,12 +109,12 @@ static enum weft_verdict judge(const struct weft_workflow *wf,
 {
 	bool all = !weft_spec_matches(wf, step, e);
 
-	if (all)
+	if (all && !l->of->sweep.round)
 		look_at_all(l);
 	else if (weft_spec_each_match(wf, step, member, e, look_at, l))
 		return WEFT_WAIT;
-	/* Who wait for all wait for those, too, that are not known yet. */
-	if (all && l->of->sweep.growing)
+	/* Those, too, that are not known yet. */
+	if (!weft_spec_whole(wf, step, e))
 		l->waiting++;
 	if (l->of->sweep.broken && !(e->optional || l->of->optional) &&
 		e->state == WEFT_DEP_DONE)

@@ -18,6 +18,7 @@ struct draft {
 	int64_t time;            /* of one job; 0: not limited */
 	double cpus, gpus, span; /* used: units x seconds, and the seconds */
 	bool closed;             /* nothing joins */
+	unsigned loop;           /* whose steps are in it; WEFT_NO_LOOP */
 };
 
 struct drafts {

@@ -81,12 +81,13 @@ static double play_job(struct play *p, struct weft_plan_group *g)
 	for (size_t i = 0; i < g->n_steps; i++) {
 		const struct weft_step *s = &p->w->wf->step[g->step[i]];
 		struct weft_plan_step *out = &p->plan->step[s->index];
-		size_t members = g->tasks > 1 ? g->block : out->members;
+		size_t rounds = pack_rounds(s);
+		size_t members = g->tasks > 1 ? g->block : out->members / rounds;
 		double start = taken, run = run_time(p->w, s), waves, at_once;
 		struct traffic t;
 
 		at_once = (double)beside(g, out);
-		waves = ceil((double)members / at_once);
+		waves = ceil((double)members / at_once) * (double)rounds;
 		for (size_t e = 0; e < s->n_edges; e++)
 			if (p->plan->step[s->edge[e].step].group == out->group &&
 				p->last[s->edge[e].step] > start)

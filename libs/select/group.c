@@ -97,19 +97,21 @@ static bool part_in(const struct work *w, const struct draft *d,
 	const struct weft_plan_step *p = &w->plan->step[s->index];
 	size_t at_once = pack_holds(shape, p);
 
-	out->members = d->tasks > 1 ? d->block : p->members;
+	out->members = d->tasks > 1 ? d->block : p->members / pack_rounds(s);
 	if (p->max_parallel && at_once > p->max_parallel)
 		at_once = p->max_parallel;
 	if (!at_once)
 		return false;
 	out->waves = pack_ceil_div(out->members, at_once);
 	/* Side by side it would have been faster in jobs of its own. */
-	if (w->group == WEFT_GROUP_AUTO && d->tasks <= 1 && out->waves > 1 &&
-		k->tasks > 1)
+	if (w->group == WEFT_GROUP_AUTO && s->loop == WEFT_NO_LOOP && d->tasks <= 1 &&
+		out->waves > 1 && k->tasks > 1)
 		return false;
-	if (p->time && out->waves > (size_t)(INT64_MAX / 4 / p->time))
+	if (p->time && (double)out->waves * (double)pack_rounds(s) >
+			       (double)(INT64_MAX / 4 / p->time))
 		return false;
-	out->time = p->time * (int64_t)out->waves;
+	out->time = p->time * (int64_t)(out->waves * pack_rounds(s));
+	out->members *= pack_rounds(s);
 	return true;
 }
 
@@ -169,8 +171,13 @@ static bool join(struct work *w, struct drafts *ds, const struct weft_step *s,
 	struct pack_rules rules = pack_rules(w);
 	struct weft_plan_step shape = d->shape;
 	int64_t limit = pack_time_limit(w, p);
-	bool automatic = w->group == WEFT_GROUP_AUTO;
+	/* Rounds go on in the one job that began them. */
+	bool same_loop = s->loop != WEFT_NO_LOOP && s->loop == d->loop;
+	bool automatic = w->group == WEFT_GROUP_AUTO && !same_loop;
 	struct part part;
+
+	if (s->loop != WEFT_NO_LOOP && !same_loop)
+		return false;
 
 	/* Members that come while it runs are for one engine to know of. */
 	if (d->tasks > 1 && s->sweep.growing)
@@ -187,8 +194,12 @@ static bool join(struct work *w, struct drafts *ds, const struct weft_step *s,
 	double cpus = cpus_of(p) * (double)part.members * (double)p->time;
 	double gpus = p->gpus * (double)part.members * (double)p->time;
 
-	if ((limit && (!limited || time > limit)) ||
-		(automatic && limited && time > rules.time))
+	if (same_loop) {
+		/* What is longer than a job may be goes on in the next one. */
+		if (limit && limited && time > limit)
+			time = limit;
+	} else if ((limit && (!limited || time > limit)) ||
+		   (automatic && limited && time > rules.time))
 		return false;
 	if (automatic && limited &&
 		draft_waste(d, &shape, cpus, gpus, d->span + (double)part.time) >
@@ -230,14 +241,18 @@ static void begin(struct work *w, struct drafts *ds, const struct weft_step *s,
 		.tasks = array && (k->tasks > 1 || w->group == WEFT_GROUP_NONE)
 				 ? k->tasks
 				 : 0,
-		.block = sweep ? pack_ceil_div(p->members, k->tasks) : 1,
+		.block = sweep ? pack_ceil_div(p->members / pack_rounds(s), k->tasks)
+			       : 1,
 		.width = k->width,
-		.time = p->time * (int64_t)k->waves,
+		.time = p->time * (int64_t)(k->waves * pack_rounds(s)),
+		.loop = s->loop,
 		.closed = late || after_failure(s)};
 	pack_widen(w, &d->shape, d->width);
 	d->span = (double)d->time;
-	d->cpus = cpus_of(p) * (double)d->block * (double)p->time;
-	d->gpus = p->gpus * (double)d->block * (double)p->time;
+	double used = (double)(d->block * pack_rounds(s)) * (double)p->time;
+
+	d->cpus = cpus_of(p) * used;
+	d->gpus = p->gpus * used;
 	ds->span[s->index] = d->time;
 }
 
@@ -303,14 +318,51 @@ static int remember(struct work *w, struct drafts *ds, const struct weft_step *s
 	return 0;
 }
 
+/* All steps of a loop are in one job. */
+static int draft_loop(
+	struct work *w, struct drafts *ds, const struct weft_step *s, struct packing *k)
+{
+	const struct weft_loop *l = &w->wf->loop[s->loop];
+	struct weft_plan_step *p = &w->plan->step[s->index];
+	unsigned with = WEFT_NO_STEP;
+
+	for (size_t i = 0; i < l->n_steps && with == WEFT_NO_STEP; i++)
+		if (l->step[i] != s->index &&
+			w->plan->step[l->step[i]].group != WEFT_NO_GROUP)
+			with = l->step[i];
+	p->group = with == WEFT_NO_STEP ? (unsigned)ds->n : w->plan->step[with].group;
+	if (with == WEFT_NO_STEP) {
+		begin(w, ds, s, k, false);
+		return ds->v[p->group].closed ? 0 : remember(w, ds, s);
+	}
+	if (!join(w, ds, s, k, p->group)) {
+		struct weft_err err = {0};
+
+		p->group = (unsigned)ds->n;
+		begin(w, ds, s, k, false);
+		weft_err_set(&err, WEFT_EPLACE,
+			"the steps of a loop run in one job, and `%s` and `%s` can't: "
+			"they go to %s and %s",
+			w->wf->step[with].name, s->name, w->plan->step[with].partition,
+			p->partition);
+		weft_err_hint(&err, "give all of them the same `partition`");
+		weft_err_at(&err, w->wf->file, l->pos, "loop");
+		weft_errs_add(w->errs, &err);
+	}
+	return 0;
+}
+
 static int draft_step(
 	struct work *w, struct drafts *ds, const struct weft_step *s, bool late)
 {
 	struct weft_plan_step *p = &w->plan->step[s->index];
+	struct weft_plan_step round = *p;
 	struct packing k;
 	size_t group;
 
-	if (pack_members(w, p, s->sweep.growing, &k) < 0) {
+	round.members /= pack_rounds(s);
+	if (pack_members(w, &round, s->sweep.growing || s->loop != WEFT_NO_LOOP, &k) <
+		0) {
 		struct weft_err err = {0};
 
 		weft_err_set(&err, WEFT_EPLACE,
@@ -327,6 +379,8 @@ static int draft_step(
 		weft_errs_add(w->errs, &err);
 		k = (struct packing){.tasks = 1, .width = 1, .waves = 1};
 	}
+	if (s->loop != WEFT_NO_LOOP)
+		return draft_loop(w, ds, s, &k);
 	if (w->group != WEFT_GROUP_NONE && !late) {
 		int found = find(w, ds, s, &group);
 

@@ -28,6 +28,11 @@ size_t pack_ceil_div(size_t a, size_t b)
 	return (a + b - 1) / b;
 }
 
+size_t pack_rounds(const struct weft_step *s)
+{
+	return s->sweep.round ? s->sweep.most / s->sweep.round : 1;
+}
+
 uint64_t pack_node_cpus(const struct weft_plan_step *p)
 {
 	return (uint64_t)p->ntasks_per_node * p->cpus_per_task;

@@ -46,6 +46,9 @@ void pack_hours(struct work *w, struct weft_plan_step *p);
 /* Of a share: CPUs on a node. */
 uint64_t pack_node_cpus(const struct weft_plan_step *p);
 size_t pack_ceil_div(size_t a, size_t b);
+/* Of the step's loop, the most; 1: it is in none.  The plan's members are those of all.
+ */
+size_t pack_rounds(const struct weft_step *s);
 /* How often a shape holds a member side by side. */
 unsigned pack_holds(
 	const struct weft_plan_step *shape, const struct weft_plan_step *member);

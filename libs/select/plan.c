@@ -145,7 +145,7 @@ int collect_asks(struct work *w, const struct weft_step *step, size_t alternativ
 	bool vary, struct asks *asks)
 {
 	struct weft_map seen = {0};
-	size_t n = vary ? step->sweep.count : 1;
+	size_t n = !vary ? 1 : step->sweep.round ? step->sweep.most : step->sweep.count;
 	int rc = 0;
 
 	asks->n = 0;

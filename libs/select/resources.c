@@ -35,7 +35,8 @@ static int differs(void *ctx, const struct weft_name *name)
 {
 	(void)ctx;
 	return name->n > 0 && (weft_streq(name->part[0], "params") ||
-				      weft_streq(name->part[0], "member"));
+				      weft_streq(name->part[0], "member") ||
+				      weft_streq(name->part[0], "loop"));
 }
 
 static bool any_names(const struct weft_step *step,

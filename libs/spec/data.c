@@ -70,16 +70,18 @@ bool spec_is_path(const char *s)
 	       !strncmp(s, "../", 3);
 }
 
+/* to: the index of in->from, or FIRST for in->first */
+#define FIRST ((size_t)-1)
 static void read_from(struct spec_parser *p, struct weft_input *in,
-	const struct weft_yaml_node *n, bool several)
+	const struct weft_yaml_node *n, bool several, size_t to)
 {
-	struct weft_input_from *from = &in->from[in->n_from];
+	struct weft_input_from *from = to == FIRST ? in->first : &in->from[to];
 	if (n->kind != WEFT_YAML_SCALAR || spec_is_bad(p, n)) {
 		p->torn = true;
 		return;
 	}
 	from->step = WEFT_NO_STEP;
-	in->n_from++;
+	in->n_from += to != FIRST;
 	if (spec_is_path(n->text)) {
 		from->path = spec_text(p, n, AT_START, WEFT_QUOTE_NONE);
 		return;
@@ -97,7 +99,8 @@ static void read_from(struct spec_parser *p, struct weft_input *in,
 	/* Of several the first that exists is taken: none of them must. */
 	struct spec_ref ref = {.node = n,
 		.input = in,
-		.from = in->n_from - 1,
+		.from = to,
+		.back = to != FIRST && in->round != WEFT_ROUND_THIS,
 		.optional = in->optional || several};
 	char *step =
 		weft_arena_strndup(&p->wf->arena, n->text, (size_t)(dot - n->text));
@@ -140,6 +143,33 @@ static const char *input_name(struct spec_parser *p, const struct weft_yaml_node
 	return NULL;
 }
 
+/* What feeds round 0, of an input that comes from earlier rounds. */
+static void read_first(struct spec_parser *p, struct weft_input *in,
+	const struct weft_yaml_node *map, struct weft_yaml_node **at)
+{
+	const struct weft_yaml_node *n = at[INPUT_first];
+	if (in->round == WEFT_ROUND_THIS) {
+		if (n)
+			spec_bad(p, n, "add `round: prev` or `round: all`",
+				"`first` stands for an earlier round");
+		return;
+	}
+	if (!n) {
+		if (!weft_yaml_get(map, "first") && !in->optional &&
+			in->round == WEFT_ROUND_PREV)
+			spec_bad(p, at[INPUT_round],
+				"add `first: STEP.OUTPUT` or `optional: true`",
+				"in round 0 there is no round before");
+		return;
+	}
+	in->first = spec_alloc(p, 1, sizeof(*in->first));
+	if (!in->first)
+		return;
+	spec_enter(p, "first");
+	read_from(p, in, n, false, FIRST);
+	spec_leave(p);
+}
+
 static void read_input(struct spec_parser *p, struct weft_step *s,
 	const struct weft_yaml_node *map, struct weft_map *names)
 {
@@ -167,18 +197,22 @@ static void read_input(struct spec_parser *p, struct weft_step *s,
 				     at[INPUT_mode]->text)
 			   : WEFT_MODE_AUTO;
 	in->optional = at[INPUT_optional] && !strcmp(at[INPUT_optional]->text, "true");
+	if (at[INPUT_round])
+		in->round = (enum weft_round)spec_enum(
+			spec_fields[INPUT_round].values, at[INPUT_round]->text);
 	in->from = spec_alloc(p, list ? from->n : 1, sizeof(*in->from));
 	if (!in->from)
 		return;
 	spec_enter(p, "from");
 	if (!list)
-		read_from(p, in, from, false);
+		read_from(p, in, from, false, 0);
 	for (size_t i = 0; list && i < from->n; i++) {
 		spec_enter_item(p, i);
-		read_from(p, in, from->item[i], from->n > 1);
+		read_from(p, in, from->item[i], from->n > 1, in->n_from);
 		spec_leave(p);
 	}
 	spec_leave(p);
+	read_first(p, in, map, at);
 	s->n_inputs++;
 	if (!in->name)
 		in->name = ""; /* reported; references point here */

@@ -38,8 +38,7 @@ F(TOP, budget, K_TEXT, MAP, "Upper bounds; a plan beyond them is refused.",
 	.sub = IN_BUDGET)
 F(TOP, channels, K_TEXT, NAMED, "Live links between steps that run at the same time.",
 	.keys = KEY_IDENT, .sub = IN_CHANNEL, .flags = NOT_YET)
-F(TOP, loop, K_TEXT, MAP | MAPS, "Steps that are repeated in rounds.", .sub = IN_LOOP,
-	.flags = NOT_YET)
+F(TOP, loop, K_TEXT, MAP | MAPS, "Steps that are repeated in rounds.", .sub = IN_LOOP)
 F(TOP, on_failure, K_ENUM, ONE,
 	"When a step fails: stop (nothing new starts, what runs finishes), cancel, or "
 	"continue with what does not depend on it.",
@@ -218,9 +217,12 @@ F(INPUT, to, K_ENUM, ONE, "Where it is put.", .values = "shared node memory",
 F(INPUT, mode, K_ENUM, ONE, "How it gets there; copy is private and writable.",
 	.values = "auto link copy broadcast", .def = "auto", .names = AT_LOAD)
 F(INPUT, optional, K_BOOL, ONE, "It may be missing.", .def = "false", .names = AT_LOAD)
-F(INPUT, round, K_ENUM, ONE, "The round of a loop that it comes from.",
-	.values = "this prev all", .flags = NOT_YET)
-F(INPUT, first, K_FROM, ONE, "What feeds round 0.", .flags = NOT_YET)
+F(INPUT, round, K_ENUM, ONE,
+	"The round of its loop that it comes from: this, the one before, or all "
+	"before.",
+	.values = "this prev all", .def = "this", .names = AT_LOAD)
+F(INPUT, first, K_FROM, ONE, "What feeds round 0, where there is no earlier one.",
+	.names = AT_START)
 F(OUTPUT, path, K_INSIDE, ONE, "Path or glob relative to the working directory.",
 	.names = AT_START, .flags = REQUIRED)
 F(OUTPUT, keep, K_ENUM, ONE, "Whether it stays once nothing needs it any more.",
@@ -277,8 +279,10 @@ F(CHANNEL, buffer, K_SIZE, ONE, "How much is held.")
 F(CHANNEL, full, K_ENUM, ONE, "What happens when the buffer is full.",
 	.values = "block drop_oldest")
 F(LOOP, steps, K_STEPNAME, LIST, "The steps of a round.", .flags = REQUIRED)
-F(LOOP, max, K_INT, ONE, "Most rounds.", .min = 1, .max = 1000000)
-F(LOOP, until, K_EXPR, ONE, "Stops when this is true.", .names = AT_WHEN)
+F(LOOP, max, K_INT, ONE, "Most rounds; a plan reckons with them.", .min = 1,
+	.max = 1000000, .names = AT_LOAD, .flags = REQUIRED)
+F(LOOP, until, K_EXPR, ONE, "The loop ends after a round at whose end this is true.",
+	.names = AT_UNTIL)
 F(TRACK, dir, K_TEXT, ONE, "Folder.")
 F(TRACK, mlflow, K_TEXT, ONE, "Address of an MLflow server.")
 F(WITH, step, K_STEPREF, ONE, "The other step.", .flags = REQUIRED)

@@ -93,6 +93,7 @@ enum spec_names {
 	AT_TOP,   /* at launch, but of no step in particular */
 	AT_SIZE,  /* when the plan is made */
 	AT_WHEN,  /* when a member could start */
+	AT_UNTIL, /* when a round of a loop has ended */
 	AT_START, /* before a member's inputs are there */
 	AT_RUN,   /* at launch: everything */
 };

@@ -37,8 +37,11 @@ static bool bind_output(struct spec_parser *p, struct spec_ref *r, size_t to)
 		return false;
 	}
 	if (i < s->n_outputs) {
-		r->input->from[r->from].step = (unsigned)to;
-		r->input->from[r->from].output = (unsigned)i;
+		struct weft_input_from *from = r->from == (size_t)-1
+						       ? r->input->first
+						       : &r->input->from[r->from];
+		from->step = (unsigned)to;
+		from->output = (unsigned)i;
 		return true;
 	}
 	const char **words = spec_alloc(p, s->n_outputs, sizeof(*words));
@@ -65,7 +68,17 @@ static unsigned bind(struct spec_parser *p, struct spec_ref *r)
 	}
 	if (r->output && !bind_output(p, r, to))
 		return WEFT_NO_STEP;
-	if (to == r->owner) {
+	if (r->back && (wf->step[to].loop == WEFT_NO_LOOP ||
+			       (wf->step[to].loop != wf->step[r->owner].loop &&
+				       r->input->round == WEFT_ROUND_PREV))) {
+		spec_bad_path(p, r->node, r->path, NULL,
+			"`round: %s` is for steps of %s, and `%s` is not in it",
+			r->input->round == WEFT_ROUND_PREV ? "prev" : "all",
+			r->input->round == WEFT_ROUND_PREV ? "the same loop" : "a loop",
+			wf->step[to].name);
+		return WEFT_NO_STEP;
+	}
+	if (to == r->owner && !r->back) {
 		spec_bad_path(p, r->node, r->path, NULL, "the step depends on itself");
 		return WEFT_NO_STEP;
 	}
@@ -103,6 +116,9 @@ static int make_edges(struct spec_parser *p)
 				p->torn = true;
 				continue;
 			}
+			/* What ended before this round began need not be waited for. */
+			if (r->back && wf->step[to].loop == s->loop)
+				continue;
 			bool optional = r->optional || wf->step[to].optional;
 			size_t at = (size_t)to * 3 + r->state;
 			if (stamp[at] == owner + 1) {
@@ -225,37 +241,38 @@ static void report_cycle(struct spec_parser *p, const unsigned *waits)
 	}
 }
 
-static int make_order(struct spec_parser *p)
+struct wait {
+	unsigned user, need;
+};
+struct waits {
+	struct wait *v;
+	size_t n, cap;
+};
+
+/* Takes steps as soon as all that they wait for was taken.  1: some never can. */
+static int sort_steps(struct spec_parser *p, const struct waits *ws, unsigned *waits)
 {
 	struct weft_workflow *wf = p->wf;
-	size_t n = wf->n_steps, n_edges = 0, done = 0;
-	for (size_t i = 0; i < n; i++)
-		n_edges += wf->step[i].n_edges;
-	weft_autofree unsigned *waits = calloc(n + 1, sizeof(*waits));
+	size_t n = wf->n_steps, done = 0;
 	weft_autofree size_t *begin = calloc(n + 2, sizeof(*begin));
-	weft_autofree unsigned *user = calloc(n_edges + 1, sizeof(*user));
+	weft_autofree unsigned *user = calloc(ws->n + 1, sizeof(*user));
 	weft_autofree unsigned *ready = calloc(n + 1, sizeof(*ready));
 	struct heap heap = {wf, ready, 0};
-	wf->order = spec_alloc(p, n, sizeof(*wf->order));
-	p->rank = spec_alloc(p, n, sizeof(*p->rank));
-	if (!waits || !begin || !user || !ready || !wf->order || !p->rank) {
-		spec_nomem(p);
+	if (!begin || !user || !ready)
 		return -1;
-	}
+	memset(waits, 0, n * sizeof(*waits));
 	/* The users of each step, as one array with the places where they begin. */
-	for (size_t i = 0; i < n; i++)
-		for (size_t e = 0; e < wf->step[i].n_edges; e++)
-			begin[wf->step[i].edge[e].step + 2]++;
+	for (size_t i = 0; i < ws->n; i++)
+		begin[ws->v[i].need + 2]++;
 	for (size_t i = 0; i < n; i++)
 		begin[i + 1] += begin[i];
+	for (size_t i = 0; i < ws->n; i++) {
+		user[begin[ws->v[i].need + 1]++] = ws->v[i].user;
+		waits[ws->v[i].user]++;
+	}
 	for (size_t i = 0; i < n; i++)
-		for (size_t e = 0; e < wf->step[i].n_edges; e++)
-			user[begin[wf->step[i].edge[e].step + 1]++] = (unsigned)i;
-	for (size_t i = 0; i < n; i++) {
-		waits[i] = (unsigned)wf->step[i].n_edges;
 		if (!waits[i])
 			push(&heap, (unsigned)i);
-	}
 	while (heap.n) {
 		unsigned at = pop(&heap);
 		p->rank[at] = (unsigned)done;
@@ -264,9 +281,84 @@ static int make_order(struct spec_parser *p)
 			if (--waits[user[u]] == 0)
 				push(&heap, user[u]);
 	}
-	if (done < n)
+	return done < n;
+}
+
+static int add_wait(struct waits *ws, unsigned user, unsigned need)
+{
+	if (weft_grow(ws->v, ws->n, ws->cap))
+		return -1;
+	ws->v[ws->n++] = (struct wait){user, need};
+	return 0;
+}
+
+/* A step, or with its loop all steps of that. */
+static const unsigned *all_of(
+	const struct weft_workflow *wf, const unsigned *step, size_t *n)
+{
+	unsigned loop = wf->step[*step].loop;
+
+	*n = loop == WEFT_NO_LOOP ? 1 : wf->loop[loop].n_steps;
+	return loop == WEFT_NO_LOOP ? step : wf->loop[loop].step;
+}
+
+/* Edges; whole: what a step of a loop needs from outside of it comes before all of the
+ * loop, and what needs it after. */
+static int collect_waits(struct spec_parser *p, bool whole, struct waits *ws)
+{
+	const struct weft_workflow *wf = p->wf;
+
+	ws->n = 0;
+	for (unsigned i = 0; i < wf->n_steps; i++)
+		for (size_t e = 0; e < wf->step[i].n_edges; e++) {
+			unsigned need = wf->step[i].edge[e].step;
+			bool one = !whole ||
+				   (wf->step[i].loop != WEFT_NO_LOOP &&
+					   wf->step[i].loop == wf->step[need].loop);
+			size_t n = 1, m = 1;
+			const unsigned *from = one ? &i : all_of(wf, &i, &n);
+			const unsigned *to = one ? &need : all_of(wf, &need, &m);
+
+			for (size_t x = 0; x < n; x++)
+				for (size_t y = 0; y < m; y++)
+					if (add_wait(ws, from[x], to[y]))
+						return -1;
+		}
+	return 0;
+}
+
+static int make_order(struct spec_parser *p)
+{
+	struct weft_workflow *wf = p->wf;
+	weft_autofree unsigned *waits = calloc(wf->n_steps + 1, sizeof(*waits));
+	struct waits ws = {0};
+	int rc = -1;
+	wf->order = spec_alloc(p, wf->n_steps, sizeof(*wf->order));
+	p->rank = spec_alloc(p, wf->n_steps, sizeof(*p->rank));
+	if (waits && wf->order && p->rank && collect_waits(p, false, &ws) == 0)
+		rc = sort_steps(p, &ws, waits);
+	if (rc > 0)
 		report_cycle(p, waits);
-	return done < n ? -1 : 0;
+	if (rc == 0 && wf->n_loops) {
+		rc = collect_waits(p, true, &ws) ? -1 : sort_steps(p, &ws, waits);
+		for (size_t i = 0; rc > 0 && i < wf->n_loops; i++) {
+			const struct weft_loop *l = &wf->loop[i];
+			struct weft_yaml_node at = {
+				.pos = l->pos, .kind = WEFT_YAML_MAP};
+			if (!waits[l->step[0]])
+				continue;
+			spec_bad_path(p, &at, "loop",
+				"take it into the loop, or give it what an earlier "
+				"round made (`round: prev`)",
+				"a step that is not in the loop needs it and is "
+				"needed by it");
+			break;
+		}
+	}
+	if (rc < 0)
+		spec_nomem(p);
+	free(ws.v);
+	return rc ? -1 : 0;
 }
 
 int spec_graph(struct spec_parser *p)

@@ -54,6 +54,7 @@ static void name_steps(struct spec_parser *p, const struct weft_yaml_node *list)
 		s->metrics = spec_fields[STEP_metrics].def;
 		s->sweep.count = s->sweep.most = 1;
 		s->sweep.root = (unsigned)i;
+		s->loop = WEFT_NO_LOOP;
 		struct weft_yaml_node *name =
 			map->kind == WEFT_YAML_MAP ? weft_yaml_get(map, "name") : NULL;
 		if (!name || name->kind != WEFT_YAML_SCALAR)
@@ -145,7 +146,9 @@ static void read_top(struct spec_parser *p, struct weft_yaml_node *root)
 	read_steps(p, steps, at[TOP_defaults]);
 	if (p->nomem || !wf->n_steps)
 		return;
+	spec_loops(p, at[TOP_loop]);
 	spec_each(p);
+	spec_count_rounds(p);
 	bool whole = spec_graph(p) == 0;
 	if (!whole)
 		p->rank = NULL;
@@ -256,6 +259,7 @@ static int finish(const char *path, struct weft_yaml_doc *doc,
 	struct spec_parser p = {.doc = doc,
 		.errs = errs,
 		.step = WEFT_NO_STEP,
+		.loop = WEFT_NO_LOOP,
 		.points = opt ? opt->points : NULL};
 	*wf = NULL;
 	p.wf = calloc(1, sizeof(*p.wf));
@@ -313,6 +317,8 @@ void weft_spec_free(struct weft_workflow *wf)
 		return;
 	weft_map_free(&wf->by_name);
 	weft_map_free(&wf->var_by_name);
+	for (size_t i = 0; i < wf->n_loops; i++)
+		free(wf->loop[i].why);
 	for (size_t i = 0; i < wf->n_steps; i++)
 		if (wf->step[i].sweep.root == i) {
 			spec_rows_free(wf->step[i].sweep.rows);

@@ -26,8 +26,8 @@ static bool same_values(const struct weft_axis *a, const struct weft_axis *b)
 /* {each: STEP}: the very same members. */
 static bool same_root(const struct weft_sweep *s, const struct weft_sweep *dep)
 {
-	return s->kind != WEFT_SWEEP_NONE && dep->kind != WEFT_SWEEP_NONE &&
-	       s->root == dep->root;
+	return s->kind != WEFT_SWEEP_NONE && s->kind != WEFT_SWEEP_ROUNDS &&
+	       dep->kind != WEFT_SWEEP_NONE && s->root == dep->root;
 }
 
 bool weft_spec_matches(const struct weft_workflow *wf, const struct weft_step *step,
@@ -79,9 +79,21 @@ static int equal_at(const struct weft_axis *a, size_t i, const struct weft_axis 
 	return compare(rc_x, &x, rc_y, &y, equal);
 }
 
+/* Members of a step, from a base on: all of them, or those of a round. */
+struct part {
+	size_t base, n;
+	int (*f)(void *ctx, size_t index);
+	void *ctx;
+};
+
+static int give(const struct part *part, size_t k)
+{
+	return part->f(part->ctx, part->base + k);
+}
+
 /* A grid: the matched coordinates are fixed, the others run. */
 static int each_of_grid(const struct weft_sweep *s, size_t index,
-	const struct weft_sweep *dep, int (*f)(void *, size_t), void *ctx)
+	const struct weft_sweep *dep, const struct part *part)
 {
 	weft_autofree size_t *first = calloc(dep->n_axes, sizeof(*first));
 	weft_autofree size_t *count = calloc(dep->n_axes, sizeof(*count));
@@ -117,7 +129,7 @@ static int each_of_grid(const struct weft_sweep *s, size_t index,
 			rest /= count[b];
 			stride *= dep->axis[b].n;
 		}
-		int rc = f(ctx, member);
+		int rc = give(part, member);
 		if (rc)
 			return rc;
 	}
@@ -126,9 +138,9 @@ static int each_of_grid(const struct weft_sweep *s, size_t index,
 
 /* Member by member, where there are no coordinates to go by. */
 static int each_by_value(const struct weft_sweep *s, size_t index,
-	const struct weft_sweep *dep, int (*f)(void *, size_t), void *ctx)
+	const struct weft_sweep *dep, const struct part *part)
 {
-	for (size_t i = 0; i < dep->count; i++) {
+	for (size_t i = 0; i < part->n; i++) {
 		bool equal = true;
 		for (size_t a = 0; equal && a < s->n_axes; a++) {
 			struct weft_value x = {0}, y = {0};
@@ -140,30 +152,67 @@ static int each_by_value(const struct weft_sweep *s, size_t index,
 			if (compare(rc_x, &x, rc_y, &y, &equal) < 0)
 				return -1;
 		}
-		int rc = equal ? f(ctx, i) : 0;
+		int rc = equal ? give(part, i) : 0;
 		if (rc)
 			return rc;
 	}
 	return 0;
 }
 
-int weft_spec_each_match(const struct weft_workflow *wf, const struct weft_step *step,
-	size_t index, const struct weft_edge *edge, int (*f)(void *ctx, size_t index),
-	void *ctx)
+static int each_of(const struct weft_workflow *wf, const struct weft_step *step,
+	size_t index, const struct weft_edge *edge, const struct part *part)
 {
 	const struct weft_sweep *s = &step->sweep, *dep = &wf->step[edge->step].sweep;
 	if (!weft_spec_matches(wf, step, edge)) {
 		int rc = 0;
-		for (size_t i = 0; rc == 0 && i < dep->count; i++)
-			rc = f(ctx, i);
+		for (size_t i = 0; rc == 0 && i < part->n; i++)
+			rc = give(part, i);
 		return rc;
 	}
+	if (s->round)
+		index %= s->round;
 	if (same_root(s, dep))
-		return index < dep->count ? f(ctx, index) : 0;
+		return index < part->n ? give(part, index) : 0;
 	if (weft_spec_one_to_one(wf, step, edge) && s->axis[0].distinct)
-		return f(ctx, index);
-	return dep->zip || dep->rows || s->rows ? each_by_value(s, index, dep, f, ctx)
-						: each_of_grid(s, index, dep, f, ctx);
+		return give(part, index);
+	return dep->zip || dep->rows || s->rows ? each_by_value(s, index, dep, part)
+						: each_of_grid(s, index, dep, part);
+}
+
+int weft_spec_each_in_round(const struct weft_workflow *wf,
+	const struct weft_step *step, size_t index, const struct weft_edge *edge,
+	size_t round, int (*f)(void *ctx, size_t index), void *ctx)
+{
+	const struct weft_sweep *dep = &wf->step[edge->step].sweep;
+	struct part part = {round * dep->round, dep->round, f, ctx};
+	return each_of(wf, step, index, edge, &part);
+}
+
+static bool same_loop(const struct weft_workflow *wf, const struct weft_step *step,
+	const struct weft_edge *edge)
+{
+	return step->loop != WEFT_NO_LOOP && step->loop == wf->step[edge->step].loop;
+}
+
+int weft_spec_each_match(const struct weft_workflow *wf, const struct weft_step *step,
+	size_t index, const struct weft_edge *edge, int (*f)(void *ctx, size_t index),
+	void *ctx)
+{
+	const struct weft_step *of = &wf->step[edge->step];
+	struct part part = {0, of->sweep.count, f, ctx};
+	if (of->loop == WEFT_NO_LOOP)
+		return each_of(wf, step, index, edge, &part);
+	size_t last = wf->loop[of->loop].rounds - 1;
+	return weft_spec_each_in_round(wf, step, index, edge,
+		same_loop(wf, step, edge) ? index / step->sweep.round : last, f, ctx);
+}
+
+bool weft_spec_whole(const struct weft_workflow *wf, const struct weft_step *step,
+	const struct weft_edge *edge)
+{
+	const struct weft_sweep *dep = &wf->step[edge->step].sweep;
+	return !dep->growing || same_loop(wf, step, edge) ||
+	       (!dep->round && same_root(&step->sweep, dep) && !edge->all);
 }
 
 /* ---- when the file is read ---- */

@@ -107,12 +107,17 @@ int weft_sweep_member(const struct weft_workflow *wf, const struct weft_step *st
 	struct weft_str json = {0};
 	char hex[WEFT_DIGEST_HEX];
 	(void)wf;
+	size_t known = s->round ? s->most : s->count;
 	*m = (struct weft_member){.index = index, .count = s->count};
 	m->params.kind = WEFT_V_MAP;
-	if (index >= s->count)
+	if (index >= known)
 		return weft_err_set(err, WEFT_ESPEC,
-			"step `%s` has %zu members, no %zu", step->name, s->count,
-			index);
+			"step `%s` has %zu members, no %zu", step->name, known, index);
+	if (s->round) {
+		m->round = index / s->round;
+		m->count = s->round;
+		m->index = index %= s->round;
+	}
 	if (s->n_axes) {
 		m->params.item = calloc(s->n_axes, sizeof(*m->params.item));
 		m->params.name = calloc(s->n_axes, sizeof(*m->params.name));
@@ -127,6 +132,10 @@ int weft_sweep_member(const struct weft_workflow *wf, const struct weft_step *st
 			goto nomem;
 	}
 	if (spec_canonical(&json, &m->params) < 0)
+		goto nomem;
+	if (s->round)
+		weft_str_printf(&json, "#%zu", m->round);
+	if (json.failed)
 		goto nomem;
 	weft_digest(json.s, json.len, hex);
 	memcpy(m->id, hex, WEFT_MEMBER_ID - 1);

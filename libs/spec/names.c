@@ -40,6 +40,8 @@ static unsigned allowed(enum spec_names names)
 		return R_VARS | R_MEMBER | R_ATTEMPT | R_RUN | R_STEP | R_WORKFLOW;
 	case AT_SIZE:
 		return R_VARS | R_PARAMS | R_MEMBER | R_LOOP | R_ATTEMPT;
+	case AT_UNTIL:
+		return R_VARS | R_STEPS | R_LOOP | R_RUN | R_WORKFLOW;
 	case AT_WHEN:
 		return start;
 	case AT_START:
@@ -239,6 +241,11 @@ static void check_steps(struct where *w, const struct weft_name *name)
 		unknown(w, name, 2, "value of a step", members, 5, forms);
 	} else if (name->n != (longer ? 4u : 3u)) {
 		form(w, name, forms);
+	} else if (w->at->names == AT_UNTIL) {
+		if (of->loop != w->at->loop)
+			bad(w, name, NULL, "step `%s` is not in the loop", of->name);
+		else if (!strcmp(what, "outputs"))
+			check_outputs(w, name, of, 3);
 	} else if (of == w->step) {
 		bad(w, name, "use `outputs.X` or `step.dir`",
 			"the step can't ask for its own results");
@@ -320,7 +327,10 @@ static int check_name(void *ctx, const struct weft_name *name)
 		check_fixed(w, name, "index count");
 		break;
 	case R_LOOP:
-		bad(w, name, NULL, "`loop` is not supported yet");
+		check_fixed(w, name, "index");
+		if (w->step && w->step->loop == WEFT_NO_LOOP)
+			bad(w, name, "add it to the `steps` of a `loop`",
+				"the step is in no loop");
 		break;
 	case R_ATTEMPT:
 		if (name->n != 1)

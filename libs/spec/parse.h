@@ -30,6 +30,7 @@ struct spec_pending {
 	const struct weft_expr *expr; /* of `when` */
 	const char *env;              /* the name, when it is the value of an env */
 	unsigned step;                /* WEFT_NO_STEP: top level */
+	unsigned loop;                /* of `until` */
 	enum spec_names names;
 };
 
@@ -42,6 +43,7 @@ struct spec_ref { /* STEP or STEP.OUTPUT as written, bound in graph.c */
 	enum weft_dep_state state;
 	bool all, optional;
 	bool rows; /* of `sweep: {file: ..}` */
+	bool back; /* of an earlier round: no need of this one's */
 	unsigned owner;
 };
 
@@ -79,6 +81,7 @@ struct spec_parser {
 	struct spec_crumb crumb[80];
 	size_t depth;
 	unsigned step; /* being read; WEFT_NO_STEP: top level */
+	unsigned loop; /* whose `until` is being read; WEFT_NO_LOOP */
 	bool in_defaults;
 	char hint[320];
 	const char *points;   /* of the options */
@@ -228,6 +231,13 @@ void spec_each(struct spec_parser *p);
 /* Evaluates resources that hold expressions, with the first member. */
 void spec_try_resources(struct spec_parser *p);
 
+/* An expression that is true or false, with or without braces. */
+const struct weft_expr *spec_condition(struct spec_parser *p,
+	const struct weft_yaml_node *n, enum spec_names names, struct weft_text *text);
+/* ---- loop.c ---- */
+void spec_loops(struct spec_parser *p, const struct weft_yaml_node *n);
+/* Once all sweeps are known. */
+void spec_count_rounds(struct spec_parser *p);
 /* ---- rows.c ---- */
 int spec_rows_read(
 	const char *path, size_t max, struct weft_rows **rows, struct weft_err *err);

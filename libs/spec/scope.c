@@ -142,6 +142,9 @@ int weft_scope_lookup(void *scope, const struct weft_name *name, struct weft_val
 	else if (!strcmp(root, "member") && name->n == 2 && sc->member &&
 		 !strcmp(name->part[1], "count"))
 		rc = number_value(out, (double)sc->member->count, err);
+	else if (!strcmp(root, "loop") && name->n == 2 && sc->member &&
+		 !strcmp(name->part[1], "index"))
+		rc = number_value(out, (double)sc->member->round, err);
 	else if (!strcmp(root, "attempt") && name->n == 1)
 		rc = number_value(out, sc->attempt, err);
 	else if (!strcmp(root, "run") && name->n == 2 && !strcmp(name->part[1], "id"))
@@ -207,26 +210,41 @@ int weft_scope_text(const struct weft_scope *scope, const struct weft_text *text
 	return *out ? 0 : weft_err_nomem(err);
 }
 
-int weft_scope_when(const struct weft_scope *scope, const struct weft_step *step,
-	bool *yes, struct weft_err *err)
+static int condition(const struct weft_scope *scope, const struct weft_expr *expr,
+	const struct weft_text *text, const char *key, bool *yes, struct weft_err *err)
 {
 	struct weft_scope sc = *scope;
 	struct weft_value v = {0};
-	*yes = true;
-	if (!step->when_expr)
-		return 0;
-	int rc = weft_expr_eval(step->when_expr, weft_scope_lookup, &sc, &v, err);
+	int rc = weft_expr_eval(expr, weft_scope_lookup, &sc, &v, err);
 	if (rc == 0 && v.kind != WEFT_V_BOOL) {
 		weft_value_clear(&v);
-		weft_err_set(err, WEFT_ESPEC, "`when` is neither true nor false");
+		weft_err_set(err, WEFT_ESPEC, "`%s` is neither true nor false", key);
 		rc = weft_err_hint(err, "compare the value with something: `x > 0`");
 	}
 	if (rc != 0) {
 		if (err && !err->text)
-			weft_err_set(err, WEFT_ESPEC, "`when` has no value");
-		return at_text(scope, &step->when, err);
+			weft_err_set(err, WEFT_ESPEC, "`%s` has no value", key);
+		return at_text(scope, text, err);
 	}
 	*yes = v.b;
 	weft_value_clear(&v);
 	return 0;
+}
+
+int weft_scope_when(const struct weft_scope *scope, const struct weft_step *step,
+	bool *yes, struct weft_err *err)
+{
+	*yes = true;
+	return step->when_expr ? condition(scope, step->when_expr, &step->when, "when",
+					 yes, err)
+			       : 0;
+}
+
+int weft_scope_until(const struct weft_scope *scope, const struct weft_loop *loop,
+	bool *yes, struct weft_err *err)
+{
+	*yes = false;
+	return loop->until_expr ? condition(scope, loop->until_expr, &loop->until,
+					  "until", yes, err)
+				: 0;
 }

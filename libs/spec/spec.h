@@ -124,7 +124,8 @@ enum weft_sweep_kind {
 	WEFT_SWEEP_AXES,
 	WEFT_SWEEP_EACH,
 	WEFT_SWEEP_REPLICAS,
-	WEFT_SWEEP_FILE
+	WEFT_SWEEP_FILE,
+	WEFT_SWEEP_ROUNDS /* no sweep, but a member a round of a loop */
 };
 struct weft_rows; /* members that no axes make, compact */
 struct weft_sweep {
@@ -136,6 +137,7 @@ struct weft_sweep {
 	unsigned each; /* step index of {each: STEP}, whose axes these are */
 	unsigned root; /* the step that `each` leads to in the end; else the step */
 	size_t count;  /* members that are known; 1 without a sweep */
+	size_t round;  /* of those, in each round of the step's loop; 0: in no loop */
 	size_t most;   /* that there can ever be: what a plan reckons with */
 	/* More may come: count isn't the last word.  See weft_sweep_read(). */
 	bool growing;
@@ -161,10 +163,14 @@ struct weft_input_from { /* one of `from` */
 	bool all;
 	struct weft_text path;
 };
+enum weft_round { WEFT_ROUND_THIS, WEFT_ROUND_PREV, WEFT_ROUND_ALL };
 struct weft_input {
 	const char *name;
 	struct weft_input_from *from;
 	size_t n_from;
+	enum weft_round round; /* of a step of the same loop: prev, or all before */
+	struct weft_input_from
+		*first; /* what stands for it in round 0; NULL: nothing */
 	enum weft_scratch to;
 	enum weft_mode mode;
 	bool optional;
@@ -210,6 +216,8 @@ struct weft_checkpoint {
 	struct weft_text path; /* NULL text: the whole working directory */
 };
 
+
+#define WEFT_NO_LOOP ((unsigned)-1)
 struct weft_step {
 	const char *name;
 	struct weft_pos pos;
@@ -248,6 +256,20 @@ struct weft_step {
 	struct weft_retry *retry;
 	size_t n_retries;
 	struct weft_checkpoint checkpoint;
+	unsigned loop; /* index; WEFT_NO_LOOP */
+};
+
+/* Steps that are run again and again; the members of round r come after those of all
+ * rounds before. */
+struct weft_loop {
+	unsigned *step; /* indices, in file order */
+	size_t n_steps, max;
+	struct weft_text until;
+	const struct weft_expr *until_expr; /* NULL: all of max */
+	size_t rounds;                      /* that have begun */
+	bool ended;                         /* no more will */
+	char *why;                          /* it did; NULL: not known */
+	struct weft_pos pos;
 };
 
 struct weft_budget {
@@ -266,6 +288,8 @@ struct weft_workflow {
 	enum weft_on_failure on_failure;
 	struct weft_step *step;
 	size_t n_steps;
+	struct weft_loop *loop;
+	size_t n_loops;
 	unsigned *order; /* step indices, dependencies first; ties in file order */
 	struct weft_map by_name;     /* step name -> index */
 	struct weft_map var_by_name; /* name of a var -> index */
@@ -306,11 +330,14 @@ const struct weft_retry *weft_spec_retry(const struct weft_step *step, unsigned 
 #define WEFT_ID_DIGITS 12 /* hex, of the digest of the params */
 #define WEFT_MEMBER_ID (WEFT_ID_DIGITS + 1)
 struct weft_member {
-	size_t index, count;
-	char id[WEFT_MEMBER_ID];  /* digest of the params: stays when others come */
+	size_t index, count;      /* in a loop: of its round */
+	size_t round;             /* 0 but in a loop */
+	char id[WEFT_MEMBER_ID];  /* digest of params and round: stays when others come
+				   */
 	struct weft_value params; /* WEFT_V_MAP; empty without a sweep */
 };
-/* Fills *m (clear with weft_member_clear). index < step->sweep.count. */
+/* Fills *m (clear with weft_member_clear). index < step->sweep.count, or of a loop any
+ * up to .most. */
 int weft_sweep_member(const struct weft_workflow *wf, const struct weft_step *step,
 	size_t index, struct weft_member *m, struct weft_err *err);
 void weft_member_clear(struct weft_member *m);
@@ -323,6 +350,10 @@ int weft_sweep_read(const struct weft_workflow *wf, unsigned step, const char *p
 	struct weft_err *err);
 /* They'll never be there, or can't be read. -1: no memory. */
 int weft_sweep_break(const struct weft_workflow *wf, unsigned step, const char *why);
+/* The next round of a loop begins; at max it is the last. */
+void weft_loop_next(const struct weft_workflow *wf, unsigned loop);
+/* It was the last one. -1: no memory. */
+int weft_loop_end(const struct weft_workflow *wf, unsigned loop, const char *why);
 /* JSON to a value; *out is the caller's to clear. */
 int weft_spec_json(
 	const char *text, size_t n, struct weft_value *out, struct weft_err *err);
@@ -331,12 +362,21 @@ int weft_spec_json(
 size_t weft_sweep_block_first(size_t count, size_t blocks, size_t block);
 size_t weft_sweep_block_of(size_t count, size_t blocks, size_t member);
 /* Do members of `step` match members of edge's step by shared axes (not all
- * to all)?  If so, which does `index` need: calls f with each index. */
+ * to all)?  Which does `index` need: calls f with each index.  In one loop: of the same
+ * round; from outside of a loop: of its last round. */
 bool weft_spec_matches(const struct weft_workflow *wf, const struct weft_step *step,
 	const struct weft_edge *edge);
 int weft_spec_each_match(const struct weft_workflow *wf, const struct weft_step *step,
 	size_t index, const struct weft_edge *edge, int (*f)(void *ctx, size_t index),
 	void *ctx);
+/* As each_match, of a round of the edge's step rather than the one that belongs to it.
+ */
+int weft_spec_each_in_round(const struct weft_workflow *wf,
+	const struct weft_step *step, size_t index, const struct weft_edge *edge,
+	size_t round, int (*f)(void *ctx, size_t index), void *ctx);
+/* Are all members known that `step` needs by this edge? */
+bool weft_spec_whole(const struct weft_workflow *wf, const struct weft_step *step,
+	const struct weft_edge *edge);
 /* True when the members correspond one to one in index (same axes, same
  * order): Slurm's aftercorr says the same. */
 bool weft_spec_one_to_one(const struct weft_workflow *wf, const struct weft_step *step,
@@ -364,6 +404,9 @@ int weft_scope_lookup(void *scope, const struct weft_name *name, struct weft_val
 int weft_scope_text(const struct weft_scope *scope, const struct weft_text *text,
 	char **out, struct weft_err *err);
 int weft_scope_when(const struct weft_scope *scope, const struct weft_step *step,
+	bool *yes, struct weft_err *err);
+/* Is a round of the loop the last one?  The scope is a member's of that round. */
+int weft_scope_until(const struct weft_scope *scope, const struct weft_loop *loop,
 	bool *yes, struct weft_err *err);
 /* Evaluates one alternative of a step's resources.  Missing keys stay "not
  * given": defaults are select's. */

@@ -222,33 +222,40 @@ static void read_place(
 	s->place.spare_cores = (unsigned)number(at[PLACE_spare_cores]);
 }
 
+const struct weft_expr *spec_condition(struct spec_parser *p,
+	const struct weft_yaml_node *n, enum spec_names names, struct weft_text *text)
+{
+	struct weft_err err = {0};
+	struct weft_expr *e = NULL;
+	if (spec_has_template(n)) {
+		const struct weft_expr *whole = NULL;
+		*text = spec_text(p, n, names, WEFT_QUOTE_NONE);
+		if (text->tpl && !(whole = weft_template_single(text->tpl)))
+			spec_bad(p, n, "leave the braces out",
+				"must be one expression and nothing else");
+		return whole;
+	}
+	*text = spec_text(p, n, AT_NEVER, WEFT_QUOTE_NONE);
+	const char *path = spec_path(p);
+	if (weft_expr_parse(&p->wf->arena, n->text, strlen(n->text), &e, &err) < 0)
+		spec_bad_expr(p, n, path, &err);
+	else
+		spec_add_pending(p, (struct spec_pending){.node = n,
+					    .path = path,
+					    .expr = e,
+					    .step = p->step,
+					    .loop = p->loop,
+					    .names = names});
+	return e;
+}
+
 static void read_when(
 	struct spec_parser *p, struct weft_step *s, const struct weft_yaml_node *n)
 {
-	struct weft_err err = {0};
 	if (!n)
 		return;
 	spec_enter(p, "when");
-	if (spec_has_template(n)) {
-		s->when = spec_text(p, n, AT_WHEN, WEFT_QUOTE_NONE);
-		if (s->when.tpl && !(s->when_expr = weft_template_single(s->when.tpl)))
-			spec_bad(p, n, "leave the braces out",
-				"must be one expression and nothing else");
-	} else {
-		struct weft_expr *e = NULL;
-		s->when = spec_text(p, n, AT_NEVER, WEFT_QUOTE_NONE);
-		const char *path = spec_path(p);
-		if (weft_expr_parse(&p->wf->arena, n->text, strlen(n->text), &e, &err) <
-			0)
-			spec_bad_expr(p, n, path, &err);
-		else
-			spec_add_pending(p, (struct spec_pending){.node = n,
-						    .path = path,
-						    .expr = e,
-						    .step = p->step,
-						    .names = AT_WHEN});
-		s->when_expr = e;
-	}
+	s->when_expr = spec_condition(p, n, AT_WHEN, &s->when);
 	spec_leave(p);
 }
 

@@ -39,6 +39,7 @@ struct weft_text spec_text(struct spec_parser *p, const struct weft_yaml_node *n
 					    .path = path,
 					    .tpl = tpl,
 					    .step = p->step,
+					    .loop = p->loop,
 					    .names = names});
 	return t;
 }

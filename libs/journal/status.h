@@ -1,0 +1,12 @@
+/* status.h - parts of a run's status; private to the room */
+#ifndef WEFT_JOURNAL_STATUS_H
+#define WEFT_JOURNAL_STATUS_H
+
+#include "journal/journal.h"
+
+/* status_loops.c: steps of a loop that may have another round are not done.  alive():
+ * is the job of the step's last member still there? */
+void status_loops(const struct weft_workflow *wf, struct weft_status *st,
+	bool (*alive)(void *ctx, const struct weft_status_step *step), void *ctx);
+
+#endif
