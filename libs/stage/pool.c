@@ -19,7 +19,7 @@
 
 #define MAX_THREADS 32
 /* How often it looks whether more threads would help, and tells progress. */
-#define ADAPT_SECONDS 0.025
+#define ADAPT_SECONDS 0.0125
 #define TELL_SECONDS 0.1
 
 enum kind { NOTHING, BATCH, FOLDER, OPEN, CHUNK };
@@ -196,9 +196,10 @@ static double wanted_cpu(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static void look_at_clock(struct stage_worker *w)
+/* The lock is held. */
+static void look_at_clock(struct stage_worker *w, double now)
 {
-	double now = weft_monotonic(), seconds = now - w->looked, used;
+	double seconds = now - w->looked, used;
 	struct rusage own = {0};
 	bool waits;
 
@@ -215,9 +216,9 @@ static void look_at_clock(struct stage_worker *w)
 
 /* More threads while those that there are wait for a disk or a server and there is
  * work.  The lock is held. */
-static void adapt(struct stage_pool *p)
+static void adapt(struct stage_pool *p, double now)
 {
-	double now = weft_monotonic(), blocked = 0;
+	double blocked = 0;
 
 	if (now - p->adapted < ADAPT_SECONDS)
 		return;
@@ -226,7 +227,7 @@ static void adapt(struct stage_pool *p)
 		blocked += p->worker[i].blocked;
 	if (anything(p) && p->idle == 0 && p->n_threads == p->target &&
 		p->target < p->max && blocked > 0.4 * p->n_threads) {
-		p->target += p->target / 2 + 1;
+		p->target *= 2;
 		if (p->target > p->max)
 			p->target = p->max;
 	}
@@ -239,10 +240,9 @@ static void adapt(struct stage_pool *p)
 	}
 }
 
-static void tell(struct stage_worker *w)
+static void tell(struct stage_worker *w, double now)
 {
 	const struct stage_job *job = w->job;
-	double now = weft_monotonic();
 
 	if (!job->opt->progress || w->index != 0 || now - w->told < TELL_SECONDS)
 		return;
@@ -258,6 +258,7 @@ static void tell(struct stage_worker *w)
 bool stage_go_on(struct stage_worker *w)
 {
 	struct stage_job *job = w->job;
+	double now;
 
 	if (job->failed)
 		return false;
@@ -265,7 +266,15 @@ bool stage_go_on(struct stage_worker *w)
 		weft_err_set(&w->err, WEFT_EINTR, "interrupted");
 		return false;
 	}
-	tell(w);
+	now = weft_monotonic();
+	/* A folder's files, cold, take longer than help should take to come. */
+	if (now - w->looked >= ADAPT_SECONDS) {
+		pthread_mutex_lock(&job->pool->lock);
+		look_at_clock(w, now);
+		adapt(job->pool, now);
+		pthread_mutex_unlock(&job->pool->lock);
+	}
+	tell(w, now);
 	return true;
 }
 
@@ -287,7 +296,7 @@ static void wait_and_tell(struct stage_pool *p, struct stage_worker *w)
 	}
 	pthread_cond_timedwait(&p->more, &p->lock, &until);
 	pthread_mutex_unlock(&p->lock);
-	tell(w);
+	tell(w, weft_monotonic());
 	pthread_mutex_lock(&p->lock);
 }
 
@@ -295,12 +304,13 @@ static void wait_and_tell(struct stage_pool *p, struct stage_worker *w)
 static struct task take(struct stage_pool *p, struct stage_worker *w, enum kind done)
 {
 	struct task t = {.kind = NOTHING};
+	double now = weft_monotonic();
 
 	pthread_mutex_lock(&p->lock);
-	look_at_clock(w);
+	look_at_clock(w, now);
 	p->busy--;
 	p->scanning -= scans(done);
-	adapt(p);
+	adapt(p, now);
 	while (!p->job->failed && (t = pop(p)).kind == NOTHING && p->busy > 0) {
 		p->idle++;
 		if (w->index == 0 && p->job->opt->progress)
@@ -428,9 +438,12 @@ static void init(struct stage_pool *p, struct stage_job *job)
 			    ? (unsigned)CPU_COUNT(&cpus)
 			    : 1;
 	p->target = job->opt->threads ? job->opt->threads : p->n_cpus;
-	p->max = job->opt->threads ? job->opt->threads : p->n_cpus * 8;
+	p->max = job->opt->threads ? job->opt->threads : MAX_THREADS;
 	if (p->max > MAX_THREADS)
 		p->max = MAX_THREADS;
+	/* Each has two files and two folders open. */
+	if (p->max > job->few / 2 + 1)
+		p->max = (unsigned)(job->few / 2 + 1);
 	if (p->target > p->max)
 		p->target = p->max;
 	p->n_threads = 1; /* the caller's */
