@@ -67,6 +67,7 @@ int budget_open(struct budget **out, const struct weft_engine *e, struct weft_er
 			budget_close(b);
 			return -1;
 		}
+		weft_reader_add_records(b->reader);
 	}
 	*out = b;
 	return 0;

@@ -33,6 +33,8 @@ struct weft_engine_node {
 struct weft_engine {
 	const struct weft_run *run;
 	const struct weft_workflow *wf;
+	/* What is recorded of it; NULL: read when it is needed. */
+	struct weft_records *records;
 	const struct weft_plan *plan;
 	const struct weft_conf *conf;
 	bool slurm;           /* in a Slurm allocation; else on this machine */

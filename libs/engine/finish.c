@@ -6,9 +6,12 @@
 void finish_without(struct engine *g, unsigned s, size_t i, enum weft_state state,
 	enum weft_code code, const char *reason)
 {
+	weft_autoerr struct weft_err err = {0};
+
 	again_forget(g, s, i);
-	member_end(g->e, &g->e->wf->step[s], i, g->slot[s][i].attempt, state, code,
-		reason);
+	if (keep_end(g, s, i, state, code, reason, &err))
+		weft_log(WEFT_ERROR, "%s: %s", g->e->wf->step[s].name,
+			err.text ? err.text : "no record");
 	state_set(g, s, i, state, code);
 }
 
@@ -86,9 +89,35 @@ void finish_spent(struct engine *g, unsigned s, size_t i, const char *why)
 	finish_failed(g, s, i);
 }
 
+/* What its process handed over, or for a step without a sweep wrote. 1: nothing. */
+static int take_record(struct engine *g, const struct running *r, struct weft_err *err)
+{
+	bool sweep = g->e->wf->step[r->step].sweep.kind != WEFT_SWEEP_NONE;
+	struct weft_record *rec = NULL;
+	int bad = 0;
+
+	if (sweep && r->recorded)
+		rec = weft_record_parse(r->line.s, r->line.len);
+	if (!sweep && weft_records_read(g->records, r->step, 0, &rec, err) < 0) {
+		/* No proof of anything: it counts as none. */
+		weft_log(WEFT_WARN, "%s", err->text);
+		weft_err_clear(err);
+	}
+	if (!rec)
+		return 1;
+	if (sweep)
+		bad = weft_recorder_add(g->recorder, rec, err);
+	if (!bad)
+		state_set(g, r->step, r->member, rec->state, rec->code);
+	if (!bad && rec->state == WEFT_STATE_NONE)
+		bad = again_add(g, r->step, r->member, rec, err);
+	weft_record_free(rec);
+	return bad;
+}
+
 int finish_member(struct engine *g, const struct running *r, struct weft_err *err)
 {
-	int got = state_read(g, r->step, r->member, err);
+	int got = take_record(g, r, err);
 
 	if (got < 0)
 		return -1;

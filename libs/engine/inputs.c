@@ -24,15 +24,14 @@ static int add_member(void *ctx, size_t index)
 	struct find *f = ctx;
 	const struct weft_step *of = &f->u->e->wf->step[f->from->step];
 	const char *output = of->output[f->from->output].name;
-	weft_autofree char *dir = NULL;
 	weft_autostr struct weft_str params = {0};
+	struct weft_records *records = unit_records(f->u, f->err);
 	struct weft_record *r = NULL;
 	struct weft_member m;
 
-	if (weft_sweep_member(f->u->e->wf, of, index, &m, f->err))
+	if (!records || weft_sweep_member(f->u->e->wf, of, index, &m, f->err))
 		goto bad;
-	dir = weft_run_step_dir(f->u->e->run, of, &m);
-	int got = dir ? weft_record_read(dir, &r, f->err) : weft_err_nomem(f->err);
+	int got = weft_records_read(records, of->index, index, &r, f->err);
 	weft_value_json(&params, &m.params);
 	char id[WEFT_MEMBER_ID];
 	memcpy(id, m.id, sizeof(id));

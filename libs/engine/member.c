@@ -1,5 +1,6 @@
 /* member.c - one member from its inputs to its completion record.  Runs in a
  * process of its own, one thing after the other. */
+#include "engine/hand.h"
 #include "engine/unit.h"
 
 #include <errno.h>
@@ -15,61 +16,35 @@
 
 #define GRACE 5.0 /* seconds between SIGTERM and SIGKILL */
 
-static int journal(struct unit *u, enum weft_state state, const char *text)
+static void journal(struct unit *u, enum weft_state state, const char *text)
 {
-	struct weft_event e = {.time = weft_now(),
-		.step = (char *)u->step->name,
-		.member = u->step->sweep.kind == WEFT_SWEEP_NONE ? (char *)""
-								 : u->member.id,
-		.job = (char *)u->e->job,
-		.state = state,
-		.text = (char *)text};
-	weft_autoerr struct weft_err err = {0};
-
-	if (weft_journal_add(u->journal, &e, &err)) {
-		weft_log(WEFT_WARN, "journal: %s", err.text);
-		return -1;
-	}
-	return 0;
+	if (hand_event(u->hand, u->step->index, u->index, state, text))
+		weft_log(WEFT_WARN, "journal: %s", strerror(errno));
 }
 
 static int record(struct unit *u, struct weft_err *err)
 {
+	bool sweep = u->step->sweep.kind != WEFT_SWEEP_NONE;
+	weft_autostr struct weft_str line = {0};
+
 	u->record.step = (char *)u->step->name;
-	u->record.member =
-		u->step->sweep.kind == WEFT_SWEEP_NONE ? (char *)"" : u->member.id;
+	u->record.member = sweep ? u->member.id : (char *)"";
+	u->record.index = u->index;
 	u->record.job = (char *)u->e->job;
 	u->record.attempt = u->slot.attempt;
 	u->record.ended = weft_now();
 	cause_again(u);
-	if (weft_record_write(u->dir, &u->record, err))
-		return -1;
-	journal(u, u->record.state, u->record.reason);
-	return 0;
-}
-
-int member_end(const struct weft_engine *e, const struct weft_step *step, size_t member,
-	unsigned attempt, enum weft_state state, enum weft_code code,
-	const char *reason)
-{
-	weft_autoerr struct weft_err err = {0};
-	struct unit u;
-	int r = -1;
-
-	if (unit_open(&u, e, step, member, &err) == 0 && unit_journal(&u, &err) == 0 &&
-		weft_mkdirs(u.dir, 0777, &err) == 0) {
-		u.slot.attempt = attempt;
-		u.record.state = state;
-		u.record.code = code;
-		u.record.exit_status = -1;
-		u.record.reason = (char *)(reason ? reason : "");
-		r = record(&u, &err);
+	if (!sweep) {
+		if (weft_record_write(u->dir, &u->record, err))
+			return -1;
+		journal(u, u->record.state, u->record.reason);
+		return 0;
 	}
-	if (r)
-		weft_log(WEFT_ERROR, "%s: %s", step->name,
-			err.text ? err.text : "no record");
-	unit_close(&u);
-	return r;
+	if (weft_record_print(&u->record, &line, err))
+		return -1;
+	if (hand_record(u->hand, u->step->index, u->index, line.s, line.len))
+		return weft_err_sys(err, WEFT_ESYS, "handing over a record");
+	return 0;
 }
 
 /* What an earlier try left goes away: a run starts in an empty directory. */
@@ -378,21 +353,21 @@ static int run(struct unit *u, struct weft_err *err)
 }
 
 enum weft_code member_run(const struct weft_engine *e, const struct weft_step *step,
-	size_t member, const struct slot *slot)
+	size_t member, const struct slot *slot, int hand)
 {
 	weft_autoerr struct weft_err err = {0};
 	enum weft_code code;
 	struct unit u;
 	char host[256] = "";
 
-	if (unit_open_attempt(&u, e, step, member, slot->attempt, &err) ||
-		unit_journal(&u, &err)) {
+	if (unit_open_attempt(&u, e, step, member, slot->attempt, &err)) {
 		weft_log(WEFT_ERROR, "%s: %s", step->name, err.text);
 		unit_close(&u);
 		return WEFT_EFAILED;
 	}
 	gethostname(host, sizeof(host) - 1);
 	u.engine = getppid();
+	u.hand = hand;
 	u.slot = *slot;
 	u.record.exit_status = -1;
 	u.record.hosts = slot->nodes ? (char *)slot->nodes : host;

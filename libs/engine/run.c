@@ -4,13 +4,24 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <poll.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 int run_start(
 	struct engine *g, unsigned s, size_t i, struct running *r, struct weft_err *err)
 {
+	const struct weft_step *step = &g->e->wf->step[s];
+
+	/* What it needs must be on disk: no result is lost that others were made of. */
+	if (step->n_edges || step->finally) {
+		int kept = keep_commit(g, err);
+
+		if (kept)
+			return kept;
+	}
 	if (weft_grow(g->run, g->n_running, g->cap))
 		return weft_err_nomem(err);
 	fflush(NULL);
@@ -23,7 +34,8 @@ int run_start(
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		if (getppid() != self)
 			raise(SIGTERM); /* it is blocked, and waits in line */
-		_exit(member_run(g->e, &g->e->wf->step[s], i, &r->share.slot));
+		close(g->hand[0]); /* else nobody tells us when the engine is gone */
+		_exit(member_run(g->e, step, i, &r->share.slot, g->hand[1]));
 	}
 	r->step = s;
 	r->member = i;
@@ -44,68 +56,141 @@ static int reap(struct engine *g, size_t k, struct weft_err *err)
 	budget_member(g->budget, r.step, -1);
 	int bad = finish_member(g, &r, err);
 	room_give(&g->room, &r.share);
+	weft_str_free(&r.line);
 	return bad;
+}
+
+/* What members' processes have said. */
+static int take_words(struct engine *g, struct weft_err *err)
+{
+	struct hand_got got;
+	int r;
+
+	while ((r = hand_take(g->hand[0], &got, err)) == 0) {
+		struct running *of = NULL;
+
+		for (size_t k = 0; k < g->n_running; k++)
+			if (g->run[k].step == got.step &&
+				g->run[k].member == got.member)
+				of = &g->run[k];
+		if (!of)
+			continue;
+		if (!got.record) {
+			keep_event(
+				g, got.step, got.member, got.state, got.data, got.time);
+			continue;
+		}
+		weft_str_addn(&of->line, got.data, got.n);
+		of->recorded = got.last && !of->line.failed;
+	}
+	return r < 0 ? -1 : 0;
 }
 
 static int wait_some(struct engine *g, struct weft_err *err)
 {
-	sigset_t set;
-	int sig;
+	struct pollfd p[] = {{.fd = g->signals, .events = POLLIN},
+		{.fd = g->hand[0], .events = POLLIN}};
+	struct signalfd_siginfo sig;
+	int most =
+		g->stuck ? 1000 : 1000 * (int)again_wait(g, budget_wait(g->budget, 60));
 
-	signals_watched(&set);
-	struct timespec t = {again_wait(g, budget_wait(g->budget, 60)), 0};
-	sig = sigtimedwait(&set, NULL, &t);
-	if (sig == SIGTERM || sig == SIGINT || sig == SIGHUP) {
+	if (poll(p, 2, most) < 0 && errno != EINTR)
+		return weft_err_sys(err, WEFT_ESYS, "poll");
+	while (read(g->signals, &sig, sizeof(sig)) == sizeof(sig)) {
+		if (sig.ssi_signo == SIGCHLD || g->stopping)
+			continue;
 		g->stopping = true;
 		for (size_t k = 0; k < g->n_running; k++)
 			kill(g->run[k].pid, SIGTERM);
 	}
-	for (size_t k = 0; k < g->n_running;) {
+	/* Whose process is gone has said all that it had to say: wait first, then
+	 * listen. */
+	for (size_t k = 0; k < g->n_running; k++) {
 		pid_t got = waitpid(g->run[k].pid, NULL, WNOHANG);
 
-		if (got == g->run[k].pid || (got < 0 && errno == ECHILD)) {
-			if (reap(g, k, err))
-				return -1;
-		} else {
+		g->run[k].gone = got == g->run[k].pid || (got < 0 && errno == ECHILD);
+	}
+	if (take_words(g, err))
+		return -1;
+	for (size_t k = 0; k < g->n_running;) {
+		if (!g->run[k].gone)
 			k++;
-		}
+		else if (reap(g, k, err))
+			return -1;
 	}
 	return 0;
 }
 
+static int open_all(struct engine *g, const sigset_t *set, struct weft_err *err)
+{
+	const struct weft_engine *e = g->e;
+
+	g->signals = signalfd(-1, set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (g->signals < 0)
+		return weft_err_sys(err, WEFT_ESYS, "signalfd");
+	if (hand_open(g->hand, err) ||
+		weft_records_open(e->run, e->wf, &g->records, err))
+		return -1;
+	g->own.records = g->records;
+	/* The file is opened before it is read: a line that a writer before us left is
+	 * whole by then, or never. */
+	if (keep_open(g, err) || state_open(g, err) ||
+		budget_open(&g->budget, e, err) || room_open(&g->room, e, err) ||
+		again_open(g, err) || state_read_others(g, err) ||
+		state_read_ours(g, err))
+		return -1;
+	return queue_open(g, err) ? -1 : grow_open(g, err);
+}
+
+/* Starts what may, and waits; 1: there is nothing left to do. */
+static int turn(struct engine *g, struct weft_err *err)
+{
+	bool looked = !g->stuck;
+
+	if (looked && ready_start(g, err))
+		return -1;
+	int kept = keep_commit(g, err);
+	if (kept < 0)
+		return -1;
+	if (!kept && !looked)
+		return 0;
+	if (g->n_running || kept || (again_any(g) && !g->stopping)) {
+		if (wait_some(g, err))
+			return -1;
+		finish_over_budget(g);
+		return 0;
+	}
+	return ready_give_up(g) || weft_recorder_pending(g->recorder) ? 0 : 1;
+}
+
 int weft_engine_run(const struct weft_engine *e, struct weft_err *err)
 {
-	struct engine g = {.e = e};
+	struct engine g = {.own = *e, .hand = {-1, -1}, .signals = -1};
 	sigset_t set, old;
-	int r = -1;
+	int r;
 
+	g.e = &g.own;
 	signals_watched(&set);
 	sigprocmask(SIG_BLOCK, &set, &old);
-	if (state_open(&g, err) || budget_open(&g.budget, e, err) ||
-		room_open(&g.room, e, err) || again_open(&g, err) ||
-		state_read_others(&g, err) || queue_open(&g, err) ||
-		grow_open(&g, err))
-		goto out;
-	for (;;) {
-		if (ready_start(&g, err))
-			goto out;
-		if (g.n_running || (again_any(&g) && !g.stopping)) {
-			if (wait_some(&g, err))
-				goto out;
-			finish_over_budget(&g);
-		} else if (!ready_give_up(&g)) {
-			break;
-		}
-	}
+	r = open_all(&g, &set, err);
+	while (r == 0)
+		r = turn(&g, err);
 	if (g.stopping && !g.code)
 		g.code = WEFT_EINTR;
-	r = (int)g.code;
-out:
+	if (r > 0)
+		r = (int)g.code;
+	/* First, so that none of them waits for us to listen. */
+	hand_close(g.hand);
 	for (size_t k = 0; k < g.n_running; k++) {
 		kill(g.run[k].pid, SIGTERM);
 		waitpid(g.run[k].pid, NULL, 0);
 		room_give(&g.room, &g.run[k].share);
+		weft_str_free(&g.run[k].line);
 	}
+	if (g.signals >= 0)
+		close(g.signals);
+	keep_close(&g);
+	weft_records_free(g.records);
 	free(g.run);
 	room_close(&g.room);
 	again_close(&g);

@@ -3,11 +3,12 @@
 #define WEFT_ENGINE_RUN_H
 
 #include "engine/budget.h"
+#include "engine/hand.h"
 #include "engine/room.h"
 
 struct member_slot {
-	enum weft_state state;
-	enum weft_code code;
+	unsigned char state; /* enum weft_state */
+	unsigned char code;  /* enum weft_code */
 	int priority; /* the higher the earlier; 0 unless told (queue_priority()) */
 	bool queued;  /* in its step's heap */
 	unsigned short attempt; /* the next one, or that which runs */
@@ -16,9 +17,12 @@ struct member_slot {
 
 struct running {
 	pid_t pid;
+	bool gone; /* it was waited for */
 	unsigned step;
 	size_t member;
-	struct share share; /* of the nodes */
+	struct share share;   /* of the nodes */
+	struct weft_str line; /* of its record, as far as it was handed over */
+	bool recorded;        /* ... which is all of it */
 };
 
 struct engine {
@@ -36,6 +40,14 @@ struct engine {
 	size_t *next;         /* none before it is unfinished, when that is asked */
 	struct running *run;
 	size_t n_running, cap;
+	struct weft_engine own;       /* what e points to */
+	struct weft_records *records; /* of the whole run */
+	struct weft_recorder *recorder;
+	struct weft_journal *journal;
+	char *writer; /* name of the files of these two */
+	double stuck; /* since when they can't be written; 0: they can */
+	int hand[2];  /* from members' processes: ours, theirs */
+	int signals;  /* those that are watched, to be read */
 	struct room room;
 	struct budget *budget; /* NULL: there is none */
 	struct again *again;   /* members that wait for their next attempt */
@@ -59,9 +71,13 @@ void state_close(struct engine *g);
 enum weft_state state_of(void *engine, unsigned step, size_t member);
 void state_set(struct engine *g, unsigned s, size_t i, enum weft_state state,
 	enum weft_code code);
-/* What its record says, if there is one. 1: there is none, or a broken one. */
-int state_read(struct engine *g, unsigned s, size_t i, struct weft_err *err);
+/* What its record says, if there is one, by what was read of them. 1: there is none. */
+int state_read(struct engine *g, unsigned s, size_t i);
+/* Of all its members, after another look at the records. */
 int state_read_step(struct engine *g, unsigned s, struct weft_err *err);
+/* What an earlier engine of this run has done already; the rest are further attempts.
+ */
+int state_read_ours(struct engine *g, struct weft_err *err);
 /* What other jobs did: they have ended, where we waited for them. */
 int state_read_others(struct engine *g, struct weft_err *err);
 /* Our share of the sweeps is not all of them. */
@@ -74,6 +90,18 @@ static inline bool in_blocks(const struct engine *g)
 int grow_open(struct engine *g, struct weft_err *err);
 /* Where g->grow says that there may be some. */
 int grow_look(struct engine *g, struct weft_err *err);
+
+/* keep.c: what happened, on disk */
+int keep_open(struct engine *g, struct weft_err *err);
+void keep_close(struct engine *g);
+void keep_event(struct engine *g, unsigned s, size_t i, enum weft_state state,
+	const char *text, double time);
+/* The record of a member that ended without a run, or without a record. */
+int keep_end(struct engine *g, unsigned s, size_t i, enum weft_state state,
+	enum weft_code code, const char *reason, struct weft_err *err);
+/* Until it is 0 no member may start that others' ends let start.  1: not now, for want
+ * of room; -1: it was so for too long. */
+int keep_commit(struct engine *g, struct weft_err *err);
 
 /* queue.c: which members to look at */
 int queue_open(struct engine *g, struct weft_err *err);
@@ -116,6 +144,7 @@ bool again_any(const struct engine *g);
 void again_count(struct engine *g, const struct share *share, bool failed);
 
 /* run.c: the processes */
+/* 1: not now. */
 int run_start(struct engine *g, unsigned s, size_t i, struct running *r,
 	struct weft_err *err);
 

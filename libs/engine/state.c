@@ -18,8 +18,8 @@ void state_set(struct engine *g, unsigned s, size_t i, enum weft_state state,
 
 	g->tally[s].count[m->state]--;
 	g->tally[s].count[state]++;
-	m->state = state;
-	m->code = code;
+	m->state = (unsigned char)state;
+	m->code = (unsigned char)code;
 	if (weft_state_ended(state)) {
 		g->grow |= g->feeds[s];
 		queue_wake(g, s, i);
@@ -109,96 +109,117 @@ void state_close(struct engine *g)
 struct reading {
 	struct engine *g;
 	unsigned step;
-	struct weft_err *err;
 };
 
-int state_read(struct engine *g, unsigned s, size_t i, struct weft_err *err)
+int state_read(struct engine *g, unsigned s, size_t i)
 {
-	const struct weft_step *step = &g->e->wf->step[s];
-	struct weft_record *rec = NULL;
-	struct weft_member m;
+	struct weft_record_head h = weft_records_head(g->records, s, i);
 
-	if (weft_sweep_member(g->e->wf, step, i, &m, err))
-		return -1;
-	weft_autofree char *dir = weft_run_step_dir(g->e->run, step, &m);
-	weft_member_clear(&m);
-	if (!dir)
-		return weft_err_nomem(err);
-	int got = weft_record_read(dir, &rec, err);
-	if (got == 0) {
-		state_set(g, s, i, rec->state, rec->code);
-		int bad = rec->state == WEFT_STATE_NONE ? again_add(g, s, i, rec, err)
-							: 0;
-		weft_record_free(rec);
-		if (bad)
-			return -1;
-	} else if (got < 0) {
-		/* No proof of anything: it counts as none. */
-		weft_log(WEFT_WARN, "%s", err->text);
-		weft_err_clear(err);
-	}
-	return got == 0 ? 0 : 1;
+	if (!h.known)
+		return 1;
+	state_set(g, s, i, h.state, h.code);
+	if (h.state == WEFT_STATE_NONE)
+		g->slot[s][i].attempt = (unsigned short)(h.attempt + 1);
+	return 0;
 }
 
 static int read_record(void *ctx, size_t i)
 {
 	struct reading *r = ctx;
+	struct engine *g = r->g;
+	bool own = g->ours[r->step] && i >= g->first[r->step] && i < g->last[r->step];
 
-	if (weft_state_ended(r->g->slot[r->step][i].state))
-		return 0;
-	return state_read(r->g, r->step, i, r->err) < 0 ? -1 : 0;
+	/* Of our own we know more than what is recorded. */
+	if (!own && !weft_state_ended(g->slot[r->step][i].state))
+		state_read(g, r->step, i);
+	return 0;
+}
+
+static void read_step(struct engine *g, unsigned s)
+{
+	struct reading r = {g, s};
+
+	for (size_t i = 0; i < g->e->wf->step[s].sweep.count; i++)
+		read_record(&r, i);
 }
 
 int state_read_step(struct engine *g, unsigned s, struct weft_err *err)
 {
-	struct reading r = {g, s, err};
-	int bad = 0;
+	if (weft_records_poll(g->records, NULL, NULL, err))
+		return -1;
+	read_step(g, s);
+	return 0;
+}
 
-	for (size_t i = 0; !bad && i < g->e->wf->step[s].sweep.count; i++)
-		bad = read_record(&r, i);
-	return bad;
+/* What is not done is tried again: by its own `retries`, or because of a new engine. */
+static int try_again(struct engine *g, unsigned s, size_t i,
+	const struct weft_record_head *h, struct weft_err *err)
+{
+	struct weft_record *rec = NULL;
+
+	g->slot[s][i].attempt = (unsigned short)(h->attempt + 1);
+	if (h->state != WEFT_STATE_NONE)
+		return 0;
+	int bad = weft_records_read(g->records, s, i, &rec, err);
+	if (bad == 0)
+		bad = again_add(g, s, i, rec, err);
+	weft_record_free(rec);
+	return bad < 0 ? -1 : 0;
+}
+
+int state_read_ours(struct engine *g, struct weft_err *err)
+{
+	for (unsigned s = 0; s < g->e->wf->n_steps; s++) {
+		if (!g->ours[s])
+			continue;
+		for (size_t i = g->first[s]; i < g->last[s]; i++) {
+			struct weft_record_head h = weft_records_head(g->records, s, i);
+
+			if (h.known && h.state == WEFT_STATE_DONE)
+				state_set(g, s, i, h.state, h.code);
+			else if (h.known && try_again(g, s, i, &h, err))
+				return -1;
+		}
+	}
+	return 0;
 }
 
 /* Only what ours need: each task of a large sweep reads its own counterparts. */
-static int read_needed(struct engine *g, unsigned s, struct weft_err *err)
+static void read_needed(struct engine *g, unsigned s)
 {
 	const struct weft_workflow *wf = g->e->wf;
 	const struct weft_step *step = &wf->step[s];
 
 	if (step->finally) {
 		for (unsigned k = 0; k < wf->n_steps; k++)
-			if (!g->ours[k] && state_read_step(g, k, err))
-				return -1;
-		return 0;
+			if (!g->ours[k])
+				read_step(g, k);
+		return;
 	}
 	for (size_t k = 0; k < step->n_edges; k++) {
 		const struct weft_edge *e = &step->edge[k];
-		struct reading r = {g, e->step, err};
+		struct reading r = {g, e->step};
 
 		if (g->ours[e->step])
 			continue;
-		int bad = 0;
-
-		if (in_blocks(g) && weft_spec_matches(wf, step, e)) {
-			for (size_t i = g->first[s]; !bad && i < g->last[s]; i++)
-				bad = weft_spec_each_match(
-					wf, step, i, e, read_record, &r);
-		} else {
-			bad = state_read_step(g, e->step, err);
+		if (!in_blocks(g) || !weft_spec_matches(wf, step, e)) {
+			read_step(g, e->step);
+			continue;
 		}
-		if (bad)
-			return err->code ? -1 : weft_err_nomem(err);
+		for (size_t i = g->first[s]; i < g->last[s]; i++)
+			weft_spec_each_match(wf, step, i, e, read_record, &r);
 	}
-	return 0;
 }
 
 /* In a job, the groups that we waited for have ended: what has no record by now
  * never will. */
 int state_read_others(struct engine *g, struct weft_err *err)
 {
+	if (weft_records_poll(g->records, NULL, NULL, err))
+		return -1;
 	for (unsigned s = 0; s < g->e->wf->n_steps; s++)
-		if (g->ours[s] && read_needed(g, s, err))
-			return -1;
+		if (g->ours[s])
+			read_needed(g, s);
 	for (unsigned s = 0; s < g->e->wf->n_steps; s++) {
 		if (g->ours[s])
 			continue;

@@ -5,19 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* journal/STEP-JOB, or for tasks of an array journal/STEP-JOB.SHARD/TASK */
-static char *journal_name(const struct unit *u)
-{
-	const char *job = *u->e->job ? u->e->job : "local";
-	const char *task = strchr(job, '_');
-
-	if (u->step->sweep.kind == WEFT_SWEEP_NONE)
-		return weft_printf("%s-%s", u->step->name, job);
-	return weft_printf("%s-%.*s.%zu/%zu", u->step->name,
-		task ? (int)(task - job) : (int)strlen(job), job, u->index / 1000,
-		u->index);
-}
-
 const struct weft_retry *unit_retry(const struct unit *u)
 {
 	int i = u->slot.attempt ? u->slot.retry : -1;
@@ -46,7 +33,8 @@ int unit_open_attempt(struct unit *u, const struct weft_engine *e,
 		.step = step,
 		.index = member,
 		.slot = {.attempt = attempt, .retry = -1},
-		.placed_fd = -1};
+		.placed_fd = -1,
+		.hand = -1};
 	if (weft_sweep_member(e->wf, step, member, &u->member, err))
 		return -1;
 	if (weft_plan_step_attempt(e->plan, e->wf, e->conf, step->index, member,
@@ -73,13 +61,17 @@ int unit_open_attempt(struct unit *u, const struct weft_engine *e,
 	return 0;
 }
 
-int unit_journal(struct unit *u, struct weft_err *err)
+struct weft_records *unit_records(struct unit *u, struct weft_err *err)
 {
-	weft_autofree char *name = journal_name(u);
-
-	if (!name)
-		return weft_err_nomem(err);
-	return weft_journal_open(u->e->run, name, &u->journal, err);
+	if (u->e->records || u->own_records)
+		return u->e->records ? u->e->records : u->own_records;
+	if (weft_records_open(u->e->run, u->e->wf, &u->own_records, err))
+		return NULL;
+	if (weft_records_poll(u->own_records, NULL, NULL, err)) {
+		weft_records_free(u->own_records);
+		u->own_records = NULL;
+	}
+	return u->own_records;
 }
 
 void unit_close(struct unit *u)
@@ -98,7 +90,7 @@ void unit_close(struct unit *u)
 	free(u->input);
 	cache_close(u);
 	free(u->record.output);
-	weft_journal_close(u->journal);
+	weft_records_free(u->own_records);
 	weft_member_clear(&u->member);
 	weft_arena_free(&u->arena);
 	free(u->dir);

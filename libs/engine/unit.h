@@ -57,8 +57,9 @@ struct unit {
 	uint64_t moved; /* bytes that were really written to the node */
 	struct unit_input *input;
 	size_t n_inputs;
-	struct weft_journal *journal;
-	pid_t engine;       /* that started this process */
+	struct weft_records *own_records; /* where the engine's can't be asked */
+	int hand;                         /* to the engine; -1: there is none */
+	pid_t engine;                     /* that started this process */
 	char *placed_path;  /* where its tasks tell what they were given; NULL: nowhere
 			     */
 	uint64_t oom_kills; /* in our cgroup, before it began */
@@ -72,7 +73,8 @@ static inline bool unit_srun(const struct unit *u)
 	return u->e->slurm && !u->e->direct;
 }
 
-int unit_journal(struct unit *u, struct weft_err *err);
+/* The store to ask of others' records; NULL: an error. */
+struct weft_records *unit_records(struct unit *u, struct weft_err *err);
 int unit_open(struct unit *u, const struct weft_engine *e, const struct weft_step *step,
 	size_t member, struct weft_err *err);
 int unit_open_attempt(struct unit *u, const struct weft_engine *e,
@@ -161,12 +163,9 @@ bool unit_goes_on(const struct unit *u);
 
 /* member.c: signals that wait in line (blocked) until sigtimedwait takes them */
 void signals_watched(sigset_t *set);
-/* The whole way; its result is written as a record. */
+/* The whole way, in a process of its own; its result is a record: of a sweep's member
+ * handed to the engine (hand.h), else written into the step's folder. */
 enum weft_code member_run(const struct weft_engine *e, const struct weft_step *step,
-	size_t member, const struct slot *slot);
-/* Records an end without a run: skipped, not run, cancelled. */
-int member_end(const struct weft_engine *e, const struct weft_step *step, size_t member,
-	unsigned attempt, enum weft_state state, enum weft_code code,
-	const char *reason);
+	size_t member, const struct slot *slot, int hand);
 
 #endif

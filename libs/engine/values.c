@@ -70,7 +70,7 @@ static int own_output(const struct unit *u, const char *name, struct weft_value 
 }
 
 /* One member's answer about steps.NAME.WHAT[.X]. */
-static int member_value(const struct unit *u, const struct weft_step *of, size_t index,
+static int member_value(struct unit *u, const struct weft_step *of, size_t index,
 	const struct weft_name *name, struct weft_value *out, struct weft_err *err)
 {
 	struct weft_member m;
@@ -89,8 +89,9 @@ static int member_value(const struct unit *u, const struct weft_step *of, size_t
 		return file ? weft_metric_last(file, key, out, err)
 			    : weft_err_nomem(err);
 	}
+	struct weft_records *records = unit_records(u, err);
 	struct weft_record *r;
-	int got = weft_record_read(dir, &r, err);
+	int got = records ? weft_records_read(records, of->index, index, &r, err) : -1;
 	if (got)
 		return got;
 	got = 1;
@@ -107,7 +108,7 @@ static int member_value(const struct unit *u, const struct weft_step *of, size_t
 }
 
 struct gather {
-	const struct unit *u;
+	struct unit *u;
 	const struct weft_step *of;
 	const struct weft_name *name;
 	struct weft_value *list;
@@ -133,7 +134,7 @@ static int gather_one(void *ctx, size_t index)
 	return 0;
 }
 
-static int step_value(const struct unit *u, const struct weft_name *name,
+static int step_value(struct unit *u, const struct weft_name *name,
 	struct weft_value *out, struct weft_err *err)
 {
 	const struct weft_step *of = weft_spec_step(u->e->wf, name->part[1]);
@@ -172,7 +173,7 @@ static int step_value(const struct unit *u, const struct weft_name *name,
 int unit_lookup(void *unit, const struct weft_name *name, struct weft_value *out,
 	struct weft_err *err)
 {
-	const struct unit *u = unit;
+	struct unit *u = unit;
 
 	*out = (struct weft_value){0};
 	if (name->n >= 2 && weft_streq(name->part[0], "inputs"))

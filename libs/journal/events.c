@@ -1,8 +1,8 @@
 /* events.c - the append-only record: one writer a file, readers merge */
 #include "journal/journal.h"
 #include "journal/line.h"
+#include "journal/record.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -115,15 +115,17 @@ void weft_journal_close(struct weft_journal *j)
 /* ---- reading ----------------------------------------------------------- */
 
 struct tail {
-	char *path; /* below journal/ */
+	char *path; /* below the run */
 	off_t at;
 };
 struct weft_reader {
 	char *dir;
+	bool records; /* of members, too */
 	struct tail *tail;
 	size_t n, cap;
 	struct weft_map by_path;
 };
+
 struct events {
 	struct weft_event *v;
 	size_t n, cap;
@@ -136,7 +138,7 @@ int weft_reader_open(
 
 	*r = NULL;
 	if (n)
-		n->dir = weft_path_join(run->dir, "journal");
+		n->dir = strdup(run->dir);
 	if (!n || !n->dir) {
 		weft_reader_free(n);
 		return weft_err_nomem(err);
@@ -157,6 +159,11 @@ void weft_reader_free(struct weft_reader *r)
 	free(r);
 }
 
+void weft_reader_add_records(struct weft_reader *r)
+{
+	r->records = true;
+}
+
 static void clear_event(struct weft_event *e)
 {
 	free(e->step);
@@ -172,13 +179,39 @@ void weft_events_free(struct weft_event *e, size_t n)
 	free(e);
 }
 
-/* Damaged lines are passed over: what they said is in the records too. */
-static int read_line(struct events *ev, const char *line, size_t n)
+static int add_event(struct events *ev, struct weft_event *e)
 {
-	if (!line_is_whole(line, n))
+	if (!e->step || !e->member || !e->job || !e->text ||
+		weft_grow(ev->v, ev->n, ev->cap)) {
+		clear_event(e);
+		return -1;
+	}
+	ev->v[ev->n++] = *e;
+	return 0;
+}
+
+/* What a line of records/ tells: its member's end. */
+static int read_record(struct events *ev, const char *line, size_t n)
+{
+	struct weft_record *r = record_line_read(line, n);
+
+	if (!r)
 		return 0;
+	struct weft_event e = {.time = r->ended,
+		.state = r->state,
+		.step = weft_steal(&r->step),
+		.member = weft_steal(&r->member),
+		.job = weft_steal(&r->job),
+		.text = weft_steal(&r->reason)};
+	weft_record_free(r);
+	return add_event(ev, &e);
+}
+
+static int read_event(struct events *ev, const char *line, size_t n)
+{
 	json_t *o = json_loadb(line, n, 0, NULL);
 	json_int_t state = json_integer_value(json_object_get(o, "state"));
+
 	if (!json_is_object(o) || state < 0 || state > WEFT_STATE_LOST) {
 		json_decref(o);
 		return 0;
@@ -194,13 +227,7 @@ static int read_line(struct events *ev, const char *line, size_t n)
 		.total = json_number_value(json_object_get(o, "total")),
 	};
 	json_decref(o);
-	if (!e.step || !e.member || !e.job || !e.text ||
-		weft_grow(ev->v, ev->n, ev->cap)) {
-		clear_event(&e);
-		return -1;
-	}
-	ev->v[ev->n++] = e;
-	return 0;
+	return add_event(ev, &e);
 }
 
 static int read_tail(struct weft_reader *r, struct tail *t, struct events *ev)
@@ -217,12 +244,16 @@ static int read_tail(struct weft_reader *r, struct tail *t, struct events *ev)
 	if (!buf)
 		return -1;
 	ssize_t got = pread(fd, buf, n, t->at);
+	bool record = weft_starts_with(t->path, "records/");
 	for (const char *p = buf, *end = buf + (got > 0 ? got : 0); p < end;) {
 		const char *nl = memchr(p, '\n', (size_t)(end - p));
 
 		if (!nl)
 			break; /* the line isn't whole yet */
-		if (read_line(ev, p, (size_t)(nl - p)))
+		size_t len = (size_t)(nl - p);
+		/* Damaged lines are passed over. */
+		if (line_is_whole(p, len) &&
+			(record ? read_record(ev, p, len) : read_event(ev, p, len)))
 			return -1;
 		t->at += nl + 1 - p;
 		p = nl + 1;
@@ -230,39 +261,36 @@ static int read_tail(struct weft_reader *r, struct tail *t, struct events *ev)
 	return 0;
 }
 
-static int scan(struct weft_reader *r, const char *below, int depth, struct events *ev)
+static int tail_of(struct weft_reader *r, const char *dir, const char *name, size_t *i)
 {
-	weft_autofree char *path = weft_path_join(r->dir, below);
-	DIR *d = path ? opendir(path) : NULL;
+	weft_autofree char *path = weft_path_join(dir, name);
+
+	if (!path)
+		return -1;
+	if (weft_map_get(&r->by_path, path, i))
+		return 0;
+	*i = r->n;
+	if (weft_grow(r->tail, r->n, r->cap) ||
+		weft_map_add(&r->by_path, path, r->n, NULL) < 0)
+		return -1;
+	r->tail[r->n++] = (struct tail){weft_steal(&path), 0};
+	return 0;
+}
+
+static int scan(struct weft_reader *r, const char *below, struct events *ev)
+{
+	weft_autofree char *dir = weft_path_join(r->dir, below);
+	char **name;
+	size_t n, i;
 	int bad = 0;
 
-	if (!d)
-		return 0;
-	for (struct dirent *e; !bad && (e = readdir(d));) {
-		size_t len = strlen(e->d_name), i;
-
-		if (e->d_name[0] == '.')
-			continue;
-		weft_autofree char *name =
-			*below ? weft_path_join(below, e->d_name) : strdup(e->d_name);
-		if (!name) {
-			bad = -1;
-		} else if (len > 6 && weft_streq(e->d_name + len - 6, ".jsonl")) {
-			if (!weft_map_get(&r->by_path, name, &i)) {
-				i = r->n;
-				if (weft_grow(r->tail, r->n, r->cap) ||
-					weft_map_add(&r->by_path, name, i, NULL) < 0) {
-					bad = -1;
-					break;
-				}
-				r->tail[r->n++] = (struct tail){weft_steal(&name), 0};
-			}
-			bad = read_tail(r, &r->tail[i], ev);
-		} else if (depth) {
-			bad = scan(r, name, depth - 1, ev);
-		}
-	}
-	closedir(d);
+	if (!dir || line_files(dir, &name, &n))
+		return -1;
+	for (size_t k = 0; !bad && k < n; k++)
+		bad = tail_of(r, below, name[k], &i) || read_tail(r, &r->tail[i], ev)
+			      ? -1
+			      : 0;
+	line_files_free(name, n);
 	return bad;
 }
 
@@ -280,7 +308,7 @@ int weft_reader_poll(
 
 	*e = NULL;
 	*n = 0;
-	if (scan(r, "", 3, &ev)) {
+	if (scan(r, "journal", &ev) || (r->records && scan(r, "records", &ev))) {
 		weft_events_free(ev.v, ev.n);
 		return weft_err_nomem(err);
 	}

@@ -20,8 +20,10 @@ static int find_rows(const struct weft_run *run, const struct weft_workflow *wf,
 	int got = weft_record_read(dir, &r, err);
 	if (got < 0)
 		weft_err_clear(err); /* no proof of anything: it counts as none */
-	if (got)
+	if (got || !weft_state_ended(r->state)) {
+		weft_record_free(r);
 		return 1;
+	}
 	for (size_t i = 0; r->state == WEFT_STATE_DONE && i < r->n_outputs; i++)
 		if (weft_streq(r->output[i].name, output))
 			*path = strdup(r->output[i].path);

@@ -1,15 +1,21 @@
 /* history.c - what earlier runs of a workflow were like, from a sample of their
  * completion records */
-#include "journal/journal.h"
+#include "journal/line.h"
+#include "journal/record.h"
 
-#include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define RUNS 20         /* the latest so many are looked at */
 #define READS 512       /* records that are read, of all runs together */
 #define MOST 50         /* of them of one step */
-#define FOLDERS 1100    /* entries of a folder that are looked at */
+#define FILES 64        /* of members' records that are looked at, of a run */
+#define WINDOWS 64      /* in them, of all together */
+#define WINDOW 16384    /* bytes */
+#define LINE 65536      /* a longer one isn't looked at */
 #define PERCENTILE 0.95 /* of the run times */
 
 /* Records of one step. */
@@ -18,117 +24,138 @@ struct sample {
 	double seconds[MOST];
 	uint64_t *bytes; /* by output, of all records; in the arena */
 	size_t n, tried;
+	size_t before; /* tried, when a run's files were begun */
 };
 
 struct reading {
 	const struct weft_workflow *wf;
-	const struct weft_run *run;
-	struct sample *sample;
-	const struct weft_step *step; /* of the sample */
-	size_t quota;                 /* of a step */
-	size_t left;                  /* of READS */
+	size_t quota;  /* of a step */
+	size_t stride; /* every so many steps are looked at */
+	size_t left;   /* of READS */
 };
 
-static void take(struct reading *r, const struct weft_record *rec)
+static void take(
+	struct sample *s, const struct weft_step *step, const struct weft_record *rec)
 {
-	struct sample *s = r->sample;
-
 	if (rec->state != WEFT_STATE_DONE || !(rec->ended >= rec->started) ||
 		!(rec->started > 0) || !weft_streq(rec->definition, s->definition))
 		return;
 	s->seconds[s->n++] = rec->ended - rec->started;
-	for (size_t i = 0; i < r->step->n_outputs; i++)
+	for (size_t i = 0; i < step->n_outputs; i++)
 		for (size_t k = 0; k < rec->n_outputs; k++)
-			if (weft_streq(rec->output[k].name, r->step->output[i].name))
+			if (weft_streq(rec->output[k].name, step->output[i].name))
 				s->bytes[i] += rec->output[k].bytes;
 }
 
-/* A folder of members is named by their id, or by its first two digits. */
-static bool is_member(const char *name)
+/* The record of a step without a sweep. */
+static void read_steps(
+	struct reading *r, const struct weft_run *run, struct sample *sample)
 {
-	size_t n = strspn(name, "0123456789abcdef");
+	for (size_t i = 0; i < r->wf->n_steps && r->left; i += r->stride) {
+		struct sample *s = &sample[i / r->stride];
+		weft_autofree char *dir = weft_run_step_dir(run, &r->wf->step[i], NULL);
+		struct weft_record *rec = NULL;
 
-	return !name[n] && (n == 2 || n == WEFT_MEMBER_ID - 1);
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static char **list(const char *dir, size_t *n)
-{
-	DIR *d = opendir(dir);
-	char **v = NULL;
-	size_t cap = 0;
-
-	*n = 0;
-	for (struct dirent *e; d && *n < FOLDERS && (e = readdir(d));) {
-		char *name = is_member(e->d_name) ? strdup(e->d_name) : NULL;
-
-		if (!name)
+		if (!dir || s->tried >= r->quota)
 			continue;
-		if (weft_grow(v, *n, cap) < 0) {
-			free(name);
-			break;
+		if (weft_record_read(dir, &rec, NULL) <= 0) {
+			r->left--;
+			s->tried++;
 		}
-		v[(*n)++] = name;
+		if (rec)
+			take(s, &r->wf->step[i], rec);
+		weft_record_free(rec);
 	}
-	if (d)
-		closedir(d);
-	if (*n)
-		qsort(v, *n, sizeof(*v), by_name);
-	return v;
 }
 
-/* At most `quota` records in a folder and those in it, spread evenly. */
-static void read_folder(struct reading *r, const char *dir, size_t quota, int depth)
+/* ---- records of members: windows spread over their files ---------------- */
+
+static void read_line(struct reading *r, struct sample *sample, double part,
+	const char *line, size_t n)
 {
-	struct weft_record *rec = NULL;
-	char **name;
-	size_t n, used = 0;
+	struct record_line l;
+	weft_autofree char *name = NULL;
+	json_t *keep = NULL;
+	size_t step;
 
-	if (!r->left || !quota)
-		return;
-	int rc = weft_record_read(dir, &rec, NULL);
-
-	if (rc == 0)
-		take(r, rec);
+	if (!line_is_whole(line, n) || !record_line_head(line, n, &l, &keep))
+		goto out;
+	name = strndup(l.step, l.step_len);
+	if (!name || !weft_map_get(&r->wf->by_name, name, &step) || step % r->stride)
+		goto out;
+	struct sample *s = &sample[step / r->stride];
+	/* As many of the quota as belong to the windows until this one. */
+	if (s->tried >= r->quota ||
+		(double)(s->tried - s->before) >= part * (double)(r->quota - s->before))
+		goto out;
+	struct weft_record *rec = record_line_read(line, n);
+	r->left--;
+	s->tried++;
+	if (rec)
+		take(s, &r->wf->step[step], rec);
 	weft_record_free(rec);
-	if (rc <= 0) {
-		r->left--;
-		r->sample->tried++;
-		return;
-	}
-	name = depth ? list(dir, &n) : NULL;
-	for (size_t i = 0; name && i < n; i++) {
-		weft_autofree char *sub = NULL;
-		/* As many of the quota as belong to the folders until this one. */
-		size_t due = (i + 1) * quota / n;
-
-		if (due > used && (sub = weft_path_join(dir, name[i])))
-			read_folder(r, sub, due - used, depth - 1);
-		used = due;
-	}
-	for (size_t i = 0; name && i < n; i++)
-		free(name[i]);
-	free(name);
+out:
+	json_decref(keep);
 }
 
-static void read_run(struct reading *r, struct sample *sample, size_t stride)
+/* The lines that begin in a window. */
+static void read_window(struct reading *r, struct sample *sample, double part, int fd,
+	off_t at, size_t size)
 {
-	for (size_t i = 0; i < r->wf->n_steps && r->left; i += stride) {
-		struct sample *s = &sample[i / stride];
-		weft_autofree char *dir = NULL;
+	size_t want = size + LINE + 1;
+	weft_autofree char *buf = malloc(want);
+	off_t from = at ? at - 1 : 0;
+	ssize_t got = buf ? pread(fd, buf, want, from) : -1;
 
-		if (s->tried >= r->quota)
-			continue;
-		r->sample = s;
-		r->step = &r->wf->step[i];
-		dir = weft_run_step_dir(r->run, r->step, NULL);
-		if (dir)
-			read_folder(r, dir, r->quota - s->tried, 3);
+	if (got <= 0)
+		return;
+	const char *p = buf, *end = buf + got, *nl;
+	if (at) { /* what began before it is another window's */
+		nl = memchr(p, '\n', (size_t)(end - p));
+		p = nl ? nl + 1 : end;
 	}
+	for (; r->left && p < end && from + (p - buf) < at + (off_t)size; p = nl + 1) {
+		nl = memchr(p, '\n', (size_t)(end - p));
+		if (!nl)
+			break;
+		read_line(r, sample, part, p, (size_t)(nl - p));
+	}
+}
+
+static void read_file(struct reading *r, const char *dir, const char *name,
+	struct sample *sample, size_t nth, size_t n)
+{
+	weft_autofree char *path = weft_path_join(dir, name);
+	weft_autoclose int fd =
+		path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
+	size_t windows = WINDOWS / n ? WINDOWS / n : 1;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return;
+	off_t apart = st.st_size / (off_t)windows + 1;
+	size_t size = apart < WINDOW ? (size_t)apart : WINDOW;
+	for (size_t w = 0; w < windows && r->left; w++)
+		read_window(r, sample,
+			(double)(nth * windows + w + 1) / (double)(n * windows), fd,
+			(off_t)w * apart, size);
+}
+
+static void read_members(
+	struct reading *r, const struct weft_run *run, struct sample *sample)
+{
+	weft_autofree char *dir = weft_path_join(run->dir, "records");
+	char **path = NULL;
+	size_t n = 0;
+
+	if (!dir || line_files(dir, &path, &n))
+		return;
+	for (size_t i = 0; i < r->wf->n_steps; i += r->stride)
+		sample[i / r->stride].before = sample[i / r->stride].tried;
+	size_t used = n < FILES ? n : FILES;
+	for (size_t i = 0; i < used && r->left; i++)
+		read_file(r, dir, path[i * n / used], sample, i, used);
+	line_files_free(path, n);
 }
 
 static int by_value(const void *a, const void *b)
@@ -174,8 +201,8 @@ static int prepare(struct weft_history *h, const struct weft_workflow *wf,
 }
 
 /* The latest runs first; what can't be read counts as not there. */
-static void read_runs(struct reading *r, const char *dir, bool local,
-	struct sample *sample, size_t stride)
+static void read_runs(
+	struct reading *r, const char *dir, bool local, struct sample *sample)
 {
 	unsigned last = weft_run_last(dir);
 
@@ -185,9 +212,10 @@ static void read_runs(struct reading *r, const char *dir, bool local,
 
 		if (!path || weft_run_open(path, NULL, &run, NULL))
 			continue;
-		r->run = run;
-		if (run->local == local)
-			read_run(r, sample, stride);
+		if (run->local == local) {
+			read_steps(r, run, sample);
+			read_members(r, run, sample);
+		}
 		weft_run_free(run);
 	}
 }
@@ -212,6 +240,7 @@ int weft_history_load(const char *parent, const struct weft_workflow *wf, bool l
 		goto out;
 	}
 	stride = stride ? stride : 1;
+	r.stride = stride;
 	n = wf->n_steps / stride + 1;
 	r.quota = READS / n < MOST ? READS / n : MOST;
 	r.quota = r.quota ? r.quota : 1;
@@ -222,7 +251,7 @@ int weft_history_load(const char *parent, const struct weft_workflow *wf, bool l
 	}
 	if (prepare(h, wf, sample, stride, err) < 0)
 		goto out;
-	read_runs(&r, dir, local, sample, stride);
+	read_runs(&r, dir, local, sample);
 	for (size_t i = 0; i < wf->n_steps; i += stride)
 		sum_up(&sample[i / stride], &wf->step[i], &h->step[i]);
 	rc = 0;

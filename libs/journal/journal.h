@@ -166,6 +166,11 @@ struct weft_recorder;
  * it is gone. */
 int weft_recorder_open(const struct weft_run *run, const char *name,
 	struct weft_recorder **r, struct weft_err *err);
+/* A member's record as such a line, and back; parse: NULL without memory, or when the
+ * line isn't whole. */
+int weft_record_print(
+	const struct weft_record *r, struct weft_str *out, struct weft_err *err);
+struct weft_record *weft_record_parse(const char *line, size_t n);
 /* Puts it into the buffer: step, member and index must be the member's. */
 int weft_recorder_add(
 	struct weft_recorder *r, const struct weft_record *rec, struct weft_err *err);
@@ -183,7 +188,8 @@ void weft_recorder_close(struct weft_recorder *r);
  */
 struct weft_records;
 struct weft_record_head {
-	enum weft_state state; /* WEFT_STATE_NONE: there is no record */
+	bool known;            /* there is a record */
+	enum weft_state state; /* NONE: none, or the attempt failed and one follows */
 	enum weft_code code;
 	unsigned attempt;
 };
@@ -280,6 +286,8 @@ int weft_reader_open(
 /* New events since the last call, by time; torn tails are left for the next. */
 int weft_reader_poll(
 	struct weft_reader *r, struct weft_event **e, size_t *n, struct weft_err *err);
+/* From now on ends of members, too, which their records tell. */
+void weft_reader_add_records(struct weft_reader *r);
 void weft_events_free(struct weft_event *e, size_t n);
 void weft_reader_free(struct weft_reader *r);
 

@@ -1,5 +1,6 @@
 #include "journal/line.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,71 @@ int line_open(const char *path, int *out, struct weft_err *err)
 	}
 	*out = fd;
 	return 0;
+}
+
+/* ---- finding files ----------------------------------------------------- */
+
+#define DEPTH 3 /* of folders */
+
+struct files {
+	char **path;
+	size_t n, cap;
+};
+
+static int list(struct files *f, const char *dir, const char *below, int depth)
+{
+	weft_autofree char *full = weft_path_join(dir, below);
+	DIR *d = full ? opendir(full) : NULL;
+	int bad = full ? 0 : -1;
+
+	for (struct dirent *e; d && !bad && (e = readdir(d));) {
+		size_t n = strlen(e->d_name);
+
+		if (e->d_name[0] == '.')
+			continue;
+		char *path =
+			*below ? weft_path_join(below, e->d_name) : strdup(e->d_name);
+		if (!path) {
+			bad = -1;
+		} else if (n > 6 && weft_streq(e->d_name + n - 6, ".jsonl")) {
+			bad = weft_grow(f->path, f->n, f->cap);
+			if (!bad)
+				f->path[f->n++] = weft_steal(&path);
+		} else if (depth && e->d_type != DT_REG) {
+			bad = list(f, dir, path, depth - 1);
+		}
+		free(path);
+	}
+	if (d)
+		closedir(d);
+	return bad;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int line_files(const char *dir, char ***path, size_t *n)
+{
+	struct files f = {0};
+
+	if (list(&f, dir, "", DEPTH)) {
+		line_files_free(f.path, f.n);
+		return -1;
+	}
+	if (f.n)
+		qsort(f.path, f.n, sizeof(*f.path), by_name);
+	*path = f.path;
+	*n = f.n;
+	return 0;
+}
+
+void line_files_free(char **path, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(path[i]);
+	free(path);
 }
 
 char *line_copy(const json_t *o, const char *key)

@@ -20,6 +20,11 @@ void line_string(struct weft_str *out, const char *s);
  * writer that died stays by itself: the next begins on a line of its own. */
 int line_open(const char *path, int *fd, struct weft_err *err);
 
+/* Files of lines below a folder, as paths below it, sorted: two readers see the same
+ * order.  A folder that isn't there has none. */
+int line_files(const char *dir, char ***path, size_t *n);
+void line_files_free(char **path, size_t n);
+
 /* Text of a member of an object, malloced, never NULL but without memory. */
 char *line_copy(const json_t *o, const char *key);
 

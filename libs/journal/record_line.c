@@ -202,7 +202,21 @@ bool record_line_head(const char *line, size_t n, struct record_line *l, json_t 
 		if (!*keep || !head_of_json(*keep, l))
 			return false;
 	}
-	return weft_state_ended(l->head.state);
+	return weft_state_ended(l->head.state) || l->head.state == WEFT_STATE_NONE;
+}
+
+int weft_record_print(
+	const struct weft_record *r, struct weft_str *out, struct weft_err *err)
+{
+	record_line_add(out, r);
+	return out->failed ? weft_err_nomem(err) : 0;
+}
+
+struct weft_record *weft_record_parse(const char *line, size_t n)
+{
+	while (n && line[n - 1] == '\n')
+		n--;
+	return line_is_whole(line, n) ? record_line_read(line, n) : NULL;
 }
 
 struct weft_record *record_line_read(const char *line, size_t n)

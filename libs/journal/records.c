@@ -1,6 +1,7 @@
 /* records.c - the store: what completion records say, a few bytes a member */
 #include "journal/records.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -352,8 +353,8 @@ int weft_records_poll(struct weft_records *rs,
 
 		if (rs->wf->step[i].sweep.kind != WEFT_SWEEP_NONE)
 			continue;
-		if (poll_step(rs, i, &changed, &damaged) &&
-			damaged.code != WEFT_ESPEC) {
+		/* What can't be read proves nothing. */
+		if (poll_step(rs, i, &changed, &damaged) && damaged.sys == ENOMEM) {
 			weft_err_move(err, &damaged);
 			return -1;
 		}
@@ -383,7 +384,8 @@ struct weft_record_head weft_records_head(
 
 	if (member >= s->n || !s->slot[member].file)
 		return (struct weft_record_head){0};
-	return (struct weft_record_head){.state = s->slot[member].state,
+	return (struct weft_record_head){.known = true,
+		.state = s->slot[member].state,
 		.code = s->slot[member].code,
 		.attempt = s->slot[member].attempt};
 }

@@ -1,7 +1,6 @@
 /* records_read.c - the files of a store: what is new in them, and a line again */
 #include "journal/records.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,7 +10,6 @@
 
 #define CHUNK ((size_t)1 << 20)
 #define LINE_MAX_BYTES ((size_t)64 << 20)
-#define DEPTH 3 /* of folders below records/ */
 
 static void close_line(struct weft_records *rs)
 {
@@ -140,59 +138,19 @@ int records_scan_file(struct weft_records *rs, const char *path,
 	return read_new(rs, (uint32_t)at, changed, err);
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static bool is_lines(const char *name)
-{
-	size_t n = strlen(name);
-
-	return n > 6 && weft_streq(name + n - 6, ".jsonl");
-}
-
-/* In the order of their names, so that two readers see the same. */
-static int scan(struct weft_records *rs, const char *below, int depth,
-	struct records_changed *changed, struct weft_err *err)
-{
-	weft_autofree char *path = weft_path_join(rs->dir, below);
-	DIR *d = path ? opendir(path) : NULL;
-	char **name = NULL;
-	size_t n = 0, cap = 0;
-	int bad = 0;
-
-	for (struct dirent *e; d && !bad && (e = readdir(d));) {
-		if (e->d_name[0] == '.')
-			continue;
-		char *copy =
-			*below ? weft_path_join(below, e->d_name) : strdup(e->d_name);
-		if (!copy || weft_grow(name, n, cap)) {
-			free(copy);
-			bad = weft_err_nomem(err);
-		} else {
-			name[n++] = copy;
-		}
-	}
-	if (d)
-		closedir(d);
-	if (n)
-		qsort(name, n, sizeof(*name), by_name);
-	for (size_t i = 0; i < n; i++) {
-		if (!bad && is_lines(name[i]))
-			bad = records_scan_file(rs, name[i], changed, err);
-		else if (!bad && depth)
-			bad = scan(rs, name[i], depth - 1, changed, err);
-		free(name[i]);
-	}
-	free(name);
-	return bad;
-}
-
 int records_scan(
 	struct weft_records *rs, struct records_changed *changed, struct weft_err *err)
 {
-	return scan(rs, "", DEPTH, changed, err);
+	char **path;
+	size_t n;
+	int bad = 0;
+
+	if (line_files(rs->dir, &path, &n))
+		return weft_err_nomem(err);
+	for (size_t i = 0; !bad && i < n; i++)
+		bad = records_scan_file(rs, path[i], changed, err);
+	line_files_free(path, n);
+	return bad;
 }
 
 int records_line_at(

@@ -10,6 +10,7 @@ struct load {
 	const struct weft_run *run;
 	const struct weft_workflow *wf;
 	struct weft_status *st;
+	struct weft_records *records;
 	struct weft_map *ids; /* of each sweep: member id -> index */
 	char **id_text;
 	bool submitted;   /* all of it */
@@ -97,56 +98,57 @@ static char *log_file(const char *dir)
 	return NULL;
 }
 
-static int from_record(
-	struct weft_status_member *m, const char *dir, struct weft_err *err)
+static int from_record(struct load *l, const struct weft_step *step,
+	const struct weft_member *member, const struct weft_record *r,
+	struct weft_err *err)
 {
-	struct weft_record *r;
-	int got = weft_record_read(dir, &r, err);
+	struct weft_status_member *m = &l->st->step[step->index].member[member->index];
 
-	if (got)
-		return got;
 	m->state = r->state;
 	m->code = r->code;
 	m->exit_status = r->exit_status;
 	m->signal = r->signal;
-	m->started = r->started;
+	m->started = weft_state_ended(r->state) ? r->started : 0;
 	m->ended = r->ended;
 	if (r->queued > 0)
 		m->queued = r->queued;
 	m->staged = r->staged_in + r->staged_out;
 	int bad = set_text(&m->hosts, r->hosts) || set_text(&m->reason, r->reason) ||
 		  set_text(&m->job, r->job);
-	weft_record_free(r);
 	if (m->state == WEFT_STATE_FAILED || m->state == WEFT_STATE_CANCELLED) {
-		free(m->log);
-		m->log = log_file(dir);
+		weft_autofree char *dir = weft_run_step_dir(l->run, step, member);
+
+		bad |= !dir;
+		m->log = dir ? log_file(dir) : NULL;
 	}
 	return bad ? weft_err_nomem(err) : 0;
 }
 
-static int read_record(struct load *l, size_t step, size_t member, struct weft_err *err)
+static int read_record(struct load *l, size_t step, size_t index, struct weft_err *err)
 {
 	const struct weft_step *s = &l->wf->step[step];
+	struct weft_record *r = NULL;
 	struct weft_member m;
 
-	if (weft_sweep_member(l->wf, s, member, &m, err))
+	if (weft_sweep_member(l->wf, s, index, &m, err))
 		return -1;
-	weft_autofree char *dir = weft_run_step_dir(l->run, s, &m);
 	if (s->sweep.kind != WEFT_SWEEP_NONE)
-		memcpy(l->st->step[step].member[member].id, m.id, sizeof(m.id));
-	weft_member_clear(&m);
-	if (!dir)
-		return weft_err_nomem(err);
-	int got = from_record(&l->st->step[step].member[member], dir, err);
-	if (got < 0) {
+		memcpy(l->st->step[step].member[index].id, m.id, sizeof(m.id));
+	int got = weft_records_read(l->records, (unsigned)step, index, &r, err);
+	if (got == 0) {
+		got = from_record(l, s, &m, r, err);
+	} else if (got < 0) {
 		/* A damaged record is no proof: say so, and go on. */
-		struct weft_status_member *sm = &l->st->step[step].member[member];
+		struct weft_status_member *sm = &l->st->step[step].member[index];
 
 		sm->state = WEFT_STATE_LOST;
 		set_text(&sm->reason, err && err->text ? err->text : "damaged record");
 		weft_err_clear(err);
+		got = 0;
 	}
-	return 0;
+	weft_record_free(r);
+	weft_member_clear(&m);
+	return got < 0 ? -1 : 0;
 }
 
 static int index_members(struct load *l, size_t step, struct weft_err *err)
@@ -175,10 +177,11 @@ static int index_members(struct load *l, size_t step, struct weft_err *err)
 static void one_event(
 	struct weft_status_member *m, const struct weft_event *e, const char *job)
 {
-	if (weft_state_ended(m->state))
-		return;
 	if (e->state == WEFT_STATE_SUBMITTED && !m->queued)
 		m->queued = e->time;
+	/* What was before its record tells of an attempt that is over. */
+	if (weft_state_ended(m->state) || e->time < m->ended)
+		return;
 	if (e->state == WEFT_STATE_RUNNING && !m->started) {
 		m->started = e->time;
 		set_text(&m->hosts, e->text);
@@ -477,15 +480,21 @@ int weft_status_load(const struct weft_run *run, const struct weft_workflow *wf,
 		weft_err_nomem(err);
 		goto out;
 	}
-	if (weft_reader_open(run, &r, err) || weft_reader_poll(r, &e, &n, err))
+	if (weft_reader_open(run, &r, err) || weft_reader_poll(r, &e, &n, err) ||
+		weft_records_open(run, wf, &l.records, err) ||
+		weft_records_poll(l.records, NULL, NULL, err))
 		goto out;
-	for (size_t i = 0; i < n; i++)
-		if (apply_event(&l, &e[i], err))
-			goto out;
 	for (size_t i = 0; i < wf->n_steps; i++)
 		for (size_t k = 0; k < wf->step[i].sweep.count; k++)
 			if (read_record(&l, i, k, err))
 				goto out;
+	for (size_t i = 0; i < n; i++)
+		if (apply_event(&l, &e[i], err))
+			goto out;
+	for (size_t i = 0; i < wf->n_steps; i++)
+		for (size_t k = 0; k < l.st->step[i].members; k++)
+			if (!weft_state_ended(l.st->step[i].member[k].state))
+				l.st->step[i].member[k].ended = 0;
 	weft_run_stopped(run, &l.st->stopped);
 	spread(&l, tally, job_alive, ctx);
 	set_ready(&l);
@@ -497,6 +506,7 @@ int weft_status_load(const struct weft_run *run, const struct weft_workflow *wf,
 out:
 	weft_events_free(e, n);
 	weft_reader_free(r);
+	weft_records_free(l.records);
 	weft_status_free(l.st);
 	for (size_t i = 0; l.ids && l.id_text && i < wf->n_steps; i++) {
 		weft_map_free(&l.ids[i]);

@@ -184,6 +184,50 @@ int weft_stage_cache_trim(struct weft_stage_cache *cache, bool all, uint64_t *n,
 int weft_stage_cache_drop(
 	struct weft_stage_cache *cache, const char *key, struct weft_err *err);
 
+/* ---- one to many ------------------------------------------------------- */
+
+struct weft_auth; /* wire/link.h */
+
+/* What became of a node. */
+struct weft_stage_node {
+	const char *name;
+	bool done;
+	char *why; /* that it isn't; malloced */
+	uint64_t bytes, files;
+	double seconds;
+	char hash[WEFT_DIGEST_HEX];
+};
+
+/* Who shall have it, and how its half of the work is started there. */
+struct weft_stage_cast {
+	char *const *host; /* each one once */
+	size_t n_hosts;
+	const struct weft_auth *auth;
+	/* One of the two, NULL-terminated, before "weft stage receive ...": a command
+	 * for all of them, as srun, which gets the key by its environment; or one for
+	 * each host, whose name is added, and which hands standard input on. */
+	char *const *once, *const *each;
+	const char *weft;    /* its path there */
+	const char *address; /* of this host, for them; NULL: its name */
+	double start;        /* they have to come within so long; 0: 60 */
+	double silence;      /* of one that is given up; 0: 5 */
+	double deadline;     /* for all of it; 0: none */
+	bool tree; /* a tree whatever its size; else as size and hosts suggest */
+};
+
+/* As weft_stage_copy(), to the same path on each host; opt->manifest, archive, replace,
+ * durable, special and progress count.  Reads the source once.  0 when each of them has
+ * it; -1 when some or none have: node[i] of host[i] (n_hosts of them, the caller's
+ * zeroed memory) says which, and err what was wrong in general. */
+int weft_stage_broadcast(const char *src, const char *dst,
+	const struct weft_stage_cast *cast, const struct weft_stage_options *opt,
+	struct weft_stage_node *node, struct weft_stage_report *report,
+	struct weft_err *err);
+/* A node's half.  name: the one that the source knows it by. */
+int weft_stage_receive(const struct weft_auth *auth, const char *host, unsigned port,
+	const char *context, const char *name, double silence,
+	const volatile sig_atomic_t *stop, struct weft_err *err);
+
 /* Is a path, with links followed, one of these folders or below it?  Of what isn't
  * there yet the folder that it would be in counts.  1, 0, or -1; *real: where it is,
  * malloced. */

@@ -20,7 +20,7 @@ enum kind { GPU, NIC, NVME, KINDS };
 
 struct found {
 	hwloc_obj_t pci, os; /* os: the OS device that names it, or NULL */
-	enum weft_link link;
+	enum weft_nic_link link;
 };
 
 static void address(hwloc_obj_t pci, char *buf, size_t size)

@@ -252,7 +252,7 @@ static bool device(struct cursor *c, const char *what, const struct weft_machine
 		!lit(c, "\n"))
 		return false;
 	d->vendor = (enum weft_vendor)vendor;
-	d->link = (enum weft_link)link;
+	d->link = (enum weft_nic_link)link;
 	return true;
 }
 

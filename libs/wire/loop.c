@@ -129,14 +129,19 @@ int weft_loop_new(struct weft_loop **out, struct weft_err *err)
 	return 0;
 }
 
+/* Whatever is left: a forgotten one must not make us wait for ever. */
+static void close_one(uv_handle_t *h, void *arg)
+{
+	(void)arg;
+	if (!uv_is_closing(h))
+		uv_close(h, NULL);
+}
+
 void weft_loop_free(struct weft_loop *loop)
 {
 	if (!loop)
 		return;
-	uv_close((uv_handle_t *)&loop->async, NULL);
-	uv_close((uv_handle_t *)&loop->before, NULL);
-	uv_close((uv_handle_t *)&loop->limit, NULL);
-	uv_close((uv_handle_t *)&loop->child, NULL);
+	uv_walk(&loop->uv, close_one, NULL);
 	/* Also frees those whose _free() was called lately. */
 	uv_run(&loop->uv, UV_RUN_DEFAULT);
 	uv_loop_close(&loop->uv);

@@ -66,8 +66,8 @@ static int input_of_step(struct asked *a, const struct weft_input_from *from,
 {
 	const struct weft_step *of = &a->wf->step[from->step];
 	struct weft_edge edge = {.step = from->step, .all = from->all};
+	struct weft_records *records = NULL;
 	struct weft_record *record = NULL;
-	struct weft_member m = {0};
 	size_t one[2] = {0, of->sweep.count};
 
 	if (!a->run)
@@ -85,20 +85,17 @@ static int input_of_step(struct asked *a, const struct weft_input_from *from,
 			a->step->name, one[1], of->name);
 		return 0;
 	}
-	if (weft_sweep_member(a->wf, of, one[0], &m, err))
-		return -1;
-	weft_autofree char *dir = weft_run_step_dir(
-		a->run, of, of->sweep.kind == WEFT_SWEEP_NONE ? NULL : &m);
-	weft_member_clear(&m);
-	if (!dir)
-		return weft_err_nomem(err);
-	int r = weft_record_read(dir, &record, err);
+	int r = -1;
+	if (weft_records_open(a->run, a->wf, &records, err) == 0 &&
+		weft_records_poll(records, NULL, NULL, err) == 0)
+		r = weft_records_read(records, of->index, one[0], &record, err);
 	for (size_t i = 0;
 		r == 0 && record->state == WEFT_STATE_DONE && i < record->n_outputs;
 		i++)
 		if (weft_streq(record->output[i].name, of->output[from->output].name))
 			*path = strdup(record->output[i].path);
 	weft_record_free(record);
+	weft_records_free(records);
 	return r < 0 ? -1 : 0;
 }
 

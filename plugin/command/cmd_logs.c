@@ -24,6 +24,7 @@ WEFT_VERB(logs, .name = "logs",
 struct show {
 	const struct opened *o;
 	bool out, err, follow, path, heads;
+	struct weft_records *records; /* to see the end of it; NULL: not asked for */
 };
 
 static int copy_from(const char *path, off_t *at)
@@ -42,11 +43,14 @@ static int copy_from(const char *path, off_t *at)
 	return fflush(stdout) ? -1 : 0;
 }
 
-static bool has_ended(const char *dir)
+static bool has_ended(const struct show *s, const struct weft_step *step, size_t index)
 {
-	weft_autofree char *done = weft_path_join(dir, "done.json");
+	weft_autoerr struct weft_err err = {0};
 
-	return done && access(done, F_OK) == 0;
+	if (weft_records_poll(s->records, NULL, NULL, &err))
+		return false;
+	return weft_state_ended(
+		weft_records_head(s->records, step->index, index).state);
 }
 
 static int show_member(const struct show *s, const struct weft_step *step, size_t index)
@@ -83,7 +87,7 @@ static int show_member(const struct show *s, const struct weft_step *step, size_
 		}
 		if (last || s->path)
 			return 0;
-		last = has_ended(dir);
+		last = has_ended(s, step, index);
 		if (!last)
 			nanosleep(&(struct timespec){0, 300000000}, NULL);
 	}
@@ -118,6 +122,10 @@ static int logs(int argc, char **argv)
 	if ((ret = opened_open(&o, argv[optind], NULL)))
 		goto out;
 	s.o = &o;
+	if (s.follow && weft_records_open(o.run, o.wf, &s.records, &err)) {
+		ret = cmd_fail(&err);
+		goto out;
+	}
 	step = cmd_step(o.wf, o.run->id, argv[optind + 1], &member, &err);
 	if (!step || (member && cmd_member(o.wf, step, member, &index, &err))) {
 		ret = cmd_fail(&err);
@@ -131,6 +139,7 @@ static int logs(int argc, char **argv)
 			ret = show_member(&s, step, i);
 	}
 out:
+	weft_records_free(s.records);
 	opened_close(&o);
 	return ret;
 }

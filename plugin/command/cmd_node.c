@@ -49,14 +49,23 @@ static bool job_owner(uid_t *uid, gid_t *gid, struct weft_err *err)
  * makes a folder named weft, the whole cluster.  The error goes to the log; a step
  * that asks for node scratch misses its folder, and says so.
  */
+static int one_scratch(const char *dir, bool start, uint32_t job, struct weft_err *err)
+{
+	uid_t uid;
+	gid_t gid;
+
+	if (!start)
+		return node_scratch_remove(dir, job, err);
+	node_scratch_clean(dir, job);
+	return job_owner(&uid, &gid, err) ? node_scratch_make(dir, job, uid, gid, err)
+					  : -1;
+}
+
 static int prolog_epilog(bool start)
 {
 	struct weft_err err = {0};
 	struct weft_conf *conf = NULL;
 	int64_t job;
-	uid_t uid;
-	gid_t gid;
-	int status = -1;
 
 	if (geteuid() != 0) {
 		weft_err_set(&err, WEFT_EUSAGE, "only root makes and removes scratch");
@@ -66,15 +75,17 @@ static int prolog_epilog(bool start)
 	}
 	if (job_number("SLURM_JOB_ID", UINT32_MAX - 1, &job, &err))
 		cmd_site_conf(&conf, &err);
-	if (conf && !conf->enabled)
-		status = 0;
-	else if (conf && !start)
-		status = node_scratch_remove(conf->scratch, (uint32_t)job, &err);
-	else if (conf && job_owner(&uid, &gid, &err))
-		status =
-			node_scratch_make(conf->scratch, (uint32_t)job, uid, gid, &err);
-	if (status)
+	if (err.code)
 		cmd_fail(&err);
+	/* What fails in one place is no reason to leave out the other. */
+	for (int i = 0; conf && conf->enabled && i < 2; i++) {
+		const char *dir = i ? conf->memory : conf->scratch;
+
+		if (i && weft_streq(conf->memory, conf->scratch))
+			break;
+		if (one_scratch(dir, start, (uint32_t)job, &err))
+			cmd_fail(&err);
+	}
 	weft_conf_free(conf);
 	return 0;
 }

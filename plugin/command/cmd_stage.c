@@ -15,11 +15,13 @@
 static int run(int argc, char **argv);
 
 WEFT_VERB(stage, .name = "stage",
-	.synopsis = "cp [OPTION...] SRC... DST | verify DST... | gc [DIR...] | ls",
+	.synopsis = "cp [OPTION...] SRC... DST | bcast [OPTION...] SRC DST | "
+		    "verify DST... | gc [DIR...] | ls",
 	.summary = "Copies files and folders fast, whole or not at all",
 	.help = "  cp SRC DST       DST is the copy's name; what is there is not "
 		"overwritten\n"
 		"  cp SRC... DIR/   into that folder, under their own names\n"
+		"  bcast SRC DST    to that name on each node of the job, read once\n"
 		"  verify DST...    read copies again and compare with their records\n"
 		"  gc DIR...        remove what killed copies have left in a folder\n"
 		"  gc               the same in the node's cache, and what is beyond "
@@ -43,6 +45,16 @@ WEFT_VERB(stage, .name = "stage",
 		"it\n"
 		"  --check          cp --cache: read it again before it is used\n"
 		"  --all            gc: all of the cache that isn't in use\n"
+		"  --nodes LIST     bcast: these nodes of the job\n"
+		"  --hosts LIST     bcast: these hosts, without Slurm\n"
+		"  --launcher CMD   bcast: CMD HOST COMMAND starts it there (default: "
+		"ssh)\n"
+		"  --address HOST   bcast: the name or address of this host for them\n"
+		"  --deadline TIME  bcast: who isn't done by then has failed\n"
+		"  --start TIME     bcast: who hasn't come by then has failed (60s)\n"
+		"  --silence TIME   bcast: who isn't heard of for so long is given up "
+		"(5s)\n"
+		"  --tree           bcast: by a tree, however large it is\n"
 		"  --json           a JSON object a copy, with what was done and why\n"
 		"  -q, --quiet      say nothing but errors\n",
 	.order = 44, .run = run);
@@ -147,16 +159,16 @@ static int take_option(struct stage_args *a, int c)
 	return status;
 }
 
-static volatile sig_atomic_t stop;
+volatile sig_atomic_t stage_stop;
 
 static void on_signal(int sig)
 {
 	(void)sig;
-	stop = 1;
+	stage_stop = 1;
 }
 
 /* "  45 %  1.2G of 2.6G  850M/s  2 s left" */
-static void show_progress(void *arg, const struct weft_stage_progress *p)
+void stage_show_progress(void *arg, const struct weft_stage_progress *p)
 {
 	char done[WEFT_UNIT_MAX], total[WEFT_UNIT_MAX], rate[WEFT_UNIT_MAX];
 	double speed = p->seconds > 0 ? (double)p->bytes / p->seconds : 0;
@@ -417,7 +429,7 @@ static int each(struct stage_args *a, const char *what, char **word, int n)
 
 	if (n == 0)
 		return cmd_usage(&verb_stage, "%s what?", what);
-	for (int i = 0; i < n && !stop; i++) {
+	for (int i = 0; i < n && !stage_stop; i++) {
 		int status = check ? stage_verify_one(a, word[i]) : gc_one(a, word[i]);
 
 		worst = status > worst ? status : worst;
@@ -431,9 +443,16 @@ static int run(int argc, char **argv)
 	struct stage_args a = {.opt = {.archive = true,
 				       .resume = true,
 				       .manifest = true,
-				       .stop = &stop}};
+				       .stop = &stage_stop}};
 	int c, status = 0;
 
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+	sigaction(SIGHUP, &act, NULL);
+	if (argc > 1 && weft_streq(argv[1], "bcast"))
+		return stage_bcast(argc - 1, argv + 1);
+	if (argc > 1 && weft_streq(argv[1], "receive"))
+		return stage_receive(argc - 1, argv + 1);
 	cmd_getopt_start();
 	while ((c = cmd_getopt(&verb_stage, argc, argv, "q", options, &status)) != -1) {
 		if (c == -2)
@@ -443,13 +462,10 @@ static int run(int argc, char **argv)
 			return status;
 	}
 	if (optind == argc)
-		return cmd_usage(&verb_stage, "cp, verify, ls or gc?");
+		return cmd_usage(&verb_stage, "cp, bcast, verify, ls or gc?");
 	const char *what = argv[optind++];
 	if (!a.json && !a.quiet && isatty(2))
-		a.opt.progress = show_progress;
-	sigaction(SIGINT, &act, NULL);
-	sigaction(SIGTERM, &act, NULL);
-	sigaction(SIGHUP, &act, NULL);
+		a.opt.progress = stage_show_progress;
 	if (weft_streq(what, "cp"))
 		status = copy_all(&a, argv + optind, argc - optind);
 	else if (weft_streq(what, "ls"))
@@ -462,7 +478,8 @@ static int run(int argc, char **argv)
 	else if (weft_streq(what, "verify") || weft_streq(what, "gc"))
 		status = each(&a, what, argv + optind, argc - optind);
 	else
-		status = cmd_usage(&verb_stage, "no '%s': cp, verify, ls or gc", what);
+		status = cmd_usage(
+			&verb_stage, "no '%s': cp, bcast, verify, ls or gc", what);
 	weft_stage_cache_close(a.node);
 	weft_conf_free(a.conf);
 	return status;

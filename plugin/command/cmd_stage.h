@@ -5,6 +5,7 @@
 #include "command.h"
 
 #include <jansson.h>
+#include <signal.h>
 
 #include "stage/stage.h"
 
@@ -24,9 +25,17 @@ int stage_verify_one(struct stage_args *a, const char *dst);
 int stage_print_json(json_t *root); /* takes it */
 void stage_clear_progress(const struct stage_args *a);
 
+/* Asked to stop by a signal. */
+extern volatile sig_atomic_t stage_stop;
+void stage_show_progress(void *arg, const struct weft_stage_progress *p);
+
 /* cmd_stage_cache.c */
 int stage_ls(struct stage_args *a);
 int stage_trim(struct stage_args *a);
 int stage_verify_cache(struct stage_args *a);
+
+/* stage_bcast.c: verbs of their own, with their own options; argv[0] the verb */
+int stage_bcast(int argc, char **argv);
+int stage_receive(int argc, char **argv);
 
 #endif

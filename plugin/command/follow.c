@@ -236,6 +236,7 @@ int follow(const struct opened *o, pid_t engine, bool quiet, bool json)
 	f.last = calloc(o->wf->n_steps + 1, sizeof(*f.last));
 	if (!f.last || weft_reader_open(o->run, &reader, &err))
 		return cmd_fail(&err);
+	weft_reader_add_records(reader);
 	interrupted = 0;
 	sigaction(SIGINT, &act, &was);
 	while (code < 0) {

@@ -16,12 +16,16 @@
  *   groups, no_new_privs), so links, mounts and races in it can hit only what the
  *   user could remove anyway.  Root then removes the one empty folder, by
  *   unlinkat() below the descriptor of SCRATCH/weft.
+ * - What is left from before the machine's last start, which no Epilog will remove, the
+ *   next Prolog does; which start a folder is of stands in SCRATCH/weft/.JOBID, where
+ *   only root writes.
  * - A job of root's gets no folder, as there would be nothing to give up.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,6 +34,7 @@
 
 /* An Epilog that doesn't end keeps the node from its next job. */
 #define REMOVE_SECONDS 600
+#define BOOT 37 /* of a boot id as text */
 
 /* SCRATCH/weft as a descriptor; -1. With make, it is created where missing. */
 static int open_parent(const char *scratch, bool make, struct weft_err *err)
@@ -84,16 +89,56 @@ static int empty_as_owner(const char *path, uid_t uid, gid_t gid, struct weft_er
 	return 0;
 }
 
+/* ---- .JOBID beside the folder: in which start of the machine it was made ----- */
+
+static bool read_boot(char boot[BOOT])
+{
+	weft_autofree char *text = NULL;
+
+	if (weft_read_file("/proc/sys/kernel/random/boot_id", 64, &text, NULL, NULL))
+		return false;
+	snprintf(boot, BOOT, "%.36s", text);
+	return strlen(boot) == 36;
+}
+
+static void note_start(int parent, const char *name)
+{
+	weft_autofree char *note = weft_printf(".%s", name);
+	weft_autoclose int fd = -1;
+	char boot[BOOT];
+
+	if (!note || !read_boot(boot))
+		return;
+	unlinkat(parent, note, 0);
+	fd = openat(parent, note, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		0644);
+	if (fd >= 0)
+		(void)!weft_write_all(fd, boot, strlen(boot));
+}
+
+/* No job outlives that; where there is no telling it is left alone. */
+static bool is_of_earlier_start(int parent, const char *name)
+{
+	weft_autofree char *note = weft_printf(".%s", name);
+	weft_autoclose int fd =
+		note ? openat(parent, note, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	char boot[BOOT], then[BOOT] = "";
+
+	return fd >= 0 && read_boot(boot) && read(fd, then, BOOT - 1) == BOOT - 1 &&
+	       strcmp(boot, then) != 0;
+}
+
 /* The job's folder, if it is there: emptied by its owner, removed by root. */
 static int remove_one(
 	int parent, const char *scratch, const char *name, struct weft_err *err)
 {
 	weft_autoclose int fd = -1;
 	weft_autofree char *path = weft_printf("%s/weft/%s", scratch, name);
+	weft_autofree char *note = weft_printf(".%s", name);
 	weft_autoerr struct weft_err why = {0};
 	struct stat st;
 
-	if (!path)
+	if (!path || !note)
 		return weft_err_nomem(err);
 	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
@@ -104,8 +149,10 @@ static int remove_one(
 	/* A failure that matters shows when the folder is removed. */
 	if (st.st_uid != 0)
 		empty_as_owner(path, st.st_uid, st.st_gid, &why);
-	if (unlinkat(parent, name, AT_REMOVEDIR) == 0)
+	if (unlinkat(parent, name, AT_REMOVEDIR) == 0) {
+		unlinkat(parent, note, 0);
 		return 0;
+	}
 	weft_err_sys(err, WEFT_ESYS, "removing %s", path);
 	return why.text ? weft_err_hint(err, "%s", why.text) : -1;
 }
@@ -125,12 +172,14 @@ int node_scratch_make(
 	snprintf(name, sizeof(name), "%u", job);
 	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		/* slurmd was restarted, and runs the Prolog again. */
-		if (S_ISDIR(st.st_mode) && st.st_uid == uid)
+		if (S_ISDIR(st.st_mode) && st.st_uid == uid &&
+			!is_of_earlier_start(parent, name))
 			return 0;
-		/* Left by an older job of that number. */
+		/* Left by an older job of that number, or of this one's last try. */
 		if (remove_one(parent, scratch, name, err))
 			return -1;
 	}
+	note_start(parent, name);
 	if (mkdirat(parent, name, 0700))
 		return weft_err_sys(err, WEFT_ESYS, "%s/weft/%s", scratch, name);
 	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -157,6 +206,33 @@ int node_scratch_remove(const char *scratch, uint32_t job, struct weft_err *err)
 	}
 	snprintf(name, sizeof(name), "%u", job);
 	return remove_one(parent, scratch, name, err);
+}
+
+void node_scratch_clean(const char *scratch, uint32_t job)
+{
+	weft_autoerr struct weft_err err = {0};
+	weft_autoclose int parent = open_parent(scratch, false, &err);
+	weft_autoargv struct weft_argv names = {0};
+	int fd = parent < 0 ? -1 : openat(parent, ".", O_RDONLY | O_DIRECTORY);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+	int64_t id;
+
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((e = readdir(d)) != NULL)
+		if (weft_parse_int(e->d_name, 0, UINT32_MAX, &id) && id != job &&
+			is_of_earlier_start(parent, e->d_name))
+			weft_argv_add(&names, e->d_name);
+	closedir(d);
+	for (size_t i = 0; i < names.n; i++) {
+		weft_err_clear(&err);
+		if (remove_one(parent, scratch, names.v[i], &err))
+			weft_log(WEFT_WARN, "%s", err.text ? err.text : names.v[i]);
+	}
 }
 
 int node_empty_here(struct weft_err *err)

@@ -3,6 +3,12 @@
 #
 # weft and its peers in turn, RUNS=5 times; a figure is the median, the ratio the
 # peer's time by ours.  Ours has hashing, the record and the renaming in it.
+#
+# Before each run the memory that it will take is written once: in a virtual machine
+# memory that lay free for seconds is with the host, and whoever touches it first pays
+# for all.  The disk is a fresh ext4 each time where loop devices can be had: in a used
+# one what was removed minutes before costs the next one that makes files (inodes are
+# not used again at once, and are searched one by one).
 #   STAGE_FILES=20000  small files    STAGE_BIG=MIB  one large file (by the memory)
 #   STAGE_ONLY='small unchanged large deep resume reflink'
 #   STAGE_COLD=0       no runs with cold caches (they empty this machine's)
@@ -19,7 +25,7 @@ if ! memory=$(mktemp -d /dev/shm/weft-bench.XXXXXX); then
 	exit 0
 fi
 disk=$(mktemp -d /var/tmp/weft-bench.XXXXXX)
-trap 'umount "$disk/xfs" 2>/dev/null; rm -rf "$BENCH_TMP" "$memory" "$disk"' EXIT
+trap 'umount "$disk/xfs" "$disk/ext4" 2>/dev/null; rm -rf "$BENCH_TMP" "$memory" "$disk"' EXIT
 # Half of what is free there: source and copies take turns.
 free_mib=$(df -m --output=avail /dev/shm | tail -n 1)
 ram_mib=$(awk '/MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
@@ -43,6 +49,27 @@ empty_caches() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
 }
+warm_memory() { # MIB
+	head -c "$1M" /dev/zero >"$memory/warm"
+	rm "$memory/warm"
+}
+fresh_ext4() {
+	umount "$disk/ext4" 2>/dev/null
+	mkfs.ext4 -q -F -E nodiscard,lazy_itable_init=0,lazy_journal_init=0 -N $((FILES * 2 + 20000)) "$disk/image4" &&
+		mount -o loop "$disk/image4" "$disk/ext4" 2>/dev/null
+}
+# The target's folder as if nothing had ever been in it, and memory for MIB of data.
+prepare() { # FOLDER COLD MIB
+	if [ "$1" = "$disk/ext4" ]; then
+		fresh_ext4 && rmdir "$1/lost+found"
+	else
+		rm -rf "${1:?}"/*
+		find "$1" -maxdepth 1 -name '.weft-*' -delete
+	fi
+	sync -f "$1"
+	[ -z "$2" ] || empty_caches
+	warm_memory "$3"
+}
 run_weft() { "$WEFT" stage cp -q $WEFT_OPTIONS "$1" "$2"; }
 run_cp() { cp -a "$1" "$2"; }
 run_rsync() { rsync -a "$1/" "$2/"; }
@@ -54,17 +81,17 @@ run_rsync_file() { rsync -a "$1" "$2"; }
 
 # compare NAME SOURCE TARGET-FOLDER COLD WHO:BAR...
 compare() {
-	local name=$1 src=$2 to=$3 caches=$4 i who
+	local name=$1 src=$2 to=$3 caches=$4 i who mib
 	shift 4
+	mib=$(du -sm "$src" | cut -f 1)
+	mib=$((mib + mib / 8))
+	[ -z "$caches" ] || mib=$((mib * 2))
 	for who in weft "$@"; do : >"$BENCH_TMP/${who%%:*}"; done
 	for ((i = 0; i < RUNS; i++)); do
 		for who in weft "$@"; do
 			who=${who%%:*}
 			case $who in rsync* | fpsync*) command -v "${who%%_*}" >/dev/null || continue ;; esac
-			rm -rf "${to:?}"/*
-			find "$to" -maxdepth 1 -name '.weft-*' -delete
-			sync -f "$to"
-			[ -z "$caches" ] || empty_caches
+			prepare "$to" "$caches" "$mib"
 			seconds "run_$who" "$src" "$to/copy"
 			echo "$T" >>"$BENCH_TMP/$who"
 		done
@@ -83,7 +110,13 @@ compare() {
 	rm -rf "${to:?}"/*
 }
 
-mkdir "$memory/to" "$disk/to"
+mkdir "$memory/to" "$disk/to" "$disk/ext4"
+DISK=$disk/to
+if [ "$(id -u)" -eq 0 ] && fallocate -l 4G "$disk/image4" 2>/dev/null && fresh_ext4; then
+	DISK=$disk/ext4
+else
+	echo 'stage: no fresh ext4 (needs root and loop devices): what lies on the disk counts, too'
+fi
 make_small() {
 	[ ! -d "$disk/small" ] || return 0
 	python3 - "$disk/small" "$FILES" <<'END'
@@ -100,19 +133,37 @@ END
 	sync
 }
 
+# What hashing takes of the CPU time of a copy.
+hashing() { # NAME SOURCE MIB
+	local hash cpu i TIMEFORMAT='%U %S'
+	: >"$BENCH_TMP/cpu"
+	for ((i = 0; i < RUNS; i++)); do
+		prepare "$memory/to" '' "$3"
+		{ time run_weft "$2" "$memory/to/copy" >/dev/null 2>&1; } 2>>"$BENCH_TMP/cpu"
+		"$BUILD/tests/hash_rate" "$3" >>"$BENCH_TMP/hash"
+	done
+	cpu=$(awk '{ print $1 + $2 }' "$BENCH_TMP/cpu" | sort -n | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }')
+	hash=$(sort -n "$BENCH_TMP/hash" | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }')
+	rm -f "$BENCH_TMP/hash"
+	awk -v name="$1" -v hash="$hash" -v cpu="$cpu" 'BEGIN { s = 100 * hash / (cpu - hash); over = s > 7
+		printf "%-38s hashing %5.3f s of %5.3f s CPU: %.1f %% more, of 7 %%%s\n", name, hash, cpu, s, over ? "   OVER" : ""
+		exit over }' || BENCH_BAD=1
+}
+
 # ---- small files
 part_small() {
 	make_small
 	cat "$disk"/small/* >/dev/null
 	WEFT_OPTIONS=
 	compare "$FILES small files, warm, to memory" "$disk/small" "$memory/to" '' cp:3.5 rsync:7 fpsync:10
+	hashing "" "$disk/small" "$(du -sm --apparent-size "$disk/small" | cut -f 1)"
 	if [ -n "$cold" ]; then
 		compare "$FILES small files, cold, to memory" "$disk/small" "$memory/to" 1 cp:4.5 rsync:4.5 fpsync:7
 	else
 		echo 'stage: cold caches: not allowed to empty them, or told not to'
 	fi
 	cat "$disk"/small/* >/dev/null
-	compare "$FILES small files, to the disk, durable" "$disk/small" "$disk/to" '' cp_sync:4 fpsync_sync:9
+	compare "$FILES small files, to the disk, durable" "$disk/small" "$DISK" '' cp_sync:4 fpsync_sync:9
 }
 
 # ---- unchanged
@@ -142,6 +193,7 @@ part_large() {
 	compare "one file of $BIG MiB, to memory" "$disk/big" "$memory/to" '' cp:2 rsync_file:9
 	median_big=$(sort -n "$BENCH_TMP/weft" | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }')
 	awk -v t="$median_big" -v mib="$BIG" 'BEGIN { printf "%-38s weft %8.2f GB/s\n", "", mib * 1.048576e6 / t / 1e3 }'
+	hashing "" "$disk/big" "$BIG"
 	rm -rf "$disk/big" "$memory"/to/* "$memory"/to/.weft*
 }
 
@@ -185,20 +237,20 @@ END
 			cd "$1" || exit
 			find . -printf '%p %y %m %U:%G %s %T@ %l %n\n' | awk '$2 == "d" { $5 = "" } { print }' | sort
 			find . -type f -exec md5sum {} + | sort
-			getfattr -R -d -m - . 2>/dev/null
+			getfattr -R -d -m - . 2>/dev/null | awk 'BEGIN { RS = ""; FS = "\n" } { $1 = $1; print }' | sort
 		)
 }
 WEFT_OPTIONS='--durable none'
-compare "5,000 entries deep, with all kinds" "$disk/deep" "$disk/to" '' cp:1 rsync_all:20
-run_weft "$disk/deep" "$disk/to/copy"
-if diff <(look "$disk/deep") <(look "$disk/to/copy") >"$BENCH_TMP/diff"; then
+compare "5,000 entries deep, with all kinds" "$disk/deep" "$DISK" '' cp:1 rsync_all:20
+run_weft "$disk/deep" "$DISK/copy"
+if diff <(look "$disk/deep") <(look "$DISK/copy") >"$BENCH_TMP/diff"; then
 	printf '%-38s no difference of any kind\n' ''
 else
 	echo "differences after weft:"
 	head "$BENCH_TMP/diff"
 	BENCH_BAD=1
 fi
-rm -rf "$disk/deep" "$disk"/to/* "$disk"/to/.weft*
+rm -rf "$disk/deep" "$DISK"/* "$DISK"/.weft*
 }
 
 # ---- resume: killed at 90 %, by a library that counts

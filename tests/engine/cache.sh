@@ -26,14 +26,13 @@ staged() { # RUN STEP: bytes of all of its members
 import glob, json, sys
 run, step = sys.argv[1:]
 total = 0
-for f in glob.glob(f"{run}/steps/{step}/**/done.json", recursive=True):
+for f in glob.glob(f"{run}/steps/{step}/done.json"):
     total += json.load(open(f))["staged_in"]
 for f in glob.glob(f"{run}/records/*.jsonl"):
     for line in open(f):
         r = json.loads(line)
-        r = r.get("record", r)
-        if r.get("step") == step and "staged_in" in r:
-            total += r["staged_in"]
+        if r["step"] == step:
+            total += r.get("staged_in", 0)
 print(total)
 E
 }

@@ -67,7 +67,8 @@ top
 step
 sim"
 t_is "a number stays as it was written" "$(grep -l '^0.10$' "$(dirname "$(dirname "$one")")"/../*/out/field.txt | wc -l)" 2
-t_is "the record says what each task was given" "$(json "$(dirname "$(dirname "$one")")/done.json" 'len(d["placement"]), d["placement"][0][:13], d["placement"][0][-17:]')" \
+grep "$(basename "$(dirname "$(dirname "$one")")")" $steps/flow/1/records/local.jsonl >one.json
+t_is "the record says what each task was given" "$(json one.json 'len(d["placement"]), d["placement"][0][:13], d["placement"][0][-17:]')" \
 	"1 task 0: cpus  applied, verified"
 t_is "the fan-in has an index" "$(wc -l <$steps/flow/1/steps/collect/out/index.jsonl)" 4
 t_is "with the params of each member" "$(grep -c '"kappa":[ ]*0.2' $steps/flow/1/steps/collect/out/index.jsonl)" 2

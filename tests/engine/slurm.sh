@@ -210,9 +210,9 @@ steps:
 E
 t_run 0 "four members where there is room for one" as alice timeout 120 weft run -q turns.yaml
 t_is "each ran once" "$(at turns steps/b/stdout | tr '\n' ' ')" "1 2 3 4 "
-jobs_of() { cat "$runs/$1"/steps/a/*/done.json | grep -o '"job": "[^"]*"' | sort -u | wc -l; }
+jobs_of() { cat "$runs/$1"/records/*/*.jsonl | grep -o '"job":"[^"]*"' | sort -u | wc -l; }
 if [ "$(jobs_of turns/1)" -lt 4 ]; then t_ok "in fewer jobs, for one that ended took another's"; else
-	t_fail "in fewer jobs, for one that ended took another's" "$(grep -h job "$runs"/turns/1/steps/a/*/done.json)"
+	t_fail "in fewer jobs, for one that ended took another's" "$(cat "$runs"/turns/1/records/*/*.jsonl)"
 fi
 t_is "and those it left are gone" "$(as alice squeue -h)" ""
 t_run 1 "a member fails in each job" as alice timeout 120 weft run -q --set on_failure=continue \

@@ -19,8 +19,9 @@ chmod 755 "$T_TMP"
 cp "$WEFT" "$own/weft" && chmod 755 "$own/weft"
 export ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0" # the child sees no environment
 scratch=$T_TMP/scratch
-mkdir -m 1777 "$scratch"
-echo "scratch = $scratch" >"$own/weft.conf"
+memory=$T_TMP/memory
+mkdir -m 1777 "$scratch" "$memory"
+printf 'scratch = %s\nmemory = %s\n' "$scratch" "$memory" >"$own/weft.conf"
 alice=61001 bob=61002
 as() { setpriv --reuid "$1" --regid "$1" --clear-groups "${@:2}"; }
 part() { # part prolog|epilog JOB UID
@@ -40,7 +41,41 @@ t_is "keeps the data" "$(ls "$job")" data
 t_run 0 "a number used again by another user" part prolog 7 $bob
 t_is "is the new one's" "$(stat -c '%u' "$job") $(ls "$job")" "$bob "
 t_run 0 "epilog" part epilog 7 $bob
-t_is "it is gone" "$(ls "$scratch/weft")" ""
+t_is "it is gone" "$(ls -A "$scratch/weft")" ""
+
+# The same in memory.
+part prolog 7 $alice
+t_is "a folder in memory" "$(stat -c '%u %a' "$memory/weft/7")" "$alice 700"
+as $alice touch "$memory/weft/7/data"
+part epilog 7 $alice
+t_is "goes, too" "$(ls -A "$memory/weft")" ""
+mv "$memory" "$memory.off"
+t_run 0 "without one" part prolog 7 $alice
+t_has "it is told" "$T_OUT" "$memory"
+t_is "and scratch is made all the same" "$(stat -c '%u' "$job")" $alice
+mv "$memory.off" "$memory" && part epilog 7 $alice
+
+# A node that went down: no Epilog has run.
+part prolog 7 $alice && part prolog 8 $bob
+as $alice touch "$job/data" && as $bob touch "$scratch/weft/8/data"
+printf '01234567-0123-0123-0123-0123456789ab' >"$scratch/weft/.7"
+part prolog 9 $bob
+t_is "what is from before the start goes with the next job" "$(ls -A "$scratch/weft" | tr '\n' ' ')" ".8 .9 8 9 "
+printf '01234567-0123-0123-0123-0123456789ab' >"$scratch/weft/.8"
+t_run 0 "a job that is requeued after it" part prolog 8 $bob
+t_is "begins anew" "$(ls "$scratch/weft/8")" ""
+part epilog 8 $bob && part epilog 9 $bob
+
+# Something mounted inside.
+if part prolog 9 $alice && as $alice mkdir "$scratch/weft/9/m" && mount --bind "$T_TMP" "$scratch/weft/9/m" 2>/dev/null; then
+	t_run 0 "epilog where something is mounted" part epilog 9 $alice
+	t_has "says so" "$T_OUT" "removing $scratch/weft/9"
+	t_is "and leaves it alone" "$(test -d "$T_TMP/scratch" && echo yes)" yes
+	umount "$scratch/weft/9/m"
+else
+	t_skip "something mounted" "no mounts here"
+fi
+part epilog 9 $alice
 
 # What a user may leave.
 touch "$T_TMP/precious" && chmod 666 "$T_TMP/precious"

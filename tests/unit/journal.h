@@ -32,4 +32,34 @@ static inline struct weft_workflow *workflow(const char *text)
 	return wf;
 }
 
+/* Writes it where it belongs: a file in the step's folder, or a line of `writer`. */
+static inline void put_record(const struct weft_run *run,
+	const struct weft_workflow *wf, unsigned step, size_t member,
+	struct weft_record *r, const char *writer)
+{
+	const struct weft_step *s = &wf->step[step];
+	struct weft_recorder *w;
+	struct weft_member m;
+
+	ok(weft_sweep_member(wf, s, member, &m, &ok_err));
+	char *dir = weft_run_step_dir(run, s, &m);
+	ok(weft_mkdirs(dir, 0755, &ok_err));
+	if (s->sweep.kind == WEFT_SWEEP_NONE) {
+		ok(weft_record_write(dir, r, &ok_err));
+	} else {
+		r->step = (char *)s->name;
+		r->member = m.id;
+		r->index = member;
+		ok(weft_recorder_open(run, writer, &w, &ok_err));
+		ok(weft_recorder_add(w, r, &ok_err));
+		ok(weft_recorder_commit(w, &ok_err));
+		weft_recorder_close(w);
+	}
+	char *log = weft_path_join(dir, "stdout");
+	put_text(log, "said\n");
+	free(log);
+	free(dir);
+	weft_member_clear(&m);
+}
+
 #endif

@@ -31,7 +31,7 @@ struct case_memory {
 struct case_device {
 	unsigned package, path[4], n_path;
 	unsigned near[2], n_near; /* memories; 0: near nothing that is known */
-	enum weft_link link;
+	enum weft_nic_link link;
 };
 struct place_case {
 	struct case_thread thread[CASE_THREADS];
@@ -128,7 +128,7 @@ static void make_devices(struct place_case *c, struct case_device *d, unsigned *
 		for (unsigned k = 0; k < x->n_path; k++)
 			x->path[k] = k ? roll(3) : c->thread[t].memory;
 		if (!gpus)
-			x->link = (enum weft_link)(1 + roll(3));
+			x->link = (enum weft_nic_link)(1 + roll(3));
 	}
 }
 

@@ -15,13 +15,11 @@ static void write_record(const struct weft_run *run, const struct weft_workflow 
 {
 	const struct weft_step *step = weft_spec_step(wf, name);
 	char definition[WEFT_DIGEST_HEX];
-	struct weft_member m = {0};
 	struct weft_record_output out[] = {{(char *)"log", (char *)"/l", 1, 1},
 		{step->n_outputs ? (char *)step->output[0].name : (char *)"none",
 			(char *)"/o", bytes, 1}};
 	struct weft_record r = {.state = state,
 		.step = (char *)name,
-		.member = m.id,
 		.reason = (char *)"",
 		.job = (char *)"1",
 		.digest = (char *)"00",
@@ -31,15 +29,9 @@ static void write_record(const struct weft_run *run, const struct weft_workflow 
 		.ended = 1000 + seconds,
 		.output = out,
 		.n_outputs = 2};
-	char *dir;
 
 	ok(weft_record_digest(wf, step, NULL, definition, &ok_err));
-	ok(weft_sweep_member(wf, step, member, &m, &ok_err));
-	dir = weft_run_step_dir(run, step, &m);
-	ok(weft_mkdirs(dir, 0777, &ok_err));
-	ok(weft_record_write(dir, &r, &ok_err));
-	free(dir);
-	weft_member_clear(&m);
+	put_record(run, wf, step->index, member, &r, "w");
 }
 
 static struct weft_history *load(const struct weft_workflow *wf, bool local)

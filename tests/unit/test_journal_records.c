@@ -295,17 +295,18 @@ END_TEST
 START_TEST(flipped_bits)
 {
 	struct weft_records_odd odd;
+	size_t n, first;
 	char *text;
-	size_t n;
 
 	begin();
 	writes("w", 0, 3, 0, WEFT_STATE_DONE);
+	writes("w", 0, 4, 0, WEFT_STATE_DONE);
 	ok(weft_read_file(FILE_OF("w"), 1 << 20, &text, &n, &ok_err));
-	for (size_t i = 0; i + 1 < n; i++)
+	first = (size_t)(strchr(text, '\n') - text);
+	for (size_t i = 0; i < first; i++)
 		for (int bit = 0; bit < 8; bit++) {
 			text[i] ^= (char)(1 << bit);
 			put_bytes(FILE_OF("w"), text, n);
-			writes("w", 0, 4, 0, WEFT_STATE_DONE);
 			text[i] ^= (char)(1 << bit);
 			weft_records_free(store);
 			ok(weft_records_open(run, wf, &store, &ok_err));
@@ -509,6 +510,33 @@ START_TEST(read_while_others_write)
 }
 END_TEST
 
+/* Who follows the events of a run sees the end of a member by its record. */
+START_TEST(ends_as_events)
+{
+	struct weft_reader *r;
+	struct weft_event *e;
+	size_t n;
+
+	begin();
+	ok(weft_reader_open(run, &r, &ok_err));
+	writes("w", 0, 3, 0, WEFT_STATE_FAILED);
+	ok(weft_reader_poll(r, &e, &n, &ok_err));
+	ck_assert_uint_eq(n, 0);
+	weft_reader_add_records(r);
+	ok(weft_reader_poll(r, &e, &n, &ok_err));
+	ck_assert_uint_eq(n, 1);
+	ck_assert_str_eq(e->step, "sim");
+	ck_assert_uint_eq(strlen(e->member), WEFT_MEMBER_ID - 1);
+	ck_assert_int_eq(e->state, WEFT_STATE_FAILED);
+	ck_assert(e->time == 2);
+	weft_events_free(e, n);
+	ok(weft_reader_poll(r, &e, &n, &ok_err));
+	ck_assert_uint_eq(n, 0);
+	weft_reader_free(r);
+	finish();
+}
+END_TEST
+
 SUITE("journal_records", comes_back_as_it_was, newest_attempt_counts, one_attempt_twice,
 	torn_anywhere, flipped_bits, room_again, strangers, growing, steps_too,
-	moved_away, read_while_others_write)
+	moved_away, ends_as_events, read_while_others_write)

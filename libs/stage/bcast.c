@@ -1,0 +1,735 @@
+/*
+ * bcast.c - the source of a broadcast: starts the nodes' half, says who feeds whom,
+ * reads once, and knows in the end what became of each
+ *
+ * Large things go down a chain, in which each node sends as much as it receives, so
+ * that all have it in little more than the time of one; small ones down a tree, where
+ * the number of hops counts.  A node that dies or falls silent is taken out: its parent
+ * feeds its children, who say from which piece on.
+ */
+#include "stage/bcast.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SOURCE UINT32_MAX /* as a parent */
+#define TRIES 3           /* of a node that lives, but whose link breaks */
+#define TREE_ARITY 2
+
+enum node_state { WAITED_FOR, HERE, DONE, FAILED };
+
+struct node {
+	struct source *of;
+	uint32_t rank, parent;
+	enum node_state state;
+	struct weft_link *control;
+	char *host; /* as the source sees it */
+	unsigned port, tries;
+	uint64_t pieces;
+};
+
+struct starter {
+	struct source *of;
+	pid_t pid;
+	uint32_t rank; /* of one node, or SOURCE: of all */
+	bool running;
+};
+
+struct source {
+	const char *src, *dst;
+	const struct weft_stage_cast *cast;
+	const struct weft_stage_options *opt;
+	struct weft_stage_node *out;
+	struct weft_loop *loop;
+	struct weft_link_options link;
+	char context[64], self[300];
+	struct weft_listener *listener;
+	struct bcast_relay relay;
+	struct node *node;
+	size_t n, n_here, n_over;
+	struct starter *starter;
+	size_t n_starters;
+	struct weft_timer *tick;
+	double began, sending;
+	bool started, ending;
+	uint64_t total, total_files;
+	/* The thread that reads. */
+	struct bcast_queue queue;
+	struct bcast_pack pack;
+	pthread_t thread;
+	bool reading;
+	atomic_bool read_over;
+	int read_rc;
+	struct weft_err read_err;
+	int result;
+	struct weft_err *err;
+};
+
+static void put32(unsigned char *at, uint32_t v)
+{
+	for (int i = 0; i < 4; i++)
+		at[i] = (unsigned char)(v >> (24 - 8 * i));
+}
+
+static uint32_t get32(const unsigned char *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 |
+	       at[3];
+}
+
+/* ---- reading ----------------------------------------------------------------- */
+
+static int emit(void *arg, struct bcast_piece *p)
+{
+	struct source *s = arg;
+	int r = bcast_queue_put(&s->queue, p, BCAST_AHEAD / 2);
+
+	weft_loop_wake(s->loop);
+	return r;
+}
+
+static void *read_all(void *arg)
+{
+	struct source *s = arg;
+
+	s->read_rc = bcast_pack(&s->pack, &s->read_err);
+	s->read_over = true;
+	weft_loop_wake(s->loop);
+	return NULL;
+}
+
+static void end_all(struct source *s);
+
+static void stop_with(struct source *s, struct weft_err *err)
+{
+	if (s->result == 0 && s->err)
+		weft_err_move(s->err, err);
+	weft_err_clear(err);
+	s->result = -1;
+	end_all(s);
+}
+
+/* From the thread to the ring, as far as there is room. */
+static void feed(struct source *s)
+{
+	struct bcast_piece *p;
+
+	while (bcast_relay_has_room(&s->relay) &&
+		(p = bcast_queue_take(&s->queue, false)))
+		bcast_relay_add(&s->relay, p);
+	if (s->reading && s->read_over && s->read_rc && !s->ending)
+		stop_with(s, &s->read_err);
+}
+
+static void on_wake(void *arg)
+{
+	feed(arg);
+}
+
+static void on_moved(void *arg)
+{
+	struct source *s = arg;
+
+	if (s->started)
+		feed(s);
+}
+
+/* ---- who feeds whom ---------------------------------------------------------- */
+
+static void fail(struct node *d, const char *fmt, ...) WEFT_PRINTF(2, 3);
+
+/* The parent of a node that has one still alive. */
+static uint32_t living_parent(struct source *s, uint32_t rank)
+{
+	while (rank != SOURCE && s->node[rank].state == FAILED)
+		rank = s->node[rank].parent;
+	return rank;
+}
+
+static void adopt(struct source *s, struct node *d)
+{
+	unsigned char msg[8 + 64];
+	size_t n = strlen(d->host);
+	int r;
+
+	d->parent = living_parent(s, d->parent);
+	if (d->parent == SOURCE) {
+		r = bcast_relay_feed(&s->relay, d->rank, d->host, d->port);
+		feed(s);
+	} else {
+		put32(msg, d->rank);
+		put32(msg + 4, d->port);
+		memcpy(msg + 8, d->host, n);
+		r = weft_link_send(s->node[d->parent].control, MSG_FEED, msg, 8 + n);
+	}
+	if (r && s->node[d->rank].state == HERE)
+		fail(d, "nobody can feed it");
+}
+
+static void all_over(struct source *s)
+{
+	if (s->n_over == s->n && !s->ending)
+		end_all(s);
+}
+
+/* Out with it; its children go to who fed it. */
+static void take_out(struct node *d)
+{
+	struct source *s = d->of;
+	uint32_t parent = living_parent(s, d->parent);
+	unsigned char msg[4];
+
+	weft_link_free(d->control);
+	d->control = NULL;
+	if (!s->started || s->ending)
+		return;
+	for (size_t i = 0; i < s->n; i++)
+		if (s->node[i].parent == d->rank &&
+			(s->node[i].state == HERE || s->node[i].state == DONE))
+			adopt(s, &s->node[i]);
+	/* Last: what it had not passed on is kept for them until then. */
+	put32(msg, d->rank);
+	if (parent == SOURCE)
+		bcast_relay_leave(&s->relay, d->rank);
+	else
+		weft_link_send(s->node[parent].control, MSG_LEAVE, msg, 4);
+}
+
+static void begin(struct source *s);
+
+/* All are here, or won't come. */
+static void perhaps_begin(struct source *s)
+{
+	if (!s->started && !s->ending && s->n_here && s->n_here + s->n_over == s->n)
+		begin(s);
+}
+
+static void fail(struct node *d, const char *fmt, ...)
+{
+	struct source *s = d->of;
+	va_list ap;
+
+	if (d->state == FAILED || d->state == DONE)
+		return;
+	va_start(ap, fmt);
+	s->out[d->rank].why = weft_vprintf(fmt, ap);
+	va_end(ap);
+	s->n_here -= d->state == HERE;
+	d->state = FAILED;
+	s->n_over++;
+	take_out(d);
+	all_over(s);
+	perhaps_begin(s);
+}
+
+static void on_lost(void *arg, uint32_t rank, const char *why)
+{
+	struct source *s = arg;
+	struct node *d = rank < s->n ? &s->node[rank] : NULL;
+
+	if (!d || s->ending || !d->control || d->state == WAITED_FOR ||
+		d->state == FAILED)
+		return;
+	/* It lives, as far as we hear: the link may have had an accident. */
+	if (d->tries++ < TRIES)
+		adopt(s, d);
+	else if (d->state != DONE)
+		fail(d, "its link broke %u times: %s", TRIES, why);
+}
+
+/* The number of hops counts for what is small, the shared links for what is large. */
+static bool as_tree(const struct source *s)
+{
+	return s->cast->tree || s->total < s->n_here * (BCAST_PIECE / 2);
+}
+
+static void begin(struct source *s)
+{
+	bool tree = as_tree(s);
+	size_t at = 0;
+	uint32_t *order = malloc((s->n + 1) * sizeof(*order));
+
+	s->started = true;
+	s->sending = weft_monotonic();
+	struct weft_err err = {0};
+
+	if (!order) {
+		weft_err_nomem(&err);
+		stop_with(s, &err);
+		return;
+	}
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->node[i].state == HERE)
+			order[at++] = i;
+	for (size_t i = 0; i < at; i++) {
+		struct node *d = &s->node[order[i]];
+
+		d->parent = tree ? i < TREE_ARITY ? SOURCE : order[i / TREE_ARITY - 1]
+			    : i == 0 ? SOURCE
+				     : order[i - 1];
+	}
+	for (size_t i = 0; i < at; i++)
+		if (s->node[order[i]].state == HERE)
+			adopt(s, &s->node[order[i]]);
+	free(order);
+	if (s->ending)
+		return;
+	if (pthread_create(&s->thread, NULL, read_all, s) == 0) {
+		s->reading = true;
+	} else {
+		weft_err_nomem(&err);
+		stop_with(s, &err);
+	}
+}
+
+/* ---- nodes that come --------------------------------------------------------- */
+
+static void plan(struct source *s, struct weft_link *link)
+{
+	weft_autostr struct weft_str msg = {0};
+	unsigned char head[8];
+
+	put32(head, (s->opt->archive ? 1U : 0) | (s->opt->replace ? 2U : 0) |
+			    (s->opt->manifest ? 4U : 0) | (s->opt->writable ? 8U : 0));
+	put32(head + 4, s->opt->durable);
+	weft_str_addn(&msg, (const char *)head, 8);
+	weft_str_addn(&msg, s->dst, strlen(s->dst) + 1);
+	weft_str_addn(&msg, s->src, strlen(s->src) + 1);
+	if (!msg.failed)
+		weft_link_send(link, MSG_PLAN, msg.s, msg.len);
+}
+
+static void join(struct node *d, struct weft_link *link, unsigned port)
+{
+	struct source *s = d->of;
+	const char *peer = weft_link_peer(link), *colon = strrchr(peer, ':');
+
+	d->host = colon ? strndup(peer, (size_t)(colon - peer)) : NULL;
+	d->port = port;
+	d->control = link;
+	if (!d->host || strlen(d->host) > 60) {
+		fail(d, "no address");
+		return;
+	}
+	d->state = HERE;
+	s->n_here++;
+	plan(s, link);
+}
+
+static void on_frame(
+	void *arg, struct weft_link *link, unsigned type, void *data, size_t n)
+{
+	struct node *d = arg;
+	struct source *s = d->of;
+	const unsigned char *at = data;
+
+	(void)link;
+	if (type == MSG_STATE && n == 16) {
+		d->pieces = bcast_get64(at);
+	} else if (type == MSG_LOST && n >= 4) {
+		weft_autofree char *why = strndup((const char *)at + 4, n - 4);
+
+		on_lost(s, get32(at), why ? why : "");
+	} else if (type == MSG_FAILED && n >= 4) {
+		weft_autofree char *why = strndup((const char *)at + 4, n - 4);
+
+		fail(d, "%s", why ? why : "");
+	} else if (type == MSG_DONE && n == 16 + WEFT_DIGEST_HEX && d->state == HERE) {
+		struct weft_stage_node *o = &s->out[d->rank];
+
+		d->state = DONE;
+		o->done = true;
+		o->bytes = bcast_get64(at);
+		o->files = bcast_get64(at + 8);
+		o->seconds = weft_monotonic() - s->sending;
+		memcpy(o->hash, at + 16, WEFT_DIGEST_HEX - 1);
+		s->n_here--;
+		s->n_over++;
+		all_over(s);
+	}
+}
+
+/* A node that is done may still pass on. */
+static void on_closed(void *arg, struct weft_link *link, const struct weft_err *why)
+{
+	struct node *d = arg;
+
+	(void)link;
+	if (d->state == DONE) {
+		d->state = FAILED;
+		take_out(d);
+		d->state = DONE;
+		/* Nobody may be given to it any more. */
+		for (size_t i = 0; i < d->of->n; i++)
+			if (d->of->node[i].parent == d->rank)
+				d->of->node[i].parent = d->parent;
+	} else if (!d->of->ending) {
+		fail(d, "%s", why->text ? why->text : "it went away");
+	} else {
+		weft_link_free(d->control);
+		d->control = NULL;
+	}
+	if (d->of->ending) {
+		for (size_t i = 0; i < d->of->n; i++)
+			if (d->of->node[i].control)
+				return;
+		weft_loop_stop(d->of->loop);
+	}
+}
+
+static const struct weft_link_events node_events = {
+	.frame = on_frame, .closed = on_closed};
+
+/* Its first word is its name. */
+static void on_first(
+	void *arg, struct weft_link *link, unsigned type, void *data, size_t n)
+{
+	struct source *s = arg;
+	const unsigned char *at = data;
+
+	for (size_t i = 0; type == MSG_JOIN && n > 4 && i < s->n; i++) {
+		struct node *d = &s->node[i];
+
+		if (strlen(s->out[i].name) != n - 4 ||
+			memcmp(s->out[i].name, at + 4, n - 4) != 0)
+			continue;
+		if (d->state != WAITED_FOR || s->started)
+			break;
+		weft_link_set(link, &node_events, d);
+		join(d, link, get32(at));
+		perhaps_begin(s);
+		return;
+	}
+	weft_link_free(link);
+}
+
+static void on_first_closed(
+	void *arg, struct weft_link *link, const struct weft_err *why)
+{
+	(void)arg;
+	(void)why;
+	weft_link_free(link);
+}
+
+static const struct weft_link_events first_events = {
+	.frame = on_first, .closed = on_first_closed};
+
+static void on_knock(void *arg, struct weft_link *link)
+{
+	weft_link_set(link, &first_events, arg);
+}
+
+/* ---- starting them ----------------------------------------------------------- */
+
+static void on_starter_end(void *arg, const struct weft_child_end *end)
+{
+	struct starter *k = arg;
+	struct source *s = k->of;
+	weft_autofree char *how =
+		WIFSIGNALED(end->status)
+			? weft_printf("signal %d", WTERMSIG(end->status))
+			: weft_printf("exit status %d", WEXITSTATUS(end->status));
+
+	k->running = false;
+	for (size_t i = 0; i < s->n && !s->ending; i++)
+		if ((k->rank == SOURCE || k->rank == i) &&
+			s->node[i].state == WAITED_FOR)
+			fail(&s->node[i], "it could not be started there (%s)",
+				how ? how : "");
+}
+
+static int start_one(
+	struct source *s, char *const *prefix, uint32_t rank, struct weft_err *err)
+{
+	weft_autoargv struct weft_argv a = {0};
+	struct weft_spawn spawn = WEFT_SPAWN_INIT;
+	struct starter *k = &s->starter[s->n_starters];
+	weft_autostr struct weft_str key = {0};
+	struct weft_env env = {0};
+	int in[2] = {-1, -1}, r = -1;
+
+	for (char *const *p = prefix; *p; p++)
+		weft_argv_add(&a, *p);
+	if (rank != SOURCE)
+		weft_argv_add(&a, s->out[rank].name);
+	weft_argv_add(&a, s->cast->weft);
+	weft_argv_add(&a, "stage");
+	weft_argv_add(&a, "receive");
+	weft_argv_addf(&a, "--from=%s", s->self);
+	weft_argv_addf(&a, "--context=%s", s->context);
+	weft_argv_addf(&a, "--silence=%.0fs", s->link.deadline);
+	if (rank != SOURCE) {
+		weft_argv_addf(&a, "--name=%s", s->out[rank].name);
+		weft_argv_add(&a, "--key-in");
+	}
+	if (a.failed || weft_auth_text(s->cast->auth, &key) ||
+		weft_env_copy(&env, environ)) {
+		weft_err_nomem(err);
+		goto out;
+	}
+	if (rank == SOURCE) {
+		if (weft_env_set(&env, WEFT_AUTH_ENV, key.s)) {
+			weft_err_nomem(err);
+			goto out;
+		}
+	} else {
+		/* Into the pipe before the child is there: it is short. */
+		weft_str_addc(&key, '\n');
+		if (pipe2(in, O_CLOEXEC) || key.failed ||
+			weft_write_all(in[1], key.s, key.len)) {
+			weft_err_sys(err, WEFT_ESYS, "pipe");
+			goto out;
+		}
+	}
+	spawn.argv = a.v;
+	spawn.envp = env.vars.v;
+	spawn.in = in[0];
+	spawn.out = 2; /* ours is for the report */
+	spawn.group = true;
+	spawn.die_with_parent = true;
+	if (weft_spawn(&spawn, &k->pid, err))
+		goto out;
+	*k = (struct starter){s, k->pid, rank, true};
+	s->n_starters++;
+	r = weft_loop_child(s->loop, k->pid, on_starter_end, k, err);
+out:
+	weft_closep(&in[0]);
+	weft_closep(&in[1]);
+	weft_env_free(&env);
+	if (key.s)
+		explicit_bzero(key.s, key.len);
+	return r;
+}
+
+static int start_all(struct source *s, struct weft_err *err)
+{
+	s->starter = calloc(s->n + 1, sizeof(*s->starter));
+	if (!s->starter)
+		return weft_err_nomem(err);
+	if (s->cast->once)
+		return start_one(s, s->cast->once, SOURCE, err);
+	for (uint32_t i = 0; i < s->n; i++)
+		if (start_one(s, s->cast->each, i, err))
+			return -1;
+	return 0;
+}
+
+/* ---- time, and the end ------------------------------------------------------- */
+
+static void on_late(void *arg)
+{
+	weft_loop_stop(((struct source *)arg)->loop);
+}
+
+/* Goodbye to all; they remove what isn't whole.  Those who don't answer are left. */
+static void end_all(struct source *s)
+{
+	bool some = false;
+
+	if (s->ending)
+		return;
+	s->ending = true;
+	bcast_queue_close(&s->queue);
+	for (size_t i = 0; i < s->n; i++)
+		if (s->node[i].control) {
+			weft_link_close(s->node[i].control, NULL);
+			some = true;
+		}
+	weft_timer_free(s->tick);
+	s->tick = weft_timer_new(s->loop, on_late, s);
+	if (!some || !s->tick)
+		weft_loop_stop(s->loop);
+	else
+		weft_timer_set(s->tick, s->link.deadline, 0);
+}
+
+static void show(struct source *s)
+{
+	struct weft_stage_progress p = {.total = s->total,
+		.files = s->total_files,
+		.scanned = true,
+		.seconds = weft_monotonic() - s->began};
+	uint64_t least = UINT64_MAX;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (s->node[i].state == HERE && s->node[i].pieces < least)
+			least = s->node[i].pieces;
+	p.bytes = least == UINT64_MAX ? 0 : least * BCAST_PIECE;
+	p.bytes = p.bytes < p.total ? p.bytes : p.total;
+	s->opt->progress(s->opt->arg, &p);
+}
+
+static void on_tick(void *arg)
+{
+	struct source *s = arg;
+	double now = weft_monotonic(), start = s->cast->start > 0 ? s->cast->start : 60;
+	struct weft_err err = {0};
+
+	if (s->opt->stop && *s->opt->stop) {
+		weft_err_set(&err, WEFT_EINTR, "interrupted");
+		stop_with(s, &err);
+		return;
+	}
+	if (s->cast->deadline > 0 && now - s->began > s->cast->deadline) {
+		for (size_t i = 0; i < s->n; i++)
+			fail(&s->node[i], "not done within %g s", s->cast->deadline);
+		return;
+	}
+	if (!s->started && now - s->began > start) {
+		for (size_t i = 0; i < s->n; i++)
+			if (s->node[i].state == WAITED_FOR)
+				fail(&s->node[i], "it didn't come within %g s", start);
+		if (!s->ending)
+			begin(s);
+	}
+	if (s->opt->progress && s->started && !s->ending)
+		show(s);
+}
+
+/* What starts them ends when they do; if it doesn't, it is ended. */
+static void end_starters(struct source *s)
+{
+	double until = weft_monotonic() + 2;
+	bool asked = false;
+
+	for (;;) {
+		bool some = false;
+
+		for (size_t i = 0; i < s->n_starters; i++)
+			some = some || s->starter[i].running;
+		if (!some)
+			return;
+		if (weft_monotonic() > until) {
+			for (size_t i = 0; i < s->n_starters; i++)
+				if (s->starter[i].running)
+					kill(-s->starter[i].pid,
+						asked ? SIGKILL : SIGTERM);
+			asked = true;
+			until = weft_monotonic() + 3;
+		}
+		weft_loop_turn(s->loop, 0.05);
+	}
+}
+
+static int prepare(struct source *s, struct weft_err *err)
+{
+	const struct weft_stage_cast *cast = s->cast;
+	unsigned char id[8];
+	char name[256] = "";
+
+	if (!cast->n_hosts || (!cast->once && !cast->each))
+		return weft_err_set(err, WEFT_EUSAGE, "no nodes to broadcast to");
+	if (weft_stage_measure(s->src, &s->total, &s->total_files, err) ||
+		weft_loop_new(&s->loop, err))
+		return -1;
+	if (getentropy(id, sizeof(id)))
+		return weft_err_sys(err, WEFT_ESYS, "random numbers");
+	snprintf(s->context, sizeof(s->context), "bcast-%016llx",
+		(unsigned long long)bcast_get64(id));
+	s->link.context = s->context;
+	s->relay = (struct bcast_relay){.loop = s->loop,
+		.link = &s->link,
+		.lost = on_lost,
+		.moved = on_moved,
+		.arg = s};
+	weft_loop_on_wake(s->loop, on_wake, s);
+	if (weft_listener_new(
+		    &s->listener, s->loop, NULL, 0, &s->link, on_knock, s, err))
+		return -1;
+	gethostname(name, sizeof(name) - 1);
+	snprintf(s->self, sizeof(s->self), "%s:%u",
+		cast->address ? cast->address : name, weft_listener_port(s->listener));
+	s->node = calloc(cast->n_hosts, sizeof(*s->node));
+	s->tick = weft_timer_new(s->loop, on_tick, s);
+	if (!s->node || !s->tick)
+		return weft_err_nomem(err);
+	s->n = cast->n_hosts;
+	for (uint32_t i = 0; i < s->n; i++) {
+		s->node[i] = (struct node){.of = s, .rank = i, .parent = SOURCE};
+		s->out[i].name = cast->host[i];
+	}
+	weft_timer_set(s->tick, 0.1, 0.1);
+	return 0;
+}
+
+static int summary(const struct source *s, struct weft_err *err)
+{
+	size_t bad = 0, first = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (!s->out[i].done && bad++ == 0)
+			first = i;
+	if (!bad)
+		return 0;
+	return weft_err_set(err, WEFT_ESTAGE, "%zu of %zu nodes don't have %s: %s: %s",
+		bad, s->n, s->dst, s->out[first].name,
+		s->out[first].why ? s->out[first].why : "it was not done in the end");
+}
+
+int weft_stage_broadcast(const char *src, const char *dst,
+	const struct weft_stage_cast *cast, const struct weft_stage_options *opt,
+	struct weft_stage_node *node, struct weft_stage_report *report,
+	struct weft_err *err)
+{
+	double silence = cast->silence > 0 ? cast->silence : 5;
+	weft_autofree char *real = realpath(src, NULL);
+	struct source s = {.src = real,
+		.dst = dst,
+		.cast = cast,
+		.opt = opt,
+		.out = node,
+		.err = err,
+		.began = weft_monotonic()};
+	int rc = -1;
+
+	if (!real)
+		return weft_err_sys(err, WEFT_ESTAGE, "%s", src);
+	bcast_queue_init(&s.queue);
+	s.pack = (struct bcast_pack){.src = real, .opt = opt, .emit = emit, .arg = &s};
+	s.link = (struct weft_link_options){.auth = cast->auth,
+		.keepalive = silence / 4,
+		.deadline = silence,
+		.patience = silence,
+		.max_frame = BCAST_PIECE + 8};
+	if (prepare(&s, err) || start_all(&s, err))
+		goto out;
+	weft_loop_run(s.loop);
+	rc = s.result ? -1 : summary(&s, err);
+	if (report)
+		*report = (struct weft_stage_report){.bytes = s.pack.bytes,
+			.moved = s.pack.bytes,
+			.files = s.pack.files,
+			.folders = s.pack.folders,
+			.skipped = s.pack.skipped,
+			.strategy = as_tree(&s) ? "tree" : "chain",
+			.why = as_tree(&s) ? "small" : "large",
+			.seconds = weft_monotonic() - s.began};
+	for (size_t i = 0; report && i < s.n && !*report->hash; i++)
+		if (node[i].done)
+			memcpy(report->hash, node[i].hash, WEFT_DIGEST_HEX);
+out:
+	bcast_queue_close(&s.queue);
+	if (s.reading)
+		pthread_join(s.thread, NULL);
+	for (size_t i = 0; i < s.n; i++) {
+		weft_link_free(s.node[i].control);
+		free(s.node[i].host);
+	}
+	if (s.starter)
+		end_starters(&s);
+	bcast_relay_clear(&s.relay);
+	weft_timer_free(s.tick);
+	weft_listener_free(s.listener);
+	weft_loop_free(s.loop);
+	bcast_queue_free(&s.queue);
+	weft_err_clear(&s.read_err);
+	free(s.starter);
+	free(s.node);
+	return rc;
+}

@@ -1,0 +1,143 @@
+/*
+ * bcast.h - one to many, as its parts see it; private to the room
+ *
+ * The source reads each file once and packs names, attributes and data into numbered
+ * pieces (bcast_pack.c).  Each node gets them from its parent, passes them on to its
+ * children before anything else (bcast_relay.c), and unpacks them beside the final name
+ * (bcast_unpack.c).  A control link from each node to the source says who feeds whom,
+ * and what became of it (bcast.c, bcast_receive.c).
+ */
+#ifndef WEFT_STAGE_BCAST_H
+#define WEFT_STAGE_BCAST_H
+
+#include "stage/publish.h"
+#include "wire/link.h"
+
+#define BCAST_PIECE ((size_t)256 << 10)
+/* Kept for a node whose parent dies. */
+#define BCAST_KEEP ((size_t)64 << 20)
+/* Not yet passed on, or not yet written, before no more is asked for. */
+#define BCAST_AHEAD ((size_t)16 << 20)
+#define BCAST_SLOTS 4096
+
+/* ---- pieces ---- */
+struct bcast_piece {
+	atomic_uint users;
+	uint64_t no;
+	bool last;
+	size_t n;              /* of the data behind the 8 bytes of its number */
+	unsigned char frame[]; /* as it is sent */
+};
+struct bcast_piece *bcast_piece_new(size_t n);
+struct bcast_piece *bcast_piece_use(struct bcast_piece *p);
+void bcast_piece_drop(void *p);
+static inline unsigned char *bcast_data(struct bcast_piece *p)
+{
+	return p->frame + 8;
+}
+/* Writes number and end into the frame; reads them from it. */
+void bcast_piece_number(struct bcast_piece *p, uint64_t no, bool last);
+void bcast_piece_read(struct bcast_piece *p);
+
+/* Between the loop and the thread that reads or writes. */
+struct bcast_queue {
+	pthread_mutex_t lock;
+	pthread_cond_t moved;
+	struct bcast_piece *slot[BCAST_SLOTS];
+	size_t first, n, bytes;
+	bool closed;
+};
+void bcast_queue_init(struct bcast_queue *q);
+void bcast_queue_free(struct bcast_queue *q);
+/* Waits for room below so many bytes; -1: closed. Takes p over. */
+int bcast_queue_put(struct bcast_queue *q, struct bcast_piece *p, size_t limit);
+/* Waits for one unless told not to; NULL: closed, or none. */
+struct bcast_piece *bcast_queue_take(struct bcast_queue *q, bool wait);
+void bcast_queue_close(struct bcast_queue *q);
+size_t bcast_queue_bytes(struct bcast_queue *q);
+
+/* ---- packing: bcast_pack.c ---- */
+struct bcast_pack {
+	const char *src;
+	const struct weft_stage_options *opt;
+	/* Takes the piece over; -1: stop. */
+	int (*emit)(void *arg, struct bcast_piece *p);
+	void *arg;
+	uint64_t files, folders, bytes, skipped; /* that it packed */
+	char hash[WEFT_DIGEST_HEX];
+};
+int bcast_pack(struct bcast_pack *pack, struct weft_err *err);
+
+/* ---- unpacking: bcast_unpack.c ---- */
+struct bcast_unpack;
+int bcast_unpack_new(struct bcast_unpack **u, const char *dst, const char *src,
+	const struct weft_stage_options *opt, struct weft_err *err);
+/* The next piece; after the last one all has its final name. */
+int bcast_unpack_piece(
+	struct bcast_unpack *u, struct bcast_piece *p, struct weft_err *err);
+void bcast_unpack_report(const struct bcast_unpack *u, struct weft_stage_report *r);
+/* What has no final name is removed. */
+void bcast_unpack_free(struct bcast_unpack *u);
+
+enum bcast_record {
+	REC_FOLDER = 'D',  /* meta, name: enter */
+	REC_UP = 'U',      /* leave */
+	REC_FILE = 'F',    /* meta, name */
+	REC_XATTR = 'X',   /* length of name (2), name, value: of what was named last */
+	REC_BYTES = 'B',   /* offset (8), data */
+	REC_SUM = 'C',     /* of the next chunk (16) */
+	REC_END = 'Z',     /* of the file */
+	REC_LINK = 'L',    /* meta, length of name (2), name, target */
+	REC_SPECIAL = 'S', /* meta, name */
+	REC_SAME = 'H',    /* number of the entry (8), name: another name of it */
+	REC_ALL = 'E',     /* files (8), bytes (8) */
+};
+#define BCAST_META 96
+#define BCAST_RECORD 5 /* kind, length (4) */
+void bcast_meta_write(unsigned char *at, const struct stat *st);
+void bcast_meta_read(const unsigned char *at, struct stat *st);
+void bcast_put64(unsigned char *at, uint64_t v);
+uint64_t bcast_get64(const unsigned char *at);
+
+/* ---- passing on: bcast_relay.c ---- */
+enum {
+	MSG_PIECE = 1, /* data link, down: a piece */
+	MSG_NEED,      /* up: the number of the first piece wanted (8) */
+	MSG_ACK,       /* up: all below have what is before (8) */
+	MSG_JOIN = 16, /* control, up: port (4), name */
+	MSG_PLAN,      /* down: flags (4), durable (4), dst NUL src NUL */
+	MSG_FEED,      /* down: rank (4), port (4), host: be its parent */
+	MSG_LEAVE,     /* down: rank (4): no more */
+	MSG_LOST,      /* up: rank (4), why */
+	MSG_STATE,     /* up: pieces (8), bytes (8) */
+	MSG_DONE,      /* up: bytes (8) files (8) hash */
+	MSG_FAILED,    /* up: errno (4), text */
+};
+
+struct bcast_child;
+struct bcast_relay {
+	struct weft_loop *loop;
+	const struct weft_link_options *link; /* auth, context, times */
+	void (*lost)(void *arg, uint32_t rank, const char *why);
+	void (*moved)(void *arg); /* there is more room, or more was acknowledged */
+	void *arg;
+	struct bcast_piece *slot[BCAST_SLOTS];
+	uint64_t first, end; /* pieces that are here */
+	size_t bytes;
+	bool complete; /* the last one is there */
+	struct bcast_child **child;
+	size_t n, cap;
+	struct bcast_child *gone; /* freed by the next call */
+};
+/* Takes p over: the one with number end. */
+void bcast_relay_add(struct bcast_relay *r, struct bcast_piece *p);
+/* false: no more should be added before moved(). */
+bool bcast_relay_has_room(const struct bcast_relay *r);
+/* All below, and this one, have what is before. */
+uint64_t bcast_relay_acked(const struct bcast_relay *r);
+int bcast_relay_feed(
+	struct bcast_relay *r, uint32_t rank, const char *host, unsigned port);
+void bcast_relay_leave(struct bcast_relay *r, uint32_t rank);
+void bcast_relay_clear(struct bcast_relay *r);
+
+#endif

@@ -1,0 +1,476 @@
+/* bcast_pack.c - a file or tree as a row of records, in pieces
+ *
+ * Folders are walked by open descriptors, names in order, no link followed below the
+ * top.  Each file's identity is looked at before and after it was read: what changed
+ * ends the broadcast, for half of the nodes may have the old bytes already. */
+#include "stage/bcast.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+struct packer {
+	struct bcast_pack *pack;
+	struct bcast_piece *piece; /* being filled */
+	size_t at;
+	uint64_t no;
+	struct weft_hasher *chunk;
+	struct weft_map links; /* "dev:ino" -> number of the entry */
+	struct weft_arena arena;
+	uint64_t entries; /* with more than one name */
+	struct weft_err *err;
+};
+
+static int sys(struct packer *k, const char *what, const char *path)
+{
+	return weft_err_sys(k->err, WEFT_ESTAGE, "%s %s", what, path);
+}
+
+static int changed(struct packer *k, const char *path)
+{
+	weft_err_set(k->err, WEFT_ESTAGE, "%s changed while it was read", path);
+	return weft_err_hint(k->err, "let the step that writes it end first");
+}
+
+static int flush(struct packer *k, bool last)
+{
+	struct bcast_piece *p = weft_steal(&k->piece);
+
+	if (!p)
+		return 0;
+	p->n = k->at;
+	k->at = 0;
+	bcast_piece_number(p, k->no++, last);
+	if (k->pack->emit(k->pack->arg, p))
+		return weft_err_set(k->err, WEFT_EINTR, "interrupted");
+	return 0;
+}
+
+/* So many bytes in one piece; NULL: failed. */
+static unsigned char *room(struct packer *k, size_t n)
+{
+	if (k->piece && k->at + n > BCAST_PIECE && flush(k, false))
+		return NULL;
+	if (!k->piece) {
+		k->piece = bcast_piece_new(BCAST_PIECE);
+		if (!k->piece) {
+			weft_err_nomem(k->err);
+			return NULL;
+		}
+	}
+	unsigned char *at = bcast_data(k->piece) + k->at;
+	k->at += n;
+	return at;
+}
+
+static void head(unsigned char *at, enum bcast_record kind, size_t n)
+{
+	at[0] = (unsigned char)kind;
+	for (int i = 0; i < 4; i++)
+		at[1 + i] = (unsigned char)(n >> (24 - 8 * i));
+}
+
+/* A record of up to three parts. */
+static int put(struct packer *k, enum bcast_record kind, const void *a, size_t na,
+	const void *b, size_t nb, const void *c, size_t nc)
+{
+	size_t n = na + nb + nc;
+	unsigned char *at = room(k, BCAST_RECORD + n);
+
+	if (!at)
+		return -1;
+	head(at, kind, n);
+	at += BCAST_RECORD;
+	if (na)
+		memcpy(at, a, na);
+	if (nb)
+		memcpy(at + na, b, nb);
+	if (nc)
+		memcpy(at + na + nb, c, nc);
+	return 0;
+}
+
+static void put_n(unsigned char *at, uint64_t v, int bytes)
+{
+	for (int i = 0; i < bytes; i++)
+		at[i] = (unsigned char)(v >> (8 * (bytes - 1 - i)));
+}
+
+void bcast_meta_write(unsigned char *at, const struct stat *st)
+{
+	const struct timespec *t[] = {&st->st_atim, &st->st_mtim, &st->st_ctim};
+
+	put_n(at, st->st_mode, 4);
+	put_n(at + 4, st->st_uid, 4);
+	put_n(at + 8, st->st_gid, 4);
+	put_n(at + 12, major(st->st_rdev), 4);
+	put_n(at + 16, minor(st->st_rdev), 4);
+	put_n(at + 20, (uint64_t)st->st_size, 8);
+	put_n(at + 28, st->st_ino, 8);
+	put_n(at + 36, (uint64_t)st->st_blocks, 8);
+	for (int i = 0; i < 3; i++) {
+		put_n(at + 44 + 16 * i, (uint64_t)t[i]->tv_sec, 8);
+		put_n(at + 52 + 16 * i, (uint64_t)t[i]->tv_nsec, 8);
+	}
+	put_n(at + 92, st->st_nlink, 4);
+}
+
+static bool wanted(const struct packer *k, const char *name)
+{
+	if (!k->pack->opt->archive)
+		return weft_starts_with(name, "user.");
+	/* A label comes from the policy of the place where a file is. */
+	return strcmp(name, "security.selinux") != 0;
+}
+
+static int xattrs(struct packer *k, int fd)
+{
+	char value[65536];
+	ssize_t n = flistxattr(fd, NULL, 0);
+	weft_autofree char *names = n > 0 ? malloc((size_t)n) : NULL;
+
+	n = names ? flistxattr(fd, names, (size_t)n) : 0;
+	for (const char *p = names; n > 0 && p < names + n; p += strlen(p) + 1) {
+		unsigned char len[2];
+		ssize_t v;
+
+		if (!wanted(k, p) || (v = fgetxattr(fd, p, value, sizeof(value))) < 0)
+			continue; /* gone, or not ours to read */
+		put_n(len, strlen(p), 2);
+		if (put(k, REC_XATTR, len, 2, p, strlen(p), value, (size_t)v))
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- data -------------------------------------------------------------------- */
+
+struct reading {
+	int fd;
+	const char *path;
+	uint64_t size, chunk, at; /* at: hashed up to here */
+};
+
+static int end_chunk(struct packer *k)
+{
+	unsigned char sum[WEFT_DIGEST_BYTES];
+
+	weft_hasher_take(k->chunk, sum);
+	return put(k, REC_SUM, sum, sizeof(sum), NULL, 0, NULL, 0);
+}
+
+/* [r->at, end) is a hole. */
+static int hole(struct packer *k, struct reading *r, uint64_t end)
+{
+	static const char zeros[1 << 16];
+
+	while (r->at < end) {
+		uint64_t n = r->chunk - r->at % r->chunk;
+
+		n = n < end - r->at ? n : end - r->at;
+		n = n < sizeof(zeros) ? n : sizeof(zeros);
+		weft_hasher_add(k->chunk, zeros, n);
+		r->at += n;
+		if (r->at % r->chunk == 0 && end_chunk(k))
+			return -1;
+	}
+	return 0;
+}
+
+/* Data from r->at on, into what is left of the piece. */
+static int bytes(struct packer *k, struct reading *r, uint64_t end)
+{
+	while (r->at < end) {
+		size_t left = k->piece ? BCAST_PIECE - k->at : BCAST_PIECE;
+		uint64_t want = r->chunk - r->at % r->chunk;
+
+		if (left < 4096 && flush(k, false))
+			return -1;
+		if (left < 4096)
+			left = BCAST_PIECE;
+		left -= BCAST_RECORD + 8;
+		want = want < end - r->at ? want : end - r->at;
+		want = want < left ? want : left;
+		unsigned char *at = room(k, BCAST_RECORD + 8 + want);
+		if (!at)
+			return -1;
+		ssize_t n = pread(r->fd, at + BCAST_RECORD + 8, want, (off_t)r->at);
+		if (n < 0)
+			return sys(k, "reading", r->path);
+		if (n == 0)
+			return changed(k, r->path);
+		k->at -= want - (size_t)n;
+		head(at, REC_BYTES, 8 + (size_t)n);
+		bcast_put64(at + BCAST_RECORD, r->at);
+		weft_hasher_add(k->chunk, at + BCAST_RECORD + 8, (size_t)n);
+		r->at += (uint64_t)n;
+		k->pack->bytes += (uint64_t)n;
+		if (r->at % r->chunk == 0 && end_chunk(k))
+			return -1;
+	}
+	return 0;
+}
+
+static int data(struct packer *k, struct reading *r, struct stage_file *f)
+{
+	while (r->at < r->size) {
+		off_t from = (off_t)r->at, to = (off_t)r->size;
+
+		if (f->sparse && !f->no_map) {
+			from = lseek(r->fd, (off_t)r->at, SEEK_DATA);
+			if (from < 0 && errno == ENXIO)
+				from = (off_t)r->size;
+			else if (from < (off_t)r->at)
+				from = (off_t)r->at;
+			to = from < (off_t)r->size ? lseek(r->fd, from, SEEK_HOLE)
+						   : (off_t)r->size;
+			if (to <= from || to > (off_t)r->size)
+				to = (off_t)r->size;
+		}
+		if (from > (off_t)r->size)
+			from = (off_t)r->size;
+		if (hole(k, r, (uint64_t)from) || bytes(k, r, (uint64_t)to))
+			return -1;
+	}
+	return r->size % r->chunk ? end_chunk(k) : 0;
+}
+
+/* 1: another name of what was packed before. */
+static int same_as(struct packer *k, const struct stat *st, const char *name)
+{
+	unsigned char no[8];
+	size_t found = 0;
+
+	if (st->st_nlink < 2)
+		return 0;
+	char *key = weft_arena_printf(&k->arena, "%llx:%llx",
+		(unsigned long long)st->st_dev, (unsigned long long)st->st_ino);
+	int r = key ? weft_map_add(&k->links, key, k->entries, &found) : -1;
+	if (r < 0)
+		return weft_err_nomem(k->err);
+	if (r == 1) {
+		k->entries++;
+		return 0;
+	}
+	bcast_put64(no, found);
+	return put(k, REC_SAME, no, 8, name, strlen(name), NULL, 0) ? -1 : 1;
+}
+
+static int named(struct packer *k, enum bcast_record kind, const struct stat *st,
+	const char *name)
+{
+	unsigned char meta[BCAST_META];
+
+	bcast_meta_write(meta, st);
+	return put(k, kind, meta, sizeof(meta), name, strlen(name), NULL, 0);
+}
+
+static int file(struct packer *k, int fd, const char *path, const char *name)
+{
+	struct stage_file f = {.in = fd};
+	struct stat now;
+	char one;
+
+	if (fstat(fd, &f.st))
+		return sys(k, "reading", path);
+	if (!S_ISREG(f.st.st_mode))
+		return changed(k, path);
+	k->pack->files++;
+	int r = same_as(k, &f.st, name);
+	if (r)
+		return r < 0 ? -1 : 0;
+	struct reading rd = {.fd = fd, .path = path, .size = (uint64_t)f.st.st_size};
+	rd.chunk = stage_chunk_of(rd.size);
+	stage_holes(&f);
+	if (named(k, REC_FILE, &f.st, name) || xattrs(k, fd) || data(k, &rd, &f))
+		return -1;
+	if (fstat(fd, &now))
+		return sys(k, "reading", path);
+	if (!stage_same(&f.st, &now))
+		return changed(k, path);
+	/* Files of /proc and /sys say that they are empty. */
+	if (rd.size == 0 && pread(fd, &one, 1, 0) > 0)
+		return changed(k, path);
+	return put(k, REC_END, NULL, 0, NULL, 0, NULL, 0);
+}
+
+/* ---- names ------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int list(struct packer *k, int fd, const char *path, struct weft_argv *names)
+{
+	int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = own >= 0 ? fdopendir(own) : NULL;
+	struct dirent *e;
+
+	if (!d) {
+		int keep = errno;
+
+		if (own >= 0)
+			close(own);
+		errno = keep;
+		return sys(k, "reading", path);
+	}
+	errno = 0;
+	while ((e = readdir(d)))
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			weft_argv_add(names, e->d_name);
+	int bad = errno;
+	closedir(d);
+	if (names->failed)
+		return weft_err_nomem(k->err);
+	errno = bad;
+	if (bad)
+		return sys(k, "reading", path);
+	if (names->n)
+		qsort(names->v, names->n, sizeof(*names->v), by_name);
+	return 0;
+}
+
+static int symlink_at(struct packer *k, int dir, const struct stat *st,
+	const char *path, const char *name)
+{
+	unsigned char meta[BCAST_META + 2];
+	weft_autofree char *both = NULL;
+	char to[PATH_MAX];
+	ssize_t n = readlinkat(dir, name, to, sizeof(to));
+
+	if (n < 0)
+		return sys(k, "reading", path);
+	k->pack->files++;
+	int r = same_as(k, st, name);
+	if (r)
+		return r < 0 ? -1 : 0;
+	bcast_meta_write(meta, st);
+	put_n(meta + BCAST_META, strlen(name), 2);
+	return put(k, REC_LINK, meta, sizeof(meta), name, strlen(name), to, (size_t)n);
+}
+
+static int special(
+	struct packer *k, const struct stat *st, const char *path, const char *name)
+{
+	switch (k->pack->opt->special) {
+	case WEFT_STAGE_REFUSE:
+		weft_err_set(k->err, WEFT_ESTAGE,
+			"%s is %s: only files, folders and links are staged", path,
+			stage_kind(st->st_mode));
+		return weft_err_hint(k->err, "name what you want of it one by one, or "
+					     "remove it when the step ends");
+	case WEFT_STAGE_SKIP:
+		k->pack->skipped++;
+		return 0;
+	case WEFT_STAGE_MAKE:
+		break;
+	}
+	k->pack->files++;
+	int r = same_as(k, st, name);
+	return r ? (r < 0 ? -1 : 0) : named(k, REC_SPECIAL, st, name);
+}
+
+static int folder(struct packer *k, int fd, const char *path, const char *name);
+
+static int entry(struct packer *k, int dir, const char *path, const char *name)
+{
+	const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC;
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW))
+		return sys(k, "reading", path);
+	if (S_ISLNK(st.st_mode))
+		return symlink_at(k, dir, &st, path, name);
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return special(k, &st, path, name);
+	weft_autoclose int fd =
+		openat(dir, name, flags | (S_ISDIR(st.st_mode) ? O_DIRECTORY : 0));
+	if (fd < 0)
+		return sys(k, "reading", path);
+	return S_ISDIR(st.st_mode) ? folder(k, fd, path, name)
+				   : file(k, fd, path, name);
+}
+
+static int folder(struct packer *k, int fd, const char *path, const char *name)
+{
+	weft_autoargv struct weft_argv names = {0};
+	struct stat st, now;
+
+	k->pack->folders++;
+	if (fstat(fd, &st))
+		return sys(k, "reading", path);
+	if (named(k, REC_FOLDER, &st, name) || xattrs(k, fd) ||
+		list(k, fd, path, &names))
+		return -1;
+	for (size_t i = 0; i < names.n; i++) {
+		weft_autofree char *sub = weft_path_join(path, names.v[i]);
+
+		if (!sub)
+			return weft_err_nomem(k->err);
+		if (entry(k, fd, sub, names.v[i]))
+			return -1;
+	}
+	if (fstat(fd, &now))
+		return sys(k, "reading", path);
+	if (!stage_same(&st, &now))
+		return changed(k, path);
+	return put(k, REC_UP, NULL, 0, NULL, 0, NULL, 0);
+}
+
+static int pack_top(struct packer *k)
+{
+	const char *src = k->pack->src;
+	unsigned char all[16];
+	struct stat st;
+
+	if (stat(src, &st))
+		return weft_err_sys(k->err, WEFT_ESTAGE, "%s", src);
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return weft_err_set(k->err, WEFT_ESTAGE,
+			"%s is %s: only files and folders are staged", src,
+			stage_kind(st.st_mode));
+	weft_autoclose int fd = open(src, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return weft_err_sys(k->err, WEFT_ESTAGE, "%s", src);
+	if (S_ISDIR(st.st_mode) ? folder(k, fd, src, "") : file(k, fd, src, ""))
+		return -1;
+	bcast_put64(all, k->pack->files);
+	bcast_put64(all + 8, k->pack->bytes);
+	if (put(k, REC_ALL, all, 16, NULL, 0, NULL, 0))
+		return -1;
+	return flush(k, true);
+}
+
+/* A level of folders is a descriptor: as many as we may have. */
+static void many_descriptors(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		(void)!setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
+int bcast_pack(struct bcast_pack *pack, struct weft_err *err)
+{
+	struct packer k = {.pack = pack, .err = err, .chunk = weft_hasher_new()};
+	int r = k.chunk ? 0 : weft_err_nomem(err);
+
+	many_descriptors();
+	if (r == 0)
+		r = pack_top(&k);
+	bcast_piece_drop(k.piece);
+	weft_hasher_free(k.chunk);
+	weft_map_free(&k.links);
+	weft_arena_free(&k.arena);
+	return r;
+}

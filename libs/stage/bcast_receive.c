@@ -1,0 +1,435 @@
+/*
+ * bcast_receive.c - a node's half of a broadcast
+ *
+ * The loop's thread takes pieces from the parent, hands them to the children, then to
+ * the thread that writes.  The link to the source is the order to live: when it breaks,
+ * all stops and what isn't whole is removed.
+ */
+#include "stage/bcast.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct receiver {
+	struct weft_loop *loop;
+	struct weft_link_options link;
+	const char *name;
+	struct weft_link *control, *parent;
+	struct weft_listener *listener;
+	struct weft_timer *tick;
+	struct bcast_relay relay;
+	struct bcast_piece *coming; /* its bytes are on their way */
+	uint64_t granted_less;      /* came, and no room for as much more yet */
+	uint64_t told;              /* acknowledged */
+	double wrote; /* when the disk took something, or had nothing to do */
+	uint64_t wrote_at;
+	/* The thread that writes. */
+	struct bcast_queue queue;
+	pthread_t thread;
+	bool started;
+	struct bcast_unpack *unpack;
+	atomic_uint_fast64_t written; /* pieces */
+	atomic_bool over;             /* all, or failed */
+	int rc;
+	struct weft_err write_err;
+	/* How it ends. */
+	bool said; /* done or failed, to the source */
+	bool left; /* the source said goodbye */
+	const volatile sig_atomic_t *stop;
+	int result;
+	struct weft_err *err;
+};
+
+/* ---- the thread that writes -------------------------------------------------- */
+
+static void *write_all(void *arg)
+{
+	struct receiver *r = arg;
+	struct bcast_piece *p;
+	bool last = false;
+
+	while (r->rc == 0 && !last && (p = bcast_queue_take(&r->queue, true))) {
+		last = p->last;
+		r->rc = bcast_unpack_piece(r->unpack, p, &r->write_err);
+		bcast_piece_drop(p);
+		r->written++;
+		weft_loop_wake(r->loop);
+	}
+	bcast_queue_close(&r->queue);
+	r->over = true;
+	weft_loop_wake(r->loop);
+	return NULL;
+}
+
+/* ---- saying ------------------------------------------------------------------ */
+
+static void say_failed(struct receiver *r, struct weft_err *err)
+{
+	weft_autofree char *line = weft_err_line(err);
+	const char *text = line ? line : "out of memory";
+	size_t n = strlen(text);
+	unsigned char msg[1004];
+
+	if (r->said || !r->control)
+		return;
+	r->said = true;
+	n = n < 1000 ? n : 1000;
+	for (int i = 0; i < 4; i++)
+		msg[i] = (unsigned char)((unsigned)err->sys >> (24 - 8 * i));
+	memcpy(msg + 4, text, n);
+	weft_link_send(r->control, MSG_FAILED, msg, 4 + n);
+	if (r->result == 0) {
+		r->result = -1;
+		if (r->err)
+			weft_err_move(r->err, err);
+	}
+}
+
+static void say_done(struct receiver *r)
+{
+	struct weft_stage_report report;
+	unsigned char msg[16 + WEFT_DIGEST_HEX];
+
+	if (r->said || !r->control)
+		return;
+	r->said = true;
+	bcast_unpack_report(r->unpack, &report);
+	bcast_put64(msg, report.bytes);
+	bcast_put64(msg + 8, report.files);
+	memcpy(msg + 16, report.hash, WEFT_DIGEST_HEX);
+	weft_link_send(r->control, MSG_DONE, msg, sizeof(msg));
+}
+
+static void acknowledge(struct receiver *r)
+{
+	uint64_t acked = bcast_relay_acked(&r->relay);
+	unsigned char msg[8];
+
+	if (!r->parent || acked <= r->told ||
+		(acked < r->told + 4 && !r->relay.complete))
+		return;
+	bcast_put64(msg, acked);
+	if (weft_link_send(r->parent, MSG_ACK, msg, 8) == 0)
+		r->told = acked;
+}
+
+/* More may come while both the children and the disk follow. */
+static void look(struct receiver *r)
+{
+	if (r->started && r->over && !r->said) {
+		if (r->rc)
+			say_failed(r, &r->write_err);
+		else
+			say_done(r);
+	}
+	if (r->granted_less && r->parent && bcast_relay_has_room(&r->relay) &&
+		(r->over || bcast_queue_bytes(&r->queue) < BCAST_KEEP)) {
+		weft_link_grant(r->parent, r->granted_less);
+		r->granted_less = 0;
+	}
+	acknowledge(r);
+}
+
+/* ---- the parent -------------------------------------------------------------- */
+
+static void take(struct receiver *r, struct bcast_piece *p)
+{
+	bcast_piece_read(p);
+	if (p->no != r->relay.end || r->relay.complete) {
+		/* A new parent may say again what the old one had said. */
+		bcast_piece_drop(p);
+		return;
+	}
+	bcast_piece_use(p);
+	bcast_relay_add(&r->relay, p);
+	/* A node that can't write still passes on, until it is taken out. */
+	if (r->over)
+		bcast_piece_drop(p);
+	else
+		(void)!bcast_queue_put(&r->queue, p, SIZE_MAX);
+}
+
+static void *place(void *arg, struct weft_link *link, unsigned type, size_t n)
+{
+	struct receiver *r = arg;
+
+	(void)link;
+	if (type != MSG_PIECE || n > BCAST_PIECE + 8)
+		return NULL;
+	r->coming = bcast_piece_new(n - 8);
+	return r->coming ? r->coming->frame : NULL;
+}
+
+static void on_piece(
+	void *arg, struct weft_link *link, unsigned type, void *data, size_t n)
+{
+	struct receiver *r = arg;
+	struct bcast_piece *p = NULL;
+
+	(void)link;
+	if (type != MSG_PIECE || n < 8)
+		return;
+	r->granted_less += n;
+	if (r->coming && data == r->coming->frame) {
+		p = weft_steal(&r->coming);
+	} else {
+		p = bcast_piece_new(n - 8);
+		if (p)
+			memcpy(p->frame, data, n);
+	}
+	if (p)
+		take(r, p);
+	look(r);
+}
+
+static void drop_parent(struct receiver *r)
+{
+	weft_link_free(r->parent);
+	r->parent = NULL;
+	bcast_piece_drop(r->coming);
+	r->coming = NULL;
+	r->granted_less = 0;
+}
+
+/* The source hears of it from the parent, or misses the parent, and names another. */
+static void on_parent_closed(
+	void *arg, struct weft_link *link, const struct weft_err *why)
+{
+	struct receiver *r = arg;
+
+	(void)why;
+	if (link == r->parent)
+		drop_parent(r);
+}
+
+static const struct weft_link_events parent_events = {
+	.frame = on_piece, .place = place, .closed = on_parent_closed};
+
+static void on_parent(void *arg, struct weft_link *link)
+{
+	struct receiver *r = arg;
+	unsigned char msg[8];
+
+	drop_parent(r);
+	r->parent = link;
+	weft_link_set(link, &parent_events, r);
+	bcast_put64(msg, r->relay.end);
+	weft_link_send(link, MSG_NEED, msg, 8);
+	r->told = 0;
+	acknowledge(r);
+}
+
+/* ---- the source -------------------------------------------------------------- */
+
+static uint32_t get32(const unsigned char *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 |
+	       at[3];
+}
+
+static void on_plan(struct receiver *r, const unsigned char *data, size_t n)
+{
+	struct weft_stage_options opt = {0};
+	weft_autofree char *text =
+		n > 8 ? strndup((const char *)data + 8, n - 8) : NULL;
+	size_t dst = text ? strlen(text) : 0;
+	weft_autofree char *src =
+		n > 9 + dst ? strndup((const char *)data + 9 + dst, n - 9 - dst) : NULL;
+	struct weft_err err = {0};
+
+	if (!text || !src || r->started)
+		return;
+	opt.archive = get32(data) & 1;
+	opt.replace = get32(data) & 2;
+	opt.manifest = get32(data) & 4;
+	opt.writable = get32(data) & 8;
+	opt.durable = (enum weft_stage_durable)(get32(data + 4) % 3);
+	opt.special = WEFT_STAGE_MAKE;
+	if (bcast_unpack_new(&r->unpack, text, src, &opt, &err)) {
+		r->over = true;
+		say_failed(r, &err);
+		weft_err_clear(&err);
+		return;
+	}
+	if (pthread_create(&r->thread, NULL, write_all, r)) {
+		r->over = true;
+		weft_err_nomem(&err);
+		say_failed(r, &err);
+		weft_err_clear(&err);
+		return;
+	}
+	r->started = true;
+}
+
+static void on_order(
+	void *arg, struct weft_link *link, unsigned type, void *data, size_t n)
+{
+	struct receiver *r = arg;
+	const unsigned char *at = data;
+
+	(void)link;
+	if (type == MSG_PLAN) {
+		on_plan(r, at, n);
+	} else if (type == MSG_FEED && n > 8) {
+		weft_autofree char *host = strndup((const char *)at + 8, n - 8);
+
+		if (host)
+			bcast_relay_feed(&r->relay, get32(at), host, get32(at + 4));
+	} else if (type == MSG_LEAVE && n == 4) {
+		bcast_relay_leave(&r->relay, get32(at));
+		look(r);
+	}
+}
+
+static void on_control_open(void *arg, struct weft_link *link)
+{
+	struct receiver *r = arg;
+	size_t n = strlen(r->name);
+	unsigned char msg[4 + 256];
+	unsigned port = weft_listener_port(r->listener);
+
+	n = n < 256 ? n : 256;
+	for (int i = 0; i < 4; i++)
+		msg[i] = (unsigned char)(port >> (24 - 8 * i));
+	memcpy(msg + 4, r->name, n);
+	weft_link_send(link, MSG_JOIN, msg, 4 + n);
+}
+
+static void on_control_closed(
+	void *arg, struct weft_link *link, const struct weft_err *why)
+{
+	struct receiver *r = arg;
+
+	weft_link_free(link);
+	r->control = NULL;
+	r->left = why->code == WEFT_OK;
+	if (!r->left || !r->said) {
+		if (r->result == 0)
+			weft_err_set(r->err, WEFT_ESTAGE, "the source is gone: %s",
+				why->text ? why->text : "it said goodbye");
+		r->result = -1;
+	}
+	weft_loop_stop(r->loop);
+}
+
+static const struct weft_link_events control_events = {
+	.open = on_control_open, .frame = on_order, .closed = on_control_closed};
+
+/* ---- the rest ---------------------------------------------------------------- */
+
+static void on_lost(void *arg, uint32_t rank, const char *why)
+{
+	struct receiver *r = arg;
+	unsigned char msg[4 + 500];
+	size_t n = strlen(why);
+
+	if (!r->control)
+		return;
+	n = n < 500 ? n : 500;
+	for (int i = 0; i < 4; i++)
+		msg[i] = (unsigned char)(rank >> (24 - 8 * i));
+	memcpy(msg + 4, why, n);
+	weft_link_send(r->control, MSG_LOST, msg, 4 + n);
+}
+
+static void on_moved(void *arg)
+{
+	look(arg);
+}
+
+static void on_wake(void *arg)
+{
+	look(arg);
+}
+
+/* A disk that takes nothing for long: others needn't wait for this node. */
+static void watch_disk(struct receiver *r)
+{
+	double now = weft_monotonic();
+	struct weft_err err = {0};
+
+	if (!r->started || r->over || bcast_queue_bytes(&r->queue) < BCAST_KEEP ||
+		r->written != r->wrote_at) {
+		r->wrote = now;
+		r->wrote_at = r->written;
+	} else if (now - r->wrote > 3 * r->link.deadline) {
+		weft_err_set(&err, WEFT_ESTAGE, "nothing could be written for %.0f s",
+			now - r->wrote);
+		say_failed(r, &err);
+		weft_err_clear(&err);
+	}
+}
+
+static void on_tick(void *arg)
+{
+	struct receiver *r = arg;
+	unsigned char msg[16];
+
+	watch_disk(r);
+	if (r->stop && *r->stop) {
+		r->result = -1;
+		weft_err_set(r->err, WEFT_EINTR, "interrupted");
+		weft_loop_stop(r->loop);
+		return;
+	}
+	if (r->control && weft_link_is_open(r->control)) {
+		bcast_put64(msg, r->relay.end);
+		bcast_put64(msg + 8, r->written);
+		weft_link_send(r->control, MSG_STATE, msg, 16);
+	}
+}
+
+int weft_stage_receive(const struct weft_auth *auth, const char *host, unsigned port,
+	const char *context, const char *name, double silence,
+	const volatile sig_atomic_t *stop, struct weft_err *err)
+{
+	struct receiver r = {.name = name, .stop = stop, .err = err};
+	struct weft_link_options own;
+	int rc = -1;
+
+	bcast_queue_init(&r.queue);
+	r.link = (struct weft_link_options){.auth = auth,
+		.context = context,
+		.keepalive = silence / 4,
+		.deadline = silence,
+		.patience = silence,
+		.manual = true,
+		.max_frame = BCAST_PIECE + 8};
+	r.relay = (struct bcast_relay){
+		.link = &r.link, .lost = on_lost, .moved = on_moved, .arg = &r};
+	if (weft_loop_new(&r.loop, err))
+		goto out;
+	r.relay.loop = r.loop;
+	weft_loop_on_wake(r.loop, on_wake, &r);
+	r.tick = weft_timer_new(r.loop, on_tick, &r);
+	if (!r.tick) {
+		weft_err_nomem(err);
+		goto out;
+	}
+	weft_timer_set(r.tick, 0.2, 0.2);
+	own = r.link;
+	if (weft_listener_new(&r.listener, r.loop, NULL, 0, &own, on_parent, &r, err))
+		goto out;
+	own.on = &control_events;
+	own.arg = &r;
+	own.manual = false;
+	if (weft_link_connect(&r.control, r.loop, host, port, &own, err))
+		goto out;
+	weft_loop_run(r.loop);
+	rc = r.result;
+out:
+	bcast_queue_close(&r.queue);
+	if (r.started)
+		pthread_join(r.thread, NULL);
+	drop_parent(&r);
+	bcast_relay_clear(&r.relay);
+	weft_link_free(r.control);
+	weft_listener_free(r.listener);
+	weft_timer_free(r.tick);
+	weft_loop_free(r.loop);
+	bcast_unpack_free(r.unpack);
+	bcast_queue_free(&r.queue);
+	weft_err_clear(&r.write_err);
+	return rc;
+}

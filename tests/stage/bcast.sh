@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# weft stage bcast: to several nodes of this machine, each with a folder of its own in the
+# place of the destination; what comes there, and what happens when nodes fail.
+. "$(dirname "$0")/../lib.sh"
+
+if [ "$(id -u)" -ne 0 ] || ! unshare --mount true 2>/dev/null; then
+	t_skip 'weft stage bcast' 'no mount namespaces of our own here'
+	t_done
+fi
+
+# A node is a folder that lies over $T_TMP/dst in its own mount namespace.
+mkdir "$T_TMP/dst"
+cat >"$T_TMP/node" <<EOF
+#!/bin/sh
+host=\$1
+shift
+if [ -e "$T_TMP/\$host.off" ]; then exit 9; fi
+echo \$\$ >"$T_TMP/\$host.pid"
+exec unshare --mount sh -c 'mount --bind "$T_TMP/\$0" "$T_TMP/dst" && exec "\$@"' \$host "\$@"
+EOF
+chmod +x "$T_TMP/node"
+# fresh N: nodes n1 to nN, empty.
+fresh() {
+	rm -rf "$T_TMP"/n[0-9]* "$T_TMP"/*.off
+	for i in $(seq "$1"); do mkdir "$T_TMP/n$i"; done
+}
+bcast() {
+	timeout 100 "$WEFT" stage bcast --launcher "$T_TMP/node" --address 127.0.0.1 "$@"
+}
+# Temporaries and processes that are left: none, after a while.
+clean() {
+	! ls -A "$T_TMP"/n* | grep -q weft-part
+}
+none_runs() {
+	for p in "$T_TMP"/n*.pid; do
+		! kill -0 "$(cat "$p")" 2>/dev/null || return 1
+	done
+}
+# same FOLDER FOLDER: with all that cp -a keeps
+same() {
+	if command -v rsync >/dev/null 2>&1; then
+		[ -z "$(rsync -aHAXSn --checksum --delete -i "$1/" "$2/" 2>&1)" ]
+	else
+		diff -r --no-dereference "$1" "$2" >/dev/null
+	fi
+}
+
+# ---- what comes there -------------------------------------------------------------
+src=$T_TMP/src
+mkdir -p "$src/deep/er" "$src/empty" "$src/shut"
+head -c 20000000 /dev/urandom >"$src/big"
+cp -r "$TOP/libs/stage" "$src/small"
+ln "$src/small/stage.h" "$src/deep/er/hard"
+ln -s /no/where "$src/deep/link"
+ln -P "$src/deep/link" "$src/deep/er/link too"
+truncate -s 30000000 "$src/sparse"
+printf x | dd of="$src/sparse" bs=1 seek=9000000 conv=notrunc 2>/dev/null
+: >"$src/nothing"
+printf y >"$src/"$'new\nline \xff'
+chmod 0 "$src/shut"
+chmod 4751 "$src/nothing"
+touch -d '1960-01-01 00:00:00.123456789' "$src/nothing" "$src/empty"
+setfattr -n user.note -v kept "$src/big" 2>/dev/null
+setfattr -n user.note -v kept "$src/deep" 2>/dev/null
+chown 12345:23456 "$src/small/room.h"
+
+fresh 5
+t_run 0 'a tree to five nodes' bcast --hosts 'n[1-5]' "$src" "$T_TMP/dst/copy"
+t_has 'and it says so' "$T_OUT" 'on 5 of 5 nodes'
+for i in 1 3 5; do
+	if same "$src" "$T_TMP/n$i/copy"; then t_ok "n$i has it as it is"; else
+		t_fail "n$i has it as it is" "$(rsync -aHAXSn --checksum --delete -i "$src/" "$T_TMP/n$i/copy/" 2>&1)"
+	fi
+done
+[ "$(stat -c %b "$T_TMP/n5/copy/sparse")" -lt 200 ] && t_ok 'holes stay holes' ||
+	t_fail 'holes stay holes' "$(stat "$T_TMP/n5/copy/sparse")"
+t_run 0 'its record holds' "$WEFT" stage verify "$T_TMP/n4/copy"
+t_run 0 'a copy by hand' "$WEFT" stage cp -q "$src" "$T_TMP/by-hand"
+# root FOLDER NAME: the root hash in a record
+root() { sed -n 's/^end \([^ ]*\).*/\1/p' "$1/.weft-manifest.$2."*; }
+t_is 'has the same hash' "$(root "$T_TMP/n2" copy)" "$(root "$T_TMP" by-hand)"
+t_run 5 'what is there is not overwritten' bcast --hosts 'n[1-5]' "$src/small" "$T_TMP/dst/copy"
+t_has 'and it says why' "$T_OUT" 'is already there'
+t_run 0 'unless asked' bcast --replace --hosts 'n[1-5]' --tree "$src/small" "$T_TMP/dst/copy"
+same "$src/small" "$T_TMP/n5/copy" && t_ok 'a tree of nodes' || t_fail 'a tree of nodes'
+t_run 0 'a single file into a folder' bcast --hosts 'n[1-5]' "$src/big" "$T_TMP/dst/"
+cmp "$src/big" "$T_TMP/n3/big" && t_ok 'is the same' || t_fail 'is the same'
+t_run 0 'an empty one' bcast --json --hosts 'n[1-5]' "$src/nothing" "$T_TMP/dst/none"
+t_is 'its JSON counts the nodes' \
+	"$(python3 -c 'import json, sys; j = json.load(sys.stdin); print(len(j["nodes"]), j["failed"], j["bytes"])' <<<"$T_OUT")" '5 0 0'
+t_until 20 none_runs && t_ok 'no process is left' || t_fail 'no process is left'
+clean && t_ok 'no temporary is left' || t_fail 'no temporary is left' "$(ls -A "$T_TMP"/n*)"
+
+# ---- nodes that fail --------------------------------------------------------------
+fresh 5
+: >"$T_TMP/n2.off"
+t_run 5 'a node that cannot be started' bcast --hosts 'n[1-5]' "$src/big" "$T_TMP/dst/copy"
+t_has 'is named' "$T_OUT" 'n2: it could not be started there (exit status 9)'
+t_has 'and no other' "$T_OUT" 'on 4 of 5 nodes'
+cmp "$src/big" "$T_TMP/n5/copy" && t_ok 'the others have it' || t_fail 'the others have it'
+
+fresh 5
+mount -t tmpfs -o size=2m none "$T_TMP/n3"
+t_run 5 'a node whose disk is full' bcast --hosts 'n[1-5]' "$src" "$T_TMP/dst/copy"
+t_has 'is named' "$T_OUT" 'No space left'
+t_has 'alone' "$T_OUT" 'on 4 of 5 nodes'
+same "$src" "$T_TMP/n4/copy" && t_ok 'the one behind it has it' || t_fail 'the one behind it has it'
+clean && t_ok 'nothing is left on it' || t_fail 'nothing is left on it' "$(ls -A "$T_TMP"/n*)"
+umount "$T_TMP/n3"
+
+mkfifo "$src/fifo"
+fresh 3
+t_run 5 'a FIFO is refused' bcast --hosts 'n[1-3]' "$src" "$T_TMP/dst/copy"
+t_has 'by name' "$T_OUT" 'fifo is a FIFO'
+clean && t_ok 'and nobody has anything' || t_fail 'and nobody has anything' "$(ls -A "$T_TMP"/n*)"
+t_run 0 'or left out' bcast --special skip --hosts 'n[1-3]' "$src" "$T_TMP/dst/copy"
+rm "$src/fifo"
+t_run 2 'no hosts, no job' env -u SLURM_JOB_NODELIST "$WEFT" stage bcast "$src" "$T_TMP/dst/x"
+t_until 20 none_runs && t_ok 'no process is left' || t_fail 'no process is left'
+t_done
