@@ -31,17 +31,41 @@ static bool wanted(const struct stage_job *job, const char *name)
 	return strcmp(name, "security.selinux") != 0;
 }
 
-static int copy_one(struct stage_worker *w, int in, int out, const char *name)
+/* What has attributes: open, or of a kind that can't be, by its path. */
+struct node {
+	int fd;
+	const char *path;
+};
+
+static ssize_t list(const struct node *n, char *buf, size_t size)
 {
-	ssize_t len = fgetxattr(in, name, NULL, 0);
+	return n->path ? llistxattr(n->path, buf, size) : flistxattr(n->fd, buf, size);
+}
+
+static ssize_t get(const struct node *n, const char *name, void *buf, size_t size)
+{
+	return n->path ? lgetxattr(n->path, name, buf, size)
+		       : fgetxattr(n->fd, name, buf, size);
+}
+
+static int set(const struct node *n, const char *name, const void *value, size_t size)
+{
+	return n->path ? lsetxattr(n->path, name, value, size, 0)
+		       : fsetxattr(n->fd, name, value, size, 0);
+}
+
+static int copy_one(struct stage_worker *w, const struct node *in,
+	const struct node *out, const char *name)
+{
+	ssize_t len = get(in, name, NULL, 0);
 	weft_autofree char *value = len >= 0 ? malloc((size_t)len + 1) : NULL;
 
 	if (len < 0)
 		return 0; /* gone, or not ours to read */
 	if (!value)
 		return weft_err_nomem(&w->err);
-	len = fgetxattr(in, name, value, (size_t)len);
-	if (len >= 0 && fsetxattr(out, name, value, (size_t)len, 0) != 0) {
+	len = get(in, name, value, (size_t)len);
+	if (len >= 0 && set(out, name, value, (size_t)len) != 0) {
 		if (errno == ENOSPC || errno == EDQUOT)
 			return -1;
 		w->job->dropped++;
@@ -49,16 +73,17 @@ static int copy_one(struct stage_worker *w, int in, int out, const char *name)
 	return 0;
 }
 
-static int copy_xattrs(struct stage_worker *w, int in, int out, struct stat *made)
+static int copy_xattrs(struct stage_worker *w, const struct node *in,
+	const struct node *out, struct stat *made)
 {
 	weft_autofree char *more = NULL;
 	char few[512], *names = few;
-	ssize_t n = flistxattr(in, few, sizeof(few));
+	ssize_t n = list(in, few, sizeof(few));
 
 	if (n < 0 && errno == ERANGE) {
-		n = flistxattr(in, NULL, 0);
+		n = list(in, NULL, 0);
 		names = more = n > 0 ? malloc((size_t)n) : NULL;
-		n = more ? flistxattr(in, more, (size_t)n) : 0;
+		n = more ? list(in, more, (size_t)n) : 0;
 	}
 	if (n < 0 && errno == ENOTSUP)
 		w->job->no_xattrs = true;
@@ -111,11 +136,32 @@ int stage_attrs(struct stage_worker *w, const struct stat *st, int in, int out,
 		goto fail;
 	if (job->opt->writable)
 		mode |= S_ISDIR(st->st_mode) ? 0700 : 0200;
-	if (!job->no_xattrs && copy_xattrs(w, in, out, &made) != 0)
+	if (!job->no_xattrs && copy_xattrs(w, &(struct node){in, NULL},
+				       &(struct node){out, NULL}, &made) != 0)
 		goto fail;
 	if (((made.st_mode & 07777) == mode && made.st_mode) || fchmod(out, mode) == 0)
 		if (futimens(out, times) == 0)
 			return 0;
 fail:
 	return stage_sys(w, "copying the permissions and times of", dir, name);
+}
+
+/* A link or special file can't be opened for this.  Its folders are: no name on the way
+ * to them is looked up again, and a link at the end isn't followed. */
+int stage_name_xattrs(
+	struct stage_worker *w, const struct stage_folder *dir, const char *name)
+{
+	weft_autofree char *from = weft_printf("/proc/self/fd/%d/%s", dir->in, name);
+	weft_autofree char *to = weft_printf("/proc/self/fd/%d/%s", dir->out, name);
+	struct stat made;
+
+	/* None of the attributes that anybody may give is for these. */
+	if (!w->job->opt->archive || w->job->no_xattrs)
+		return 0;
+	if (!from || !to)
+		return weft_err_nomem(&w->err);
+	if (copy_xattrs(w, &(struct node){-1, from}, &(struct node){-1, to}, &made) !=
+		0)
+		return stage_sys(w, "copying the attributes of", dir, name);
+	return 0;
 }

@@ -152,8 +152,9 @@ void stage_holes(struct stage_file *f)
 	off_t blocks = (off_t)f->st.st_blocks * 512;
 
 	f->sparse = blocks < size;
-	f->no_map = false;
-	if (!f->sparse)
+	/* Read at once, a small file's zeros are found without asking. */
+	f->no_map = size <= (off_t)STAGE_BUFFER;
+	if (!f->sparse || f->no_map)
 		return;
 	while (at < size && data < blocks) {
 		off_t from = lseek(f->in, at, SEEK_DATA);

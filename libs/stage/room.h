@@ -173,6 +173,9 @@ char *stage_shown(
 /* ---- attr.c: modes, owners, times, attributes ---- */
 int stage_attrs(struct stage_worker *w, const struct stat *st, int in, int out,
 	const struct stage_folder *dir, const char *name);
+/* Attributes of what isn't opened. */
+int stage_name_xattrs(
+	struct stage_worker *w, const struct stage_folder *dir, const char *name);
 mode_t stage_umask(void);
 
 /* ---- data.c: bytes ---- */

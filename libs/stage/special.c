@@ -23,6 +23,8 @@ static int finish(struct stage_worker *w, struct stage_folder *dir, const char *
 			dir->out, name, (uid_t)-1, st->st_gid, AT_SYMLINK_NOFOLLOW);
 		mode &= 0777;
 	}
+	if (stage_name_xattrs(w, dir, name) != 0)
+		return -1;
 	/* In a folder that is nobody else's yet, the name is what we made. */
 	if (!S_ISLNK(st->st_mode) && fchmodat(dir->out, name, mode, 0) != 0)
 		return stage_sys(w, "copying", dir, name);

@@ -3,8 +3,10 @@
  * FAULTY is a list of WHAT[:ARG] with blanks between:
  *   short          reads and writes do a part only, each third is interrupted
  *   slow:MS        each read takes that long
- *   read-eio:PART  reading a file whose path has PART fails
+ *   read-eio:PART  reading a file whose path has PART fails; read-stale:PART, too
  *   write:ERRNO    writing fails with that number
+ *   sync:ERRNO     making durable fails so, of single files and of all
+ *   close:ERRNO    closing a file of a copy fails so
  *   kill:BYTES     SIGKILL once that much was written; term:BYTES SIGTERM
  *   range:ERRNO    copy_file_range fails so; range:0 says 0 before the end
  *   range-lies     copy_file_range says all is copied and does nothing
@@ -104,6 +106,10 @@ ssize_t pread(int fd, void *buf, size_t n, off_t off)
 		errno = EIO;
 		return -1;
 	}
+	if (is_of(fd, fault("read-stale"))) {
+		errno = ESTALE;
+		return -1;
+	}
 	if (cut(&n)) {
 		errno = EINTR;
 		return -1;
@@ -175,4 +181,43 @@ long syscall(long number, ...)
 	if (!real)
 		*(void **)&real = dlsym(RTLD_NEXT, "syscall");
 	return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+static int fail_sync(void)
+{
+	errno = atoi(fault("sync"));
+	return -1;
+}
+
+int fsync(int fd)
+{
+	return fault("sync") ? fail_sync() : (int)syscall(SYS_fsync, fd);
+}
+
+int syncfs(int fd)
+{
+	return fault("sync") ? fail_sync() : (int)syscall(SYS_syncfs, fd);
+}
+
+static bool is_of_copy(int fd)
+{
+	char link[64], path[8192];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	path[n < 0 ? 0 : n] = '\0';
+	return strstr(path, ".weft-part.") != NULL;
+}
+
+int close(int fd)
+{
+	const char *arg = fault("close");
+	bool fails = arg && is_of_copy(fd);
+	int rc = (int)syscall(SYS_close, fd);
+
+	if (!fails)
+		return rc;
+	errno = atoi(arg);
+	return -1;
 }

@@ -203,6 +203,24 @@ t_run 0 "copied" "$WEFT" stage cp --special copy sp sp2
 t_is "as a FIFO" "$(look sp2)" "$(look sp)"
 t_run 0 "and it verifies" "$WEFT" stage verify sp2
 
+cat >names.py <<'EOF'
+import os, sys
+for n in "link", "fifo":
+    p = os.path.join(sys.argv[2], n)
+    if sys.argv[1] == "make":
+        os.setxattr(p, "trusted.weft", n.encode(), follow_symlinks=False)
+    else:
+        print(n, [(x, os.getxattr(p, x, follow_symlinks=False)) for x in os.listxattr(p, follow_symlinks=False)])
+EOF
+ln -s nowhere sp/link
+if [ "$(id -u)" -eq 0 ] && python3 names.py make sp 2>names.err; then
+	t_run 0 "attributes of a link and a FIFO" "$WEFT" stage cp --special copy sp sp3
+	t_is "are kept" "$(python3 names.py look sp3)" "$(python3 names.py look sp)"
+else
+	t_skip "attributes of a link and a FIFO" "only for root, on some file systems"
+fi
+rm sp/link
+
 # ---- hard links, and no record
 t_run 0 "hard links" "$WEFT" stage cp --strategy hard --json sp1 hard
 t_is "are made" "$(stat -c %i sp1/file) $(json strategy)" "$(stat -c %i hard/file) hard link"

@@ -92,6 +92,16 @@ t_run 5 "a read error" faulty read-eio:many/77 "$WEFT" stage cp t k
 t_has "names the file" "$T_OUT" "t/many/77: Input/output error"
 t_run 5 "in a large file" faulty read-eio:t/big "$WEFT" stage cp t k
 t_has "too" "$T_OUT" "t/big: Input/output error"
+t_run 5 "a server that has lost the file" faulty read-stale:many/77 "$WEFT" stage cp t k
+t_has "is told, too" "$T_OUT" "t/many/77: Stale file handle"
+for f in t t/big; do
+	t_run 5 "a disk that fails late, $f" faulty sync:5 "$WEFT" stage cp "$f" k
+	t_has "is told" "$T_OUT" "making the copy of $f durable: Input/output error"
+	t_is "and nothing has the name" "$(parts) $(test -e k || echo absent)" "0 absent"
+	t_run 5 "no quota, told on closing, $f" faulty close:122 "$WEFT" stage cp --durable none "$f" k
+	t_has "is an error" "$T_OUT" "quota"
+	t_is "and nothing has the name" "$(parts) $(test -e k || echo absent)" "0 absent"
+done
 t_run 5 "no quota" faulty write:122 "$WEFT" stage cp t k
 t_has "is told" "$T_OUT" "quota"
 t_run 5 "a write error" faulty write:5 "$WEFT" stage cp t k
@@ -167,6 +177,11 @@ if [ "$(id -u)" -eq 0 ] && unshare --mount true 2>/dev/null; then
 		t_has "and hurts no later copy" "$T_OUT" "then 0, k"
 	done
 	t_has "inodes are told" "$T_OUT" "too few inodes"
+	T_OUT=$(unshare --mount sh -c '
+		mkdir -p small && mount -t tmpfs -o ro none small || exit 9
+		"$1" stage cp t/many/1 small/k; echo "status $?"' sh "$WEFT" 2>&1)
+	t_has "a read-only place" "$T_OUT" "Read-only file system"
+	t_has "is an error" "$T_OUT" "status 5"
 else
 	t_skip "no room" "needs root to mount small file systems"
 fi
