@@ -89,9 +89,12 @@ static int consider(
 	unsigned attempt = g->slot[s][i].attempt;
 	ret = weft_plan_step_attempt(
 		g->e->plan, g->e->wf, g->e->conf, s, i, attempt, &plan, &arena, err);
-	if (!ret)
-		ret = room_take(
-			&g->room, &plan, step, attempt ? g->bad : NULL, &r.share, err);
+	if (!ret) {
+		weft_autofree uint64_t *near = near_find(g, s, i);
+		const struct choice choice = {attempt ? g->bad : NULL, near};
+
+		ret = room_take(&g->room, &plan, step, &choice, &r.share, err);
+	}
 	if (!ret) {
 		*progress = true;
 		r.share.slot.attempt = attempt;

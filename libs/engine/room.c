@@ -122,11 +122,49 @@ static int take_here(struct room *r, const struct weft_plan_step *p,
 
 #define BAD 2 /* failures in a row */
 
+static bool has_room(const struct room *r, const unsigned char *bad,
+	const struct share *s, unsigned i)
+{
+	return r->cpus[i] >= cpus_of(r, s, i) && r->gpus[i] >= gpus_of(r, s, i) &&
+	       (!bad || bad[i] < BAD);
+}
+
+static bool is_picked(const struct share *s, size_t n, unsigned i)
+{
+	for (size_t k = 0; k < n; k++)
+		if (s->node[k] == i)
+			return true;
+	return false;
+}
+
+/* The nodes with most of what it reads, and room. */
+static size_t pick_near(const struct room *r, const unsigned char *bad,
+	const uint64_t *near, unsigned want, struct share *s)
+{
+	size_t n = 0;
+
+	for (bool found = true; found && n < want;) {
+		unsigned best = 0;
+
+		found = false;
+		for (unsigned i = 0; i < r->e->n_nodes; i++)
+			if (near[i] && (!found || near[i] > near[best]) &&
+				has_room(r, bad, s, i) && !is_picked(s, n, i)) {
+				best = i;
+				found = true;
+			}
+		if (found)
+			s->node[n++] = best;
+	}
+	return n;
+}
+
 int room_take(struct room *r, const struct weft_plan_step *p,
-	const struct weft_step *step, const unsigned char *bad, struct share *s,
+	const struct weft_step *step, const struct choice *choice, struct share *s,
 	struct weft_err *err)
 {
 	unsigned want = r->e->slurm && p->nodes ? p->nodes : 1;
+	const unsigned char *bad = choice->bad;
 	size_t n = 0, good = 0;
 
 	for (size_t i = 0; i < r->e->n_nodes; i++)
@@ -140,9 +178,10 @@ int room_take(struct room *r, const struct weft_plan_step *p,
 	s->node = calloc(want, sizeof(*s->node));
 	if (!s->node)
 		return weft_err_nomem(err);
+	if (choice->near)
+		n = pick_near(r, bad, choice->near, want, s);
 	for (unsigned i = 0; i < r->e->n_nodes && n < want; i++)
-		if (r->cpus[i] >= cpus_of(r, s, i) && r->gpus[i] >= gpus_of(r, s, i) &&
-			(!bad || bad[i] < BAD))
+		if (has_room(r, bad, s, i) && !is_picked(s, n, i))
 			s->node[n++] = i;
 	if (n < want) {
 		free(s->node);

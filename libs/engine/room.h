@@ -25,10 +25,15 @@ struct share {
 
 int room_open(struct room *r, const struct weft_engine *e, struct weft_err *err);
 void room_close(struct room *r);
-/* Takes the first nodes with room; 1 when there are too few of them now.  bad: of each
- * node, whether it is (over 1) to be left alone while there are others; may be NULL. */
+/* What speaks for or against each node; both may be NULL. */
+struct choice {
+	const unsigned char *bad; /* over 1: left alone while there are others */
+	const uint64_t *near;     /* the more, the better */
+};
+/* Takes the best nodes with room, of equal ones the first; 1 when there are too few of
+ * them now. */
 int room_take(struct room *r, const struct weft_plan_step *p,
-	const struct weft_step *step, const unsigned char *bad, struct share *s,
+	const struct weft_step *step, const struct choice *choice, struct share *s,
 	struct weft_err *err);
 void room_give(struct room *r, struct share *s);
 

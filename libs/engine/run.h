@@ -143,6 +143,10 @@ bool again_any(const struct engine *g);
  * attempts keep away from while there is another. */
 void again_count(struct engine *g, const struct share *share, bool failed);
 
+/* near.c: bytes that the member reads and each node has; NULL: no node has any, or it
+ * doesn't matter.  malloced. */
+uint64_t *near_find(struct engine *g, unsigned s, size_t i);
+
 /* run.c: the processes */
 /* 1: not now. */
 int run_start(struct engine *g, unsigned s, size_t i, struct running *r,

@@ -85,6 +85,28 @@ t_is "nothing is left on the nodes but the cache" "$left" ""
 t_is "nothing stays queued" "$(as alice squeue -h)" ""
 t_has "status --json is JSON" "$(as alice weft status --json flow | python3 -c 'import json,sys; print(json.load(sys.stdin)["finished"])')" "True"
 
+# ---- what was made on a node is read there --------------------------------------------
+put near.yaml <<'E'
+name: near
+params: {i: [1, 2, 3, 4]}
+defaults: {resources: {time: 2m, mem: 50M, cpus_per_task: 8}}
+steps:
+  - name: a
+    sweep: [i]
+    scratch: node
+    # The last one to begin ends first.
+    run: hostname > o.txt; sleep 0.$((9 - 2 * WEFT_PARAM_I))
+    outputs: {o: o.txt}
+  - name: b
+    sweep: [i]
+    inputs: [{from: a.o, as: o, to: node}]
+    run: echo "$(hostname) $(cat "$WEFT_INPUT_O")" > p.txt
+    outputs: {p: p.txt}
+E
+t_run 0 "a sweep that reads what another made" as alice weft run near.yaml
+t_is "runs where it was made" "$(cat "$runs"/near/1/steps/b/*/out/p.txt | awk '{ n += $1 == $2; c[$1] } END { print n, length(c) }')" "4 2"
+t_has "and nothing is moved to it: what is staged are its results" "$(as alice weft status near | grep '^b ' | tr -s ' ')" " 24"
+
 # ---- many members in few jobs, a chain in one -----------------------------------------
 put many.yaml <<'E'
 name: many

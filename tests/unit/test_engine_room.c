@@ -69,7 +69,8 @@ static struct share take(struct fixture *f, unsigned cpus, unsigned gpus)
 	struct weft_err err = {0};
 	struct share s;
 
-	ck_assert_int_eq(room_take(&f->r, &p, &f->step, NULL, &s, &err), 0);
+	ck_assert_int_eq(
+		room_take(&f->r, &p, &f->step, &(struct choice){0}, &s, &err), 0);
 	return s;
 }
 
@@ -148,4 +149,47 @@ START_TEST(unknown_machine)
 }
 END_TEST
 
-SUITE("engine_room", beside_gpus, to_the_last_thread, unknown_machine)
+/* Of the nodes with room, first those that have what is read. */
+START_TEST(nodes_with_its_data)
+{
+	static const struct weft_engine_node node[] = {{.name = "a", .cpus = 4},
+		{.name = "b", .cpus = 4}, {.name = "c", .cpus = 4},
+		{.name = "d", .cpus = 4}};
+	const struct weft_engine e = {.node = node, .n_nodes = 4, .slurm = true};
+	const uint64_t near[] = {0, 10, 0, 20};
+	const unsigned char bad[] = {0, 0, 0, 2};
+	static const struct {
+		unsigned nodes, cpus;
+		bool bad;
+		const char *want;
+	} t[] = {
+		{1, 3, false, "d"},
+		{1, 3, true, "b"},
+		{1, 1, false, "d"},
+		{1, 2, false, "a"},
+		{2, 1, false, "b,a"},
+		{1, 4, false, "c"},
+	};
+	struct share s[WEFT_COUNT(t)];
+	weft_autoerr struct weft_err err = {0};
+	struct weft_step step = {0};
+	struct room r;
+
+	ck_assert_int_eq(room_open(&r, &e, &err), 0);
+	for (size_t i = 0; i < WEFT_COUNT(t); i++) {
+		struct weft_plan_step p = {.nodes = t[i].nodes,
+			.ntasks = t[i].nodes,
+			.cpus_per_task = t[i].cpus};
+		const struct choice choice = {t[i].bad ? bad : NULL, near};
+
+		ck_assert_int_eq(room_take(&r, &p, &step, &choice, &s[i], &err), 0);
+		ck_assert_str_eq(s[i].slot.nodes, t[i].want);
+	}
+	for (size_t i = 0; i < WEFT_COUNT(t); i++)
+		room_give(&r, &s[i]);
+	room_close(&r);
+}
+END_TEST
+
+SUITE("engine_room", beside_gpus, to_the_last_thread, unknown_machine,
+	nodes_with_its_data)
