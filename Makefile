@@ -109,7 +109,7 @@ LINK_base := -lm
 LINK_yaml := -lyaml
 LINK_discover := -lhwloc -ldl
 LINK_slurm := -ldl
-LINK_wire := -luv -lcrypto -ldl
+LINK_wire := -luv -ldl
 LINK_select := -ljansson
 LINK_journal := -ljansson
 LINK_report := -ljansson
@@ -130,7 +130,7 @@ ARCHIVES := $(call ARCHIVE,$(ROOMS))
 
 COMMAND_SRC := $(wildcard plugin/command/*.c)
 COMMAND_OBJ := $(COMMAND_SRC:%.c=$(B)/obj/%.o)
-COMMAND_LIBS := -lyaml -lhwloc -ljansson -luv -lcrypto -ldl -lm -lpthread
+COMMAND_LIBS := -lyaml -lhwloc -ljansson -luv -ldl -lm -lpthread
 SPANK_SRC := $(wildcard plugin/spank/*.c)
 SPANK_OBJ := $(SPANK_SRC:%.c=$(B)/obj/%.o)
 SUBMIT_SRC := $(wildcard plugin/job_submit/*.c)

@@ -1,12 +1,67 @@
-/* mac.c - what of libcrypto there is in here */
+/*
+ * mac.c - what of libcrypto there is in here.
+ *
+ * It is loaded with the first link: that every weft has it would cost each member of an
+ * ensemble more than a millisecond.
+ */
+#include <dlfcn.h>
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/opensslv.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "wire/secret.h"
+
+#define CRYPTO(X)                                                                      \
+	X(EVP_Digest)                                                                  \
+	X(EVP_sha256)                                                                  \
+	X(EVP_aes_256_gcm)                                                             \
+	X(EVP_CIPHER_CTX_new)                                                          \
+	X(EVP_CIPHER_CTX_free)                                                         \
+	X(EVP_CIPHER_CTX_ctrl)                                                         \
+	X(EVP_EncryptInit_ex)                                                          \
+	X(EVP_EncryptUpdate)                                                           \
+	X(EVP_EncryptFinal_ex)                                                         \
+	X(HMAC)                                                                        \
+	X(CRYPTO_memcmp)                                                               \
+	X(OPENSSL_cleanse)
+
+static struct {
+#define POINTER(name) __typeof__(&name) name;
+	CRYPTO(POINTER)
+#undef POINTER
+	bool there;
+} crypto;
+
+#define TEXT(x) TEXT_OF(x)
+#define TEXT_OF(x) #x
+static void load(void)
+{
+	/* The one that the headers are of. */
+	void *lib = dlopen(
+		"libcrypto.so." TEXT(OPENSSL_SHLIB_VERSION), RTLD_NOW | RTLD_LOCAL);
+
+	if (!lib)
+		return;
+	crypto.there = true;
+#define LOOKUP(name)                                                                   \
+	crypto.name = (__typeof__(&name))dlsym(lib, #name);                            \
+	crypto.there &= crypto.name != NULL;
+	CRYPTO(LOOKUP)
+#undef LOOKUP
+}
+
+static bool have_crypto(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, load);
+	return crypto.there;
+}
 
 int secret_random(unsigned char *out, size_t n)
 {
@@ -15,16 +70,21 @@ int secret_random(unsigned char *out, size_t n)
 
 int secret_hash(const void *data, size_t n, unsigned char out[SECRET])
 {
-	return EVP_Digest(data, n, out, NULL, EVP_sha256(), NULL) == 1 ? 0 : -1;
+	return have_crypto() && crypto.EVP_Digest(data, n, out, NULL,
+					crypto.EVP_sha256(), NULL) == 1
+		       ? 0
+		       : -1;
 }
 
 /* One GCM context a direction: its key schedule is made once. */
 int mac_init(struct mac *m, const unsigned char key[SECRET])
 {
-	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	EVP_CIPHER_CTX *ctx = have_crypto() ? crypto.EVP_CIPHER_CTX_new() : NULL;
 
-	if (!ctx || EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, NULL) != 1) {
-		EVP_CIPHER_CTX_free(ctx);
+	if (!ctx || crypto.EVP_EncryptInit_ex(
+			    ctx, crypto.EVP_aes_256_gcm(), NULL, key, NULL) != 1) {
+		if (ctx)
+			crypto.EVP_CIPHER_CTX_free(ctx);
 		return -1;
 	}
 	*m = (struct mac){.ctx = ctx};
@@ -33,7 +93,8 @@ int mac_init(struct mac *m, const unsigned char key[SECRET])
 
 void mac_free(struct mac *m)
 {
-	EVP_CIPHER_CTX_free(m->ctx);
+	if (m->ctx)
+		crypto.EVP_CIPHER_CTX_free(m->ctx);
 	m->ctx = NULL;
 }
 
@@ -44,7 +105,7 @@ int mac_begin(struct mac *m)
 	for (unsigned i = 0; i < 8; i++)
 		nonce[4 + i] = (unsigned char)(m->frame >> (56 - 8 * i));
 	m->frame++;
-	return EVP_EncryptInit_ex(m->ctx, NULL, NULL, NULL, nonce) == 1 ? 0 : -1;
+	return crypto.EVP_EncryptInit_ex(m->ctx, NULL, NULL, NULL, nonce) == 1 ? 0 : -1;
 }
 
 int mac_add(struct mac *m, const void *data, size_t n)
@@ -52,8 +113,8 @@ int mac_add(struct mac *m, const void *data, size_t n)
 	int done;
 
 	/* Zero bytes would be the end of the additional data. */
-	return n == 0 || (n <= INT_MAX && EVP_EncryptUpdate(m->ctx, NULL, &done, data,
-						  (int)n) == 1)
+	return n == 0 || (n <= INT_MAX && crypto.EVP_EncryptUpdate(m->ctx, NULL, &done,
+						  data, (int)n) == 1)
 		       ? 0
 		       : -1;
 }
@@ -63,8 +124,8 @@ int mac_end(struct mac *m, unsigned char tag[MAC])
 	unsigned char none[16];
 	int n;
 
-	return EVP_EncryptFinal_ex(m->ctx, none, &n) == 1 &&
-			       EVP_CIPHER_CTX_ctrl(
+	return crypto.EVP_EncryptFinal_ex(m->ctx, none, &n) == 1 &&
+			       crypto.EVP_CIPHER_CTX_ctrl(
 				       m->ctx, EVP_CTRL_AEAD_GET_TAG, MAC, tag) == 1
 		       ? 0
 		       : -1;
@@ -72,13 +133,15 @@ int mac_end(struct mac *m, unsigned char tag[MAC])
 
 bool mac_same(const unsigned char a[MAC], const unsigned char b[MAC])
 {
-	return CRYPTO_memcmp(a, b, MAC) == 0;
+	return crypto.CRYPTO_memcmp(a, b, MAC) == 0;
 }
 
 static int hmac(const unsigned char *key, size_t n_key, const unsigned char *data,
 	size_t n, unsigned char out[SECRET])
 {
-	return HMAC(EVP_sha256(), key, (int)n_key, data, n, out, NULL) ? 0 : -1;
+	return crypto.HMAC(crypto.EVP_sha256(), key, (int)n_key, data, n, out, NULL)
+		       ? 0
+		       : -1;
 }
 
 /* HKDF (RFC 5869): salt the nonces, info the context and the direction. */
@@ -92,6 +155,8 @@ int proof_keys(
 	} info = {.label = "weft link 1", .count = 1};
 	int r;
 
+	if (!have_crypto())
+		return -1;
 	_Static_assert(sizeof(info) == 12 + SECRET + 2, "no padding");
 	memcpy(secret, a->key, SECRET);
 	memcpy(secret + SECRET, p->secret, 2 * SECRET);
@@ -102,7 +167,7 @@ int proof_keys(
 		r = hmac(prk, sizeof(prk), (const unsigned char *)&info, sizeof(info),
 			key[side]);
 	}
-	OPENSSL_cleanse(secret, sizeof(secret));
-	OPENSSL_cleanse(prk, sizeof(prk));
+	crypto.OPENSSL_cleanse(secret, sizeof(secret));
+	crypto.OPENSSL_cleanse(prk, sizeof(prk));
 	return r;
 }
