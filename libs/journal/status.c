@@ -102,7 +102,8 @@ static int from_record(struct load *l, const struct weft_step *step,
 	const struct weft_member *member, const struct weft_record *r,
 	struct weft_err *err)
 {
-	struct weft_status_member *m = &l->st->step[step->index].member[member->index];
+	struct weft_status_member *m =
+		&l->st->step[step->index].member[weft_member_number(member)];
 
 	m->state = r->state;
 	m->code = r->code;

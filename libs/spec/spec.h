@@ -216,7 +216,6 @@ struct weft_checkpoint {
 	struct weft_text path; /* NULL text: the whole working directory */
 };
 
-
 #define WEFT_NO_LOOP ((unsigned)-1)
 struct weft_step {
 	const char *name;
@@ -338,6 +337,11 @@ struct weft_member {
 };
 /* Fills *m (clear with weft_member_clear). index < step->sweep.count, or of a loop any
  * up to .most. */
+/* The index that it was made with. */
+static inline size_t weft_member_number(const struct weft_member *m)
+{
+	return m->round * m->count + m->index;
+}
 int weft_sweep_member(const struct weft_workflow *wf, const struct weft_step *step,
 	size_t index, struct weft_member *m, struct weft_err *err);
 void weft_member_clear(struct weft_member *m);

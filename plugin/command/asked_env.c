@@ -74,8 +74,8 @@ static int input_of_step(struct asked *a, const struct weft_input_from *from,
 		return 0;
 	if (weft_spec_matches(a->wf, a->step, &edge)) {
 		one[1] = 0;
-		if (weft_spec_each_match(
-			    a->wf, a->step, a->member.index, &edge, only_member, one))
+		if (weft_spec_each_match(a->wf, a->step, weft_member_number(&a->member),
+			    &edge, only_member, one))
 			return weft_err_nomem(err);
 	}
 	if (one[1] != 1) {
