@@ -397,6 +397,9 @@ static int copy_once(const char *src, const char *dst,
 
 	if (rc == 0)
 		rc = copy(&c, dst, report);
+	if (report->moved)
+		report->share =
+			c.job.moving / (c.job.lived + weft_monotonic() - c.job.start);
 	*again = c.job.folder_changed;
 	if (rc != 0 && c.part) {
 		if (opt->partial && c.job.resume && !*again)

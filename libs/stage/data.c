@@ -24,8 +24,10 @@ static int write_all(struct stage_worker *w, struct stage_file *f, const char *p
 	size_t n, off_t off)
 {
 	while (n) {
+		double start = weft_monotonic();
 		ssize_t k = pwrite(f->out, p, n, off);
 
+		w->moving += weft_monotonic() - start;
 		if (k < 0 && errno == EINTR)
 			continue;
 		if (k == 0)
@@ -72,8 +74,10 @@ static int move(struct stage_worker *w, struct stage_file *f, off_t off, off_t e
 	while (off < end) {
 		size_t want = end - off < (off_t)STAGE_BUFFER ? (size_t)(end - off)
 							      : STAGE_BUFFER;
+		double start = weft_monotonic();
 		ssize_t n = pread(f->in, w->buf, want, off);
 
+		w->moving += weft_monotonic() - start;
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -242,9 +246,11 @@ int stage_server_copy(struct stage_worker *w, struct stage_file *f)
 	}
 	while (off < size) {
 		off_t to = off, from = off;
+		double start = weft_monotonic();
 		ssize_t n = copy_file_range(
 			f->in, &from, f->out, &to, (size_t)(size - off), 0);
 
+		w->moving += weft_monotonic() - start;
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && (errno == ENOSPC || errno == EDQUOT))

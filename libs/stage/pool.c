@@ -410,6 +410,7 @@ static void *work(void *arg)
 	struct stage_pool *p = w->job->pool;
 	struct task t = {.kind = NOTHING};
 
+	w->born = w->ended = weft_monotonic();
 	pthread_mutex_lock(&p->lock);
 	p->busy++;
 	pthread_mutex_unlock(&p->lock);
@@ -424,6 +425,7 @@ static void *work(void *arg)
 		if (run(w, &t) != 0)
 			fail(w);
 	stage_resume_flush(w);
+	w->ended = weft_monotonic();
 	return NULL;
 }
 
@@ -515,6 +517,10 @@ int stage_pool_run(struct stage_job *job, struct stage_folder *top, const char *
 			fail(w);
 	for (unsigned i = 1; i < p->n_threads; i++)
 		pthread_join(p->thread[i], NULL);
+	for (unsigned i = 0; i < p->n_threads; i++) {
+		job->moving += p->worker[i].moving;
+		job->lived += p->worker[i].ended - p->worker[i].born;
+	}
 	stage_resume_flush(w);
 	if (!job->failed && !name && stage_tree_end(w) != 0)
 		fail(w);

@@ -106,6 +106,8 @@ struct stage_job {
 	dev_t in_dev; /* of the source */
 	mode_t umask;
 	double start;
+	double moving; /* seconds, of all threads: in reading and writing data */
+	double lived;  /* that the threads but the caller's were there */
 	struct timespec started, ended; /* as file systems tell the time */
 
 	pthread_mutex_t lock; /* of all down to the next blank line */
@@ -142,6 +144,8 @@ struct stage_worker {
 	struct weft_str note; /* for the journal of chunks */
 	uint64_t note_bytes;  /* of data that it stands for */
 	double told;          /* when progress was */
+	double moving;        /* seconds in reading and writing data */
+	double born, ended;   /* its thread */
 	double looked, used;  /* when it looked at the CPU time that it had wanted */
 	long read;            /* blocks from a disk, until then */
 	double blocked; /* share of the time that it waited for a disk or server */

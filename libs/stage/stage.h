@@ -87,6 +87,10 @@ struct weft_stage_report {
 	uint64_t owners;  /* entries that could not keep their owner */
 	uint64_t dropped; /* attributes (xattrs, ACLs) that dst's file system refused */
 	unsigned threads; /* at most */
+	/* Of the threads' time that in which they read and wrote data or made it
+	 * durable: what would be left if names, attributes, hashes and waiting for each
+	 * other cost nothing.  0: nothing was moved. */
+	double share;
 	char hash[WEFT_DIGEST_HEX]; /* of names, types, data; "": not all was read */
 };
 

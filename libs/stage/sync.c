@@ -25,6 +25,7 @@ int stage_put_away(struct stage_job *job, int fd)
 
 int stage_sync(struct stage_job *job, struct weft_err *err)
 {
+	double start = weft_monotonic();
 	int bad = 0;
 
 	for (size_t i = 0; i < job->n_kept; i++) {
@@ -39,6 +40,7 @@ int stage_sync(struct stage_job *job, struct weft_err *err)
 	job->n_kept = 0;
 	if (!bad && job->many && syncfs(job->out) != 0)
 		bad = errno;
+	job->moving += weft_monotonic() - start;
 	if (!bad)
 		return 0;
 	errno = bad;

@@ -208,9 +208,11 @@ int stage_fail(const struct stage_args *a, struct weft_err *err)
 static json_t *report_json(
 	const char *src, const char *dst, const struct weft_stage_report *r)
 {
+	double limit = r->share > 0 ? (double)r->moved / r->seconds / r->share : 0;
+
 	return json_pack("{s:o*, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s?, s:I, "
 			 "s:I, s:I, s:I, "
-			 "s:i, s:f}",
+			 "s:i, s:f, s:o*, s:o*}",
 		"source", src ? weft_report_json_text(src) : NULL, "destination",
 		weft_report_json_text(dst), "bytes", (json_int_t)r->bytes, "moved",
 		(json_int_t)r->moved, "resumed", (json_int_t)r->resumed, "files",
@@ -219,7 +221,8 @@ static json_t *report_json(
 		"retries", (json_int_t)r->retries, "skipped", (json_int_t)r->skipped,
 		"owners_not_kept", (json_int_t)r->owners, "attributes_not_kept",
 		(json_int_t)r->dropped, "threads", (int)r->threads, "seconds",
-		r->seconds);
+		r->seconds, "limit", limit > 0 ? json_real(limit) : NULL, "share",
+		limit > 0 ? json_real(r->share) : NULL);
 }
 
 int stage_print_json(json_t *root)

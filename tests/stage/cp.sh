@@ -112,6 +112,7 @@ fi
 mkdir many && (cd many && head -c 60000 /dev/urandom >0 && seq 3000 | xargs -n 500 -P 2 sh -c 'for i; do head -c 20000 0 >$i; done' sh)
 t_run 0 "many files that are in memory" "$WEFT" stage cp --json --durable none many many2
 t_is "take no more threads than cores" "$(test "$(json threads)" -le "$(nproc)" && echo yes)" yes
+t_is "and say what share of the limit they reach" "$(awk -v s="$(json share)" -v l="$(json limit)" 'BEGIN { print (s > 0 && s <= 1 && l > 0) }')" 1
 rm -rf many many2 .weft-manifest.many2.*
 
 # ---- again: nothing to do; changed: refused, or replaced
@@ -224,6 +225,7 @@ rm sp/link
 # ---- hard links, and no record
 t_run 0 "hard links" "$WEFT" stage cp --strategy hard --json sp1 hard
 t_is "are made" "$(stat -c %i sp1/file) $(json strategy)" "$(stat -c %i hard/file) hard link"
+t_is "nothing was moved, at no rate" "$(json moved) $(printf '%s' "$T_OUT" | grep -c '"share"')" "0 0"
 t_run 0 "once more there is nothing to do" "$WEFT" stage cp --strategy hard --json sp1 hard
 t_is "says it" "$(json strategy)" "already there"
 t_run 0 "no record" "$WEFT" stage cp -q --no-record tree/one bare
