@@ -237,6 +237,7 @@ static void read_some(struct weft_link *l)
 			v[n_v++] = (struct iovec){l->big.data + l->big.have, want};
 		}
 		v[n_v++] = (struct iovec){l->in + l->in_n, LINK_IN - l->in_n};
+		size_t asked = want + LINK_IN - l->in_n;
 		struct msghdr msg = {.msg_iov = v, .msg_iovlen = n_v};
 		ssize_t got = recvmsg(l->fd, &msg, 0);
 		if (got < 0 && errno == EINTR)
@@ -257,6 +258,9 @@ static void read_some(struct weft_link *l)
 		l->big.have += direct;
 		l->in_n += (size_t)got - direct;
 		if (take_all(l))
+			return;
+		/* Less than there was room for: there is no more. */
+		if ((size_t)got < asked)
 			return;
 		budget -= (size_t)got < budget ? (size_t)got : budget;
 	}

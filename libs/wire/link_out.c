@@ -182,9 +182,12 @@ void link_write(struct weft_link *l)
 		release_held(l);
 		if (l->state == LINK_DONE)
 			return;
-		for (struct piece *p = l->out; p && n_v < WEFT_COUNT(v); p = p->next)
+		size_t asked = 0;
+		for (struct piece *p = l->out; p && n_v < WEFT_COUNT(v); p = p->next) {
 			v[n_v++] =
 				(struct iovec){(void *)(p->data + p->at), p->n - p->at};
+			asked += p->n - p->at;
+		}
 		if (!n_v)
 			break;
 		struct msghdr msg = {.msg_iov = v, .msg_iovlen = n_v};
@@ -209,6 +212,8 @@ void link_write(struct weft_link *l)
 		written(l, (size_t)n);
 		if (l->freed)
 			return;
+		if ((size_t)n < asked)
+			break;
 	}
 	if (l->going && !l->out) {
 		link_fail(l);
