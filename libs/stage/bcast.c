@@ -642,7 +642,9 @@ static int prepare(struct source *s, struct weft_err *err)
 	if (weft_listener_new(
 		    &s->listener, s->loop, NULL, 0, &s->link, on_knock, s, err))
 		return -1;
-	gethostname(name, sizeof(name) - 1);
+	/* srun tells its tasks where it runs. */
+	if (!cast->once)
+		gethostname(name, sizeof(name) - 1);
 	snprintf(s->self, sizeof(s->self), "%s:%u",
 		cast->address ? cast->address : name, weft_listener_port(s->listener));
 	s->node = calloc(cast->n_hosts, sizeof(*s->node));

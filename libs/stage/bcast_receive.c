@@ -30,6 +30,7 @@ struct receiver {
 	bool started;
 	struct bcast_unpack *unpack;
 	atomic_uint_fast64_t written; /* pieces */
+	atomic_bool waits;            /* the loop does, for room in the queue */
 	atomic_bool over;             /* all, or failed */
 	int rc;
 	struct weft_err write_err;
@@ -54,7 +55,8 @@ static void *write_all(void *arg)
 		r->rc = bcast_unpack_piece(r->unpack, p, &r->write_err);
 		bcast_piece_drop(p);
 		r->written++;
-		weft_loop_wake(r->loop);
+		if (atomic_exchange(&r->waits, false))
+			weft_loop_wake(r->loop);
 	}
 	bcast_queue_close(&r->queue);
 	r->over = true;
@@ -123,10 +125,13 @@ static void look(struct receiver *r)
 		else
 			say_done(r);
 	}
-	if (r->granted_less && r->parent && bcast_relay_has_room(&r->relay) &&
-		(r->over || bcast_queue_bytes(&r->queue) < BCAST_KEEP)) {
-		weft_link_grant(r->parent, r->granted_less);
-		r->granted_less = 0;
+	if (r->granted_less && r->parent && bcast_relay_has_room(&r->relay)) {
+		if (r->over || bcast_queue_bytes(&r->queue) < BCAST_KEEP) {
+			weft_link_grant(r->parent, r->granted_less);
+			r->granted_less = 0;
+		} else {
+			r->waits = true;
+		}
 	}
 	acknowledge(r);
 }
@@ -367,6 +372,7 @@ static void on_tick(void *arg)
 	unsigned char msg[16];
 
 	watch_disk(r);
+	look(r);
 	if (r->stop && *r->stop) {
 		r->result = -1;
 		weft_err_set(r->err, WEFT_EINTR, "interrupted");

@@ -9,10 +9,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <time.h>
@@ -367,6 +369,8 @@ static struct stage_folder *here(struct bcast_unpack *u)
 
 static int begin_file(struct bcast_unpack *u, const unsigned char *at, size_t n)
 {
+	struct statfs fs;
+
 	if (n < BCAST_META || u->f.on || (u->begun && !u->n_levels))
 		return bad(u);
 	bcast_meta_read(at, &u->f.st);
@@ -407,8 +411,10 @@ static int begin_file(struct bcast_unpack *u, const unsigned char *at, size_t n)
 	u->f.sum = calloc(u->f.n_chunks + 1, sizeof(*u->f.sum));
 	if (!u->f.sum)
 		return weft_err_nomem(&u->w.err);
-	/* Said at once where there is no room, and kept in one piece. */
+	/* Said at once where there is no room, and kept in one piece. In memory there
+	 * are no pieces, and the pages would be touched twice. */
 	if (size > STAGE_BUFFER && (uint64_t)u->f.st.st_blocks * 512 >= size &&
+		fstatfs(u->f.fd, &fs) == 0 && fs.f_type != TMPFS_MAGIC &&
 		fallocate(u->f.fd, FALLOC_FL_KEEP_SIZE, 0, u->f.st.st_size) != 0 &&
 		(errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
 		return stage_sys(&u->w, "copying", here(u), name);

@@ -212,7 +212,8 @@ struct weft_stage_cast {
 	 * each host, whose name is added, and which hands standard input on. */
 	char *const *once, *const *each;
 	const char *weft;    /* its path there */
-	const char *address; /* of this host, for them; NULL: its name */
+	const char *address; /* of this host, for them; NULL: its name, or what
+			      * srun tells them */
 	double start;        /* they have to come within so long; 0: 60 */
 	double silence;      /* of one that is given up; 0: 5 */
 	double deadline;     /* for all of it; 0: none */

@@ -3,6 +3,7 @@
 #include "cmd_stage.h"
 
 #include <jansson.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -364,6 +365,15 @@ static int broadcast(struct bcast *b, const char *src, const char *dst)
 	return status ? status : told;
 }
 
+/* Pieces come and go by the thousand: their memory is kept, not mapped anew for each.
+ */
+static void keep_memory(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 4 << 20);
+	mallopt(M_TRIM_THRESHOLD, 256 << 20);
+	mallopt(M_TOP_PAD, 8 << 20);
+}
+
 int stage_bcast(int argc, char **argv)
 {
 	struct args a = {.stage = {.opt = {.archive = true,
@@ -376,6 +386,7 @@ int stage_bcast(int argc, char **argv)
 		return status;
 	if (argc - optind != 2)
 		return usage("bcast: one source and one destination");
+	keep_memory();
 	status = stage_open_conf(&a.stage, false);
 	if (status)
 		return status;
@@ -427,7 +438,11 @@ int stage_receive(int argc, char **argv)
 	if (!colon || !weft_parse_int(colon + 1, 1, 65535, &port) || !a.context ||
 		!a.name)
 		return usage("receive: from where?");
-	host = strndup(a.from, (size_t)(colon - a.from));
+	keep_memory();
+	/* Under srun: where that runs. */
+	const char *launch = getenv("SLURM_LAUNCH_NODE_IPADDR");
+	host = colon == a.from && launch ? strdup(launch)
+					 : strndup(a.from, (size_t)(colon - a.from));
 	if (!host)
 		weft_err_nomem(&err);
 	if (err.code || key(&auth, a.key_in, &err) ||

@@ -1,0 +1,192 @@
+# shellcheck shell=bash source=tests/bench/lib.sh
+# bcast.sh - weft stage bcast to nodes whose links are shaped, beside a single link, a
+# star and sbcast.
+#
+# Each node is a network namespace with a veth pair to a bridge, RATE=300mbit each way
+# (tc tbf), and a tmpfs of its own.  What weft is compared with reads, sends and writes
+# plainly, without hashes or MACs:
+#   link   one sender, one receiver, one TCP stream
+#   star   one sender, a stream to each of the receivers at the same time
+#   sbcast real Slurm's, on the development cluster with its nodes shaped the same, at
+#          the fan-out that is best there
+# A figure is the median of RUNS=3; the machine's cores are all the nodes' together, so
+# let nothing else run.
+#   BCAST_MIB=256  BCAST_NODES=8  BCAST_MANY=32  BCAST_ONLY='link star weft kill many sbcast'
+. "$(dirname "$0")/lib.sh"
+RUNS=${RUNS:-3} MIB=${BCAST_MIB:-256} NODES=${BCAST_NODES:-8} MANY=${BCAST_MANY:-32} RATE=${RATE:-300mbit}
+WEFT=$BUILD/weft
+TAG=wb$$
+
+if [ "$(id -u)" -ne 0 ] || ! unshare --mount --net true 2>/dev/null; then
+	echo 'bcast: needs network namespaces of its own (root)'
+	exit 0
+fi
+memory=$(mktemp -d /dev/shm/weft-bench.XXXXXX) || exit 0
+cluster=
+# shellcheck disable=SC2317
+leave() {
+	[ -z "$cluster" ] || contrib/devcluster/devcluster down --dir "$cluster" >/dev/null 2>&1
+	for ns in $(ip netns list | awk -v t="$TAG-" 'index($1, t) == 1 { print $1 }'); do
+		ip netns pids "$ns" | xargs -r kill -9 2>/dev/null
+		ip netns del "$ns"
+	done
+	ip link del "$TAG" 2>/dev/null
+	rm -rf "$BENCH_TMP" "$memory" ${cluster:+"$cluster"}
+}
+trap leave EXIT
+
+# ---- nodes ------------------------------------------------------------------------
+# A bucket that holds a whole segment of the sender's, so that they are not cut up.
+shape() { tc qdisc replace dev "$1" root tbf rate "$RATE" burst 128kb latency 20ms; }
+add_node() { # NAME NUMBER
+	local ns=$TAG-$1 veth=$TAG.$2
+	ip netns add "$ns"
+	ip link add "$veth" type veth peer name eth0 netns "$ns"
+	ip link set "$veth" master "$TAG" up
+	shape "$veth"
+	ip -n "$ns" addr add "10.247.$(($2 / 250)).$(($2 % 250 + 1))/16" dev eth0
+	ip -n "$ns" link set eth0 up
+	ip -n "$ns" link set lo up
+	ip netns exec "$ns" tc qdisc replace dev eth0 root tbf rate "$RATE" burst 128kb latency 20ms
+	mkdir -p "$memory/$1"
+}
+ip link add "$TAG" type bridge || exit 1
+ip link set "$TAG" up
+add_node src 0
+for i in $(seq "$MANY"); do add_node "n$i" "$i"; done
+mkdir "$memory/dst"
+cat >"$BENCH_TMP/node" <<EOF
+#!/bin/sh
+host=\$1
+shift
+echo \$\$ >"$BENCH_TMP/\$host.pid"
+exec nsenter --net=/run/netns/$TAG-\$host unshare --mount sh -c 'mount --bind "$memory/\$0" "$memory/dst" && exec "\$@"' \$host "\$@"
+EOF
+chmod +x "$BENCH_TMP/node"
+head -c "${MIB}M" /dev/urandom >"$memory/src/data"
+clear_nodes() { find "$memory" -mindepth 2 -maxdepth 2 -path '*/n[0-9]*/*' -delete; }
+at() { nsenter --net=/run/netns/"$TAG-$1" "${@:2}"; }
+address() { echo "10.247.$(($1 / 250)).$(($1 % 250 + 1))"; }
+
+# ---- the peers ---------------------------------------------------------------------
+cat >"$BENCH_TMP/plain.py" <<'EOF'
+"""plain.py send FILE HOST... | receive FILE: one TCP stream each, as fast as they go."""
+import os, socket, sys, threading
+if sys.argv[1] == 'receive':
+    s = socket.create_server(('', 7007), reuse_port=True)
+    print(flush=True)
+    c, _ = s.accept()
+    buf = bytearray(1 << 18)
+    with open(sys.argv[2], 'wb', 0) as f:
+        while n := c.recv_into(buf):
+            f.write(memoryview(buf)[:n])
+    c.sendall(b'.')
+else:
+    def send(host):
+        with socket.create_connection((host, 7007)) as c, open(sys.argv[2], 'rb') as f:
+            c.sendfile(f)
+            c.shutdown(socket.SHUT_WR)
+            assert c.recv(1) == b'.'
+    t = [threading.Thread(target=send, args=(h,)) for h in sys.argv[3:]]
+    [x.start() for x in t]
+    [x.join() for x in t]
+EOF
+plain() { # N: to that many nodes at once
+	local hosts=() i fifo=$BENCH_TMP/up
+	rm -f "$fifo"
+	mkfifo "$fifo"
+	exec 9<>"$fifo"
+	for i in $(seq "$1"); do
+		at "n$i" python3 "$BENCH_TMP/plain.py" receive "$memory/n$i/data" >&9 &
+		hosts+=("$(address "$i")")
+	done
+	for i in $(seq "$1"); do read -r -u 9 _; done
+	start=$EPOCHREALTIME
+	at src python3 "$BENCH_TMP/plain.py" send "$memory/src/data" "${hosts[@]}"
+	took
+	wait
+}
+took() { T=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }'); }
+weft_to() { # N [OPTION...]
+	local n=$1
+	shift
+	start=$EPOCHREALTIME
+	at src "$WEFT" stage bcast --json --durable none --hosts "n[1-$n]" --launcher "$BENCH_TMP/node" \
+		--address 10.247.0.1 "$@" "$memory/src/data" "$memory/dst/data" >"$BENCH_TMP/json" 2>"$BENCH_TMP/err"
+	status=$?
+	took
+}
+check_weft() { # N WANTED_STATUS
+	if [ "$status" -ne "$2" ]; then
+		echo "bcast: exit status $status, not $2"
+		head -n 5 "$BENCH_TMP/err"
+		BENCH_BAD=1
+	fi
+	local i
+	for i in $(seq "$1"); do
+		[ "$2" -ne 0 ] || [ -f "$memory/n$i/data" ] || { echo "bcast: n$i lacks it"; BENCH_BAD=1; }
+	done
+	cmp -s "$memory/src/data" "$memory/n$1/data" || { echo "bcast: n$1 has something else"; BENCH_BAD=1; }
+}
+median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+wanted() { [ -z "${BCAST_ONLY-}" ] || [[ " $BCAST_ONLY " == *" $1 "* ]]; }
+# Memory that lay free for seconds is with the host of a virtual machine, and whoever
+# touches it first pays for all: it is written once before.
+warm() {
+	head -c "$((MIB * $1))M" /dev/zero >"$memory/warm"
+	rm "$memory/warm"
+}
+of() { # NAME NODES COMMAND...: the median of T, into M
+	local i all=
+	for i in $(seq "$RUNS"); do
+		clear_nodes
+		warm "$2"
+		"${@:3}"
+		all+="$T"$'\n'
+	done
+	M=$(median <<<"${all%$'\n'}")
+	printf '%-40s %7.2f s   %6.1f MB/s a node   (%s)\n' "$1" "$M" \
+		"$(awk -v m="$MIB" -v t="$M" 'BEGIN { print m * 1048576 / t / 1e6 }')" "$(tr '\n' ' ' <<<"${all%$'\n'}")"
+}
+compare() { # WHAT RATIO at-least|at-most BAR
+	awk -v what="$1" -v r="$2" -v how="$3" -v bar="$4" 'BEGIN {
+		bad = how == "at-least" ? r < bar : r > bar
+		printf "  %-52s %6.3f   bar: %s %g%s\n", what, r, how, bar, bad ? "   MISSED" : ""
+		exit bad
+	}' || BENCH_BAD=1
+}
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { print a / b }'; }
+
+run_weft() {
+	weft_to "$1"
+	check_weft "$1" 0
+}
+# A relay in the middle of the chain dies half-way.
+run_kill() {
+	local victim=n$((NODES / 2))
+	rm -f "$BENCH_TMP/$victim.pid"
+	(
+		sleep "$(awk -v t="$weft" 'BEGIN { print t / 2 }')"
+		kill -9 "$(cat "$BENCH_TMP/$victim.pid")"
+	) &
+	weft_to "$NODES"
+	wait
+	check_weft "$NODES" 5
+	grep -q "\"failed\": *1\b" "$BENCH_TMP/json" || { echo 'bcast: not just the one that was killed failed'; BENCH_BAD=1; }
+}
+link='' star='' weft=''
+echo "bcast: $MIB MiB, links of $RATE each way, $NODES nodes"
+if wanted link; then of 'a single link, plain' 1 plain 1 && link=$M; fi
+if wanted weft || wanted kill || wanted many || wanted sbcast; then of "weft stage bcast, $NODES nodes" "$NODES" run_weft "$NODES" && weft=$M; fi
+if wanted star; then RUNS=1 of "a star, plain, $NODES nodes" "$NODES" plain "$NODES" && star=$M; fi
+[ -z "$link" ] || [ -z "$weft" ] || compare "goodput by a single link's" "$(ratio "$link" "$weft")" at-least 0.95
+[ -z "$star" ] || [ -z "$weft" ] || compare "the star's time by ours" "$(ratio "$star" "$weft")" at-least 7
+if wanted kill; then
+	of "weft, one relay killed midway" "$NODES" run_kill
+	compare "its time by that without" "$(ratio "$M" "$weft")" at-most 1.3
+fi
+if wanted many; then
+	of "weft stage bcast, $MANY nodes" "$MANY" run_weft "$MANY"
+	compare "its time by that of $NODES" "$(ratio "$M" "$weft")" at-most 1.15
+fi
+bench_done
