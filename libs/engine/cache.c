@@ -73,7 +73,7 @@ static struct weft_stage_cache *cache_of(struct unit *u, enum weft_scratch where
 }
 
 int cache_put(struct unit *u, const struct weft_input *in, const char *src,
-	const char *dst, bool many, struct weft_stage_report *report)
+	const char *dst, enum cache_ask ask, struct weft_stage_report *report)
 {
 	struct weft_stage_options opt = {
 		.durable = WEFT_STAGE_DATA, .writable = in->mode == WEFT_MODE_COPY};
@@ -84,7 +84,9 @@ int cache_put(struct unit *u, const struct weft_input *in, const char *src,
 
 	if (!cache)
 		return 1;
-	if (many && stat(src, &st) == 0 && S_ISREG(st.st_mode) &&
+	if (ask == CACHE_ASK)
+		flags |= WEFT_CACHE_PEEK;
+	if (ask == CACHE_MANY && stat(src, &st) == 0 && S_ISREG(st.st_mode) &&
 		st.st_size < MANY_BYTES)
 		flags |= WEFT_CACHE_PEEK;
 	if (u->e->conf->node_cache == WEFT_NODE_CACHE_CHECK)

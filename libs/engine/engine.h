@@ -88,10 +88,11 @@ int weft_engine_run(const struct weft_engine *e, struct weft_err *err);
 
 /* The half of a member's staging that happens on each of its nodes: run by
  * `weft member stage-in` and so on, under srun. `root` is the member's folder on the
- * node; *moved: bytes that were written there. */
+ * node; nodes: how many the member has; *moved: bytes that were written there; *want:
+ * "want INPUT" lines of what the engine is to broadcast, the caller's. */
 int weft_engine_stage_in(const struct weft_engine *e, const struct weft_step *step,
-	size_t member, const char *node_root, const char *memory_root, uint64_t *moved,
-	struct weft_err *err);
+	size_t member, const char *node_root, const char *memory_root, unsigned nodes,
+	uint64_t *moved, struct weft_str *want, struct weft_err *err);
 int weft_engine_stage_out(const struct weft_engine *e, const struct weft_step *step,
 	size_t member, const char *node_root, const char *memory_root, unsigned part,
 	struct weft_err *err);

@@ -213,10 +213,10 @@ static int put(struct unit *u, const struct unit_input *in, const char *src,
 					  ? WEFT_STAGE_LINK
 					  : WEFT_STAGE_AUTO;
 	struct weft_stage_report report = {0};
-	bool many = in->n_sources > 1;
+	enum cache_ask ask = in->n_sources > 1 ? CACHE_MANY : CACHE_FETCH;
 
 	if ((shared || how == WEFT_STAGE_LINK ||
-		    cache_put(u, in->def, src, dst, many, &report)) &&
+		    cache_put(u, in->def, src, dst, ask, &report)) &&
 		weft_stage_put(src, dst, how, &report, err)) {
 		weft_err_prefix(err, "input '%s'", in->def->name);
 		return -1;
@@ -289,6 +289,11 @@ int inputs_stage(struct unit *u, bool on_node, struct weft_err *err)
 			return weft_err_nomem(err);
 		if (weft_remove_tree(dir, err) || weft_mkdirs(dir, 0777, err))
 			return -1;
+		if (on_node && cast_fits(in, u->cast_nodes)) {
+			if (cast_want(u, in, err))
+				return -1;
+			continue;
+		}
 		if (in->fan_in ? stage_fan_in(u, in, err)
 			       : put(u, in, in->source[0].path, in->path, err))
 			return -1;

@@ -41,10 +41,47 @@ static void add_staging(const struct unit *u, const char *verb, struct weft_argv
 	weft_argv_addf(a, "--run=%s", u->e->run->dir);
 	weft_argv_addf(a, "--step=%s", u->step->name);
 	weft_argv_addf(a, "--member=%zu", u->index);
+	if (u->e->slurm)
+		weft_argv_addf(a, "--nodes=%u", u->slot.n_nodes);
 	if (u->node_root)
 		weft_argv_addf(a, "--node-root=%s", u->node_root);
 	if (u->memory_root)
 		weft_argv_addf(a, "--memory-root=%s", u->memory_root);
+}
+
+void launch_srun_beside(
+	struct weft_argv *a, const char *nodes, unsigned n, const char *name)
+{
+	/* It shares the job's CPUs, takes no memory and no GPUs of its own (without
+	 * --gres=none it waits for the job's GPUs). */
+	weft_argv_add(a, "srun");
+	weft_argv_add(a, "--overlap");
+	weft_argv_add(a, "--mem=0");
+	weft_argv_add(a, "--gres=none");
+	weft_argv_add(a, "--mpi=none");
+	weft_argv_add(a, "--quiet");
+	weft_argv_add(a, "--input=none");
+	weft_argv_addf(a, "--nodes=%u", n);
+	weft_argv_addf(a, "--ntasks=%u", n);
+	weft_argv_add(a, "--ntasks-per-node=1");
+	weft_argv_add(a, "--cpus-per-task=1");
+	weft_argv_addf(a, "--job-name=%s", name);
+	if (nodes)
+		weft_argv_addf(a, "--nodelist=%s", nodes);
+}
+
+/* "want INPUT HOST" of each node. */
+static void wanted(struct unit *u, const char *out)
+{
+	for (const char *p = out; p && *p;) {
+		size_t n = strcspn(p, "\n");
+
+		if (weft_starts_with(p, "want ")) {
+			weft_str_addn(&u->want, p, n);
+			weft_str_addc(&u->want, '\n');
+		}
+		p += n + (p[n] == '\n');
+	}
 }
 
 /* "moved BYTES" of each node. */
@@ -66,24 +103,8 @@ int launch_on_nodes(struct unit *u, const char *verb, struct weft_err *err)
 	int status = 0;
 
 	/* The engine is on the first node; where that is the only one, it is here. */
-	if (u->e->slurm && u->e->n_nodes > 1) {
-		/* Beside whatever the job runs: shares its CPUs, takes no memory and no
-		 * GPUs of its own (without --gres=none it waits for the job's GPUs). */
-		weft_argv_add(&a, "srun");
-		weft_argv_add(&a, "--overlap");
-		weft_argv_add(&a, "--mem=0");
-		weft_argv_add(&a, "--gres=none");
-		weft_argv_add(&a, "--mpi=none");
-		weft_argv_add(&a, "--quiet");
-		weft_argv_add(&a, "--input=none");
-		weft_argv_addf(&a, "--nodes=%u", u->slot.n_nodes);
-		weft_argv_addf(&a, "--ntasks=%u", u->slot.n_nodes);
-		weft_argv_add(&a, "--ntasks-per-node=1");
-		weft_argv_add(&a, "--cpus-per-task=1");
-		weft_argv_addf(&a, "--job-name=%s", verb);
-		if (u->slot.nodes)
-			weft_argv_addf(&a, "--nodelist=%s", u->slot.nodes);
-	}
+	if (u->e->slurm && u->e->n_nodes > 1)
+		launch_srun_beside(&a, u->slot.nodes, u->slot.n_nodes, verb);
 	add_staging(u, verb, &a);
 	if (a.failed)
 		return weft_err_nomem(err);
@@ -92,6 +113,7 @@ int launch_on_nodes(struct unit *u, const char *verb, struct weft_err *err)
 		return -1;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
 		u->moved += moved(out);
+		wanted(u, out);
 		return 0;
 	}
 	/* Our own line is the reason; around it stands what srun says of it. */

@@ -92,7 +92,7 @@ static int stage_in(struct unit *u, struct weft_err *err)
 	if (unit_on_nodes(u)) {
 		double start = weft_monotonic();
 
-		if (launch_on_nodes(u, "stage-in", err))
+		if (launch_on_nodes(u, "stage-in", err) || cast_run(u, err))
 			return -1;
 		u->record.stage_seconds += weft_monotonic() - start;
 		u->record.staged_in += u->moved;

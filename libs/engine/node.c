@@ -42,21 +42,25 @@ static int make_root(const char *root, struct weft_err *err)
 }
 
 int weft_engine_stage_in(const struct weft_engine *e, const struct weft_step *step,
-	size_t member, const char *node_root, const char *memory_root, uint64_t *moved,
-	struct weft_err *err)
+	size_t member, const char *node_root, const char *memory_root, unsigned nodes,
+	uint64_t *moved, struct weft_str *want, struct weft_err *err)
 {
 	struct unit u;
 	int r = -1;
 
 	*moved = 0;
-	if (open_on_node(&u, e, step, member, node_root, memory_root, err) ||
-		make_root(u.node_root, err) || make_root(u.memory_root, err) ||
+	if (open_on_node(&u, e, step, member, node_root, memory_root, err))
+		goto out;
+	u.cast_nodes = nodes;
+	if (make_root(u.node_root, err) || make_root(u.memory_root, err) ||
 		inputs_resolve(&u, err) || inputs_stage(&u, true, err))
 		goto out;
 	if (step->scratch != WEFT_SCRATCH_SHARED &&
 		(weft_mkdirs(u.work, 0700, err) || files_place(&u, err)))
 		goto out;
 	*moved = u.moved;
+	*want = u.want;
+	u.want = (struct weft_str){0};
 	r = 0;
 out:
 	unit_close(&u);

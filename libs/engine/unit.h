@@ -55,6 +55,10 @@ struct unit {
 		bool asked;
 	} cache[2];
 	uint64_t moved; /* bytes that were really written to the node */
+	/* On a node: of so many; the engine brings what is broadcast.  0: all is
+	 * brought by who stages. */
+	unsigned cast_nodes;
+	struct weft_str want; /* "want INPUT HOST" lines */
 	struct unit_input *input;
 	size_t n_inputs;
 	struct weft_records *own_records; /* where the engine's can't be asked */
@@ -99,16 +103,29 @@ int unit_may_read(const struct unit *u, const char *path, struct weft_err *err);
 int unit_may_write(const struct unit *u, const char *path, struct weft_err *err);
 
 /* cache.c */
+enum cache_ask {
+	CACHE_FETCH, /* what isn't there is fetched by way of it */
+	CACHE_MANY,  /* the same, but for what is small: it is one of many */
+	CACHE_ASK,   /* nothing is fetched */
+};
 /* src at dst, which is on the node's own storage, from the node's cache or by way of
- * it.  many: one of many like it.  1: not by it. */
+ * it.  1: not by it. */
 int cache_put(struct unit *u, const struct weft_input *in, const char *src,
-	const char *dst, bool many, struct weft_stage_report *report);
+	const char *dst, enum cache_ask ask, struct weft_stage_report *report);
 /* May what is made here be kept here, once it is published below `into`? */
 bool cache_wants(struct unit *u, const char *into);
 /* made was published, or will be when it is renamed, as `published`. */
 void cache_offer(
 	struct unit *u, const char *made, const char *published, const char *record);
 void cache_close(struct unit *u);
+
+/* cast.c */
+/* Is it broadcast to a member of so many nodes? */
+bool cast_fits(const struct unit_input *in, unsigned nodes);
+/* On a node: from its cache, else it is wanted. */
+int cast_want(struct unit *u, const struct unit_input *in, struct weft_err *err);
+/* In the engine: to the nodes that want it. */
+int cast_run(struct unit *u, struct weft_err *err);
 
 /* inputs.c */
 int inputs_resolve(struct unit *u, struct weft_err *err);
@@ -141,6 +158,9 @@ int launch_srun_words(
 	const struct unit *u, struct weft_argv *argv, struct weft_err *err);
 /* Are its tasks bound? */
 bool launch_binds(const struct unit *u);
+/* srun, for a step of weft's own on these nodes, beside whatever the job runs. */
+void launch_srun_beside(
+	struct weft_argv *a, const char *nodes, unsigned n, const char *name);
 /* A step of weft's own on every node of the member. */
 int launch_on_nodes(struct unit *u, const char *verb, struct weft_err *err);
 

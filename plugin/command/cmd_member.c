@@ -2,6 +2,8 @@
 #include "job.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 static int member(int argc, char **argv);
 
@@ -9,19 +11,36 @@ WEFT_VERB(member, .name = "member",
 	.synopsis = "stage-in|stage-out|stage-clean OPTION...",
 	.summary = "Stages a member on its node (weft's own)", .run = member);
 
+/* With this node's name, for the engine hears many. */
+static void print_wants(const struct weft_str *want)
+{
+	const char *name = getenv("SLURMD_NODENAME");
+	char host[256] = "";
+
+	gethostname(host, sizeof(host) - 1);
+	for (const char *p = want->s; p && *p;) {
+		size_t n = strcspn(p, "\n");
+
+		printf("%.*s %s\n", (int)n, p, name ? name : host);
+		p += n + (p[n] == '\n');
+	}
+}
+
 static int member(int argc, char **argv)
 {
 	static const struct option options[] = {{"run", required_argument, NULL, 'r'},
 		{"step", required_argument, NULL, 's'},
 		{"member", required_argument, NULL, 'm'},
 		{"node-root", required_argument, NULL, 'n'},
-		{"memory-root", required_argument, NULL, 'M'}, {NULL, 0, NULL, 0}};
+		{"memory-root", required_argument, NULL, 'M'},
+		{"nodes", required_argument, NULL, 'N'}, {NULL, 0, NULL, 0}};
 	const char *run = NULL, *step_name = NULL, *node = NULL, *memory = NULL;
 	const char *proc = getenv("SLURM_PROCID");
 	struct weft_err err = {0};
 	struct opened o = {0};
 	struct weft_engine e = {0};
-	int64_t index = 0, part = 0;
+	int64_t index = 0, part = 0, nodes = 0;
+	weft_autostr struct weft_str want = {0};
 	uint64_t moved = 0;
 	int c, status = 0;
 
@@ -47,6 +66,11 @@ static int member(int argc, char **argv)
 		case 'M':
 			memory = optarg;
 			break;
+		case 'N':
+			if (!weft_parse_int(optarg, 0, 1 << 24, &nodes))
+				return cmd_usage(
+					&verb_member, "--nodes takes a number");
+			break;
 		}
 	}
 	if (optind != argc - 1 || !run || !step_name)
@@ -71,8 +95,8 @@ static int member(int argc, char **argv)
 	if (!step || (size_t)index >= step->sweep.count)
 		status = cmd_usage(&verb_member, "no such member");
 	else if (weft_streq(what, "stage-in"))
-		status = weft_engine_stage_in(
-			&e, step, (size_t)index, node, memory, &moved, &err);
+		status = weft_engine_stage_in(&e, step, (size_t)index, node, memory,
+			(unsigned)nodes, &moved, &want, &err);
 	else if (weft_streq(what, "stage-out"))
 		status = weft_engine_stage_out(
 			&e, step, (size_t)index, node, memory, (unsigned)part, &err);
@@ -87,8 +111,10 @@ static int member(int argc, char **argv)
 		status = WEFT_ESTAGE;
 	}
 	/* The engine adds up what the nodes say. */
-	if (status == 0 && weft_streq(what, "stage-in"))
+	if (status == 0 && weft_streq(what, "stage-in")) {
 		printf("moved %ju\n", (uintmax_t)moved);
+		print_wants(&want);
+	}
 	opened_close(&o);
 	return status;
 }
