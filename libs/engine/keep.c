@@ -106,8 +106,11 @@ int keep_commit(struct engine *g, struct weft_err *err)
 		weft_log(WEFT_WARN, "journal: %s", why.text);
 		weft_err_clear(&why);
 	}
-	if (!weft_recorder_pending(g->recorder))
+	if (!weft_recorder_pending(g->recorder)) {
+		if (g->n_running)
+			weft_recorder_settle(g->recorder, NULL);
 		return 0;
+	}
 	if (weft_recorder_commit(g->recorder, &why)) {
 		double now = weft_monotonic();
 

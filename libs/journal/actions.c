@@ -163,7 +163,9 @@ int weft_actions_open(const struct weft_run *run, const char *name,
 		weft_actions_close(a);
 		return weft_err_nomem(err);
 	}
-	if (weft_actions_read(run, &v, &n, err) || line_open(a->path, &a->fd, err)) {
+	if (weft_actions_read(run, &v, &n, err) || line_open(a->path, &a->fd, err) ||
+		(line_keep_name(a->path) &&
+			weft_err_sys(err, WEFT_ESYS, "%s", a->path))) {
 		weft_actions_free(v, n);
 		weft_actions_close(a);
 		return -1;

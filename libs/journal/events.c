@@ -99,6 +99,7 @@ void weft_journal_sync(struct weft_journal *j)
 {
 	weft_journal_flush(j, NULL);
 	(void)!fsync(j->fd);
+	(void)line_keep_name(j->path);
 }
 
 void weft_journal_close(struct weft_journal *j)

@@ -176,6 +176,9 @@ int weft_recorder_add(
 	struct weft_recorder *r, const struct weft_record *rec, struct weft_err *err);
 /* As many were added and are not on disk yet. */
 size_t weft_recorder_pending(const struct weft_recorder *r);
+/* Does beforehand what the first commit waits for besides; for when there is nothing
+ * else to do. */
+int weft_recorder_settle(struct weft_recorder *r, struct weft_err *err);
 /* Writes what was added, and waits until it is on disk: only then a result counts.  On
  * -1 nothing of it does; it stays in the buffer for the next commit. */
 int weft_recorder_commit(struct weft_recorder *r, struct weft_err *err);

@@ -1,6 +1,7 @@
 #include "journal/line.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,12 +59,14 @@ void line_string(struct weft_str *out, const char *s)
 	weft_str_addc(out, '"');
 }
 
-/* A file whose name is lost with the power is as good as none. */
-static int sync_folder(const char *dir)
+int line_keep_name(const char *path)
 {
-	weft_autoclose int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	weft_autofree char *dir = strndup(path, (size_t)(strrchr(path, '/') - path));
+	weft_autoclose int fd =
+		dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
-	return fd < 0 || fsync(fd) ? -1 : 0;
+	/* Some network file systems refuse fsync on folders: nothing to be had. */
+	return fd < 0 || (fsync(fd) && errno != EINVAL && errno != EROFS) ? -1 : 0;
 }
 
 int line_open(const char *path, int *out, struct weft_err *err)
@@ -80,8 +83,7 @@ int line_open(const char *path, int *out, struct weft_err *err)
 	if (fd < 0)
 		return weft_err_sys(err, WEFT_ESYS, "%s", path);
 	if (fstat(fd, &st) ||
-		(st.st_size > 0 ? pread(fd, &last, 1, st.st_size - 1) != 1
-				: sync_folder(dir)) ||
+		(st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) != 1) ||
 		(last != '\n' && weft_write_all(fd, "\n", 1))) {
 		weft_err_sys(err, WEFT_ESYS, "%s", path);
 		close(fd);

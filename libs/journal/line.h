@@ -19,6 +19,9 @@ void line_string(struct weft_str *out, const char *s);
 /* Opens a file below a run for appending, with its folders.  A torn last line of a
  * writer that died stays by itself: the next begins on a line of its own. */
 int line_open(const char *path, int *fd, struct weft_err *err);
+/* A file whose name is lost with the power is as good as none: puts that on disk.  By
+ * itself, for it takes milliseconds that may be had when there is nothing to do. */
+int line_keep_name(const char *path);
 
 /* Files of lines below a folder, as paths below it, sorted: two readers see the same
  * order.  A folder that isn't there has none. */

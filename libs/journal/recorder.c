@@ -12,6 +12,7 @@ struct weft_recorder {
 	struct weft_str buf; /* whole lines, that are not on disk yet */
 	size_t pending;      /* so many */
 	bool torn;           /* the last line in the file may not be whole */
+	bool named;          /* the file's name is on disk */
 };
 
 int weft_recorder_open(const struct weft_run *run, const char *name,
@@ -57,10 +58,20 @@ size_t weft_recorder_pending(const struct weft_recorder *r)
 	return r->pending;
 }
 
+int weft_recorder_settle(struct weft_recorder *r, struct weft_err *err)
+{
+	if (!r->named && line_keep_name(r->path))
+		return weft_err_sys(err, WEFT_ESYS, "%s", r->path);
+	r->named = true;
+	return 0;
+}
+
 int weft_recorder_commit(struct weft_recorder *r, struct weft_err *err)
 {
 	if (!r->pending)
 		return 0;
+	if (weft_recorder_settle(r, err))
+		return -1;
 	/* After a failure all of it is written again: nobody knows what of it the disk
 	 * has.  A line that is there twice is one record. */
 	if ((r->torn && weft_write_all(r->fd, "\n", 1)) ||
