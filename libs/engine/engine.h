@@ -30,6 +30,13 @@ struct weft_engine_node {
 	const char *visible, *gpu_numbers;
 };
 
+/* What members that are left to another job need beyond this one; 0: nothing. */
+struct weft_engine_more {
+	uint64_t mem;        /* bytes a node */
+	int64_t time;        /* seconds */
+	const char *exclude; /* nodes not to use; NULL none */
+};
+
 struct weft_engine {
 	const struct weft_run *run;
 	const struct weft_workflow *wf;
@@ -61,7 +68,13 @@ struct weft_engine {
 	 * look at the machine again; NULL: nowhere. */
 	const char *machine_path;
 	size_t n_nodes;
-	double end; /* when the allocation ends; 0: unknown */
+	double end;   /* when the allocation ends; 0: unknown */
+	uint64_t mem; /* of each node that the job has; 0: not known */
+	/* Has what isn't done by then done by another job of the same group, once this
+	 * one has ended; NULL: there is no other job. Called once. */
+	int (*go_on)(
+		void *next, const struct weft_engine_more *more, struct weft_err *err);
+	void *next;
 	/* Ends the run's other jobs (on_failure: cancel); may be NULL. */
 	void (*cancel_run)(void *ctx);
 	void *ctx;
@@ -85,6 +98,11 @@ int weft_engine_node_cache(const struct weft_conf *conf,
 /* Runs what there is to run, to the end; SIGTERM and SIGINT end the members and
  * are recorded. The result is the kind of the first failure, WEFT_OK, or -1. */
 int weft_engine_run(const struct weft_engine *e, struct weft_err *err);
+
+/* The digest of definition, params and inputs that a record of this member would have,
+ * were it run now.  -1: an input isn't there, say. */
+int weft_engine_digest(const struct weft_engine *e, const struct weft_step *step,
+	size_t member, char own[WEFT_DIGEST_HEX], struct weft_err *err);
 
 /* The half of a member's staging that happens on each of its nodes: run by
  * `weft member stage-in` and so on, under srun. `root` is the member's folder on the

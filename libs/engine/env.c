@@ -159,6 +159,9 @@ static int set_own(const struct unit *u, struct weft_env *env, struct weft_err *
 		set_number(env, "WEFT_NTASKS", u->plan->ntasks, err) ||
 		set_number(env, "WEFT_ATTEMPT", u->scope.attempt, err))
 		return -1;
+	if (u->step->checkpoint.signal &&
+		set_number(env, "WEFT_RESTART_COUNT", u->scope.attempt, err))
+		return -1;
 	if (u->step->sweep.kind == WEFT_SWEEP_NONE)
 		return 0;
 	if (u->step->sweep.round &&

@@ -125,6 +125,8 @@ int finish_member(struct engine *g, const struct running *r, struct weft_err *er
 		finish_without(g, r->step, r->member, WEFT_STATE_FAILED, WEFT_EFAILED,
 			"the process that watched over it died");
 	enum weft_state st = g->slot[r->step][r->member].state;
+	if (st == WEFT_STATE_DONE)
+		left_pace(g, r->step, weft_monotonic() - r->begun);
 	again_count(g, &r->share, st == WEFT_STATE_FAILED || st == WEFT_STATE_NONE);
 	if (st == WEFT_STATE_FAILED || (st == WEFT_STATE_CANCELLED && !g->stopping))
 		finish_failed(g, r->step, r->member);

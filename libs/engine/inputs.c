@@ -201,7 +201,7 @@ int inputs_resolve(struct unit *u, struct weft_err *err)
 		if (resolve_one(u, &u->input[i], err))
 			return -1;
 	}
-	return 0;
+	return u->record.digest ? inputs_identity(u, u->record.digest, err) : 0;
 }
 
 static int put(struct unit *u, const struct unit_input *in, const char *src,

@@ -33,6 +33,7 @@ static int record(struct unit *u, struct weft_err *err)
 	u->record.job = (char *)u->e->job;
 	u->record.attempt = u->slot.attempt;
 	u->record.ended = weft_now();
+	checkpoint_again(u);
 	cause_again(u);
 	if (!sweep) {
 		if (weft_record_write(u->dir, &u->record, err))
@@ -178,9 +179,9 @@ void signals_watched(sigset_t *set)
 		sigaddset(set, SIGHUP);
 }
 
-static void wait_for(pid_t pid, double deadline, struct end *end)
+static void wait_for(struct unit *u, pid_t pid, double deadline, struct end *end)
 {
-	double kill_at = 0;
+	double kill_at = 0, tell_at = checkpoint_at(u, deadline);
 	sigset_t set;
 
 	signals_watched(&set);
@@ -190,6 +191,10 @@ static void wait_for(pid_t pid, double deadline, struct end *end)
 		if (got == pid || (got < 0 && errno != EINTR))
 			break;
 		double now = weft_monotonic(), next = now + 60;
+		if (tell_at && !kill_at && now >= tell_at) {
+			tell_at = 0;
+			u->told = checkpoint_tell(u, pid);
+		}
 		if (deadline && !kill_at && now >= deadline) {
 			end->over_time = true;
 			kill(-pid, SIGTERM);
@@ -203,6 +208,8 @@ static void wait_for(pid_t pid, double deadline, struct end *end)
 			next = kill_at;
 		if (!kill_at && deadline && deadline < next)
 			next = deadline;
+		if (!kill_at && tell_at && tell_at < next)
+			next = tell_at;
 		double left = next - now > 0 ? next - now : 0;
 		struct timespec t = {(time_t)left, (long)(fmod(left, 1) * 1e9)};
 		int sig = sigtimedwait(&set, NULL, &t);
@@ -240,12 +247,16 @@ static void judge(struct unit *u, const struct end *end)
 	if (stopped && !end->over_time && u->e->shared && at_limit(u)) {
 		r->reason = (char *)"the job that it ran in came to its time limit";
 		timeout = true;
+		/* Not the member's fault: the next job has it again. */
+		if (u->e->go_on)
+			r->state = WEFT_STATE_NONE;
 	} else if (end->over_time || (stopped && at_limit(u))) {
 		r->reason =
 			weft_arena_printf(&u->arena, "ran into its time limit of %s",
 				weft_format_duration(limit, u->plan->time));
 		timeout = true;
 	} else if (end->cancelled && getppid() != u->engine) {
+		r->state = WEFT_STATE_LOST;
 		r->reason = (char *)"the engine that ran it died";
 	} else if (end->cancelled) {
 		r->state = WEFT_STATE_CANCELLED;
@@ -344,7 +355,7 @@ static int run(struct unit *u, struct weft_err *err)
 	double deadline = (!u->e->slurm || u->e->shared) && u->plan->time
 				  ? weft_monotonic() + (double)u->plan->time
 				  : 0;
-	wait_for(pid, deadline, &end);
+	wait_for(u, pid, deadline, &end);
 	placed_read(u);
 	judge(u, &end);
 	if (u->record.state == WEFT_STATE_DONE && stage_out(u, err))

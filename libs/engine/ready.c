@@ -95,6 +95,10 @@ static int consider(
 
 		ret = room_take(&g->room, &plan, step, &choice, &r.share, err);
 	}
+	if (!ret && left_is(g, s, i, &plan)) {
+		room_give(&g->room, &r.share);
+		ret = NO_ROOM;
+	}
 	if (!ret) {
 		*progress = true;
 		r.share.slot.attempt = attempt;

@@ -39,6 +39,7 @@ int run_start(
 	}
 	r->step = s;
 	r->member = i;
+	r->begun = weft_monotonic();
 	g->run[g->n_running++] = *r;
 	state_set(g, s, i, WEFT_STATE_RUNNING, WEFT_OK);
 	budget_member(g->budget, s, 1);
@@ -100,6 +101,7 @@ static int wait_some(struct engine *g, struct weft_err *err)
 		if (sig.ssi_signo == SIGCHLD || g->stopping)
 			continue;
 		g->stopping = true;
+		g->left |= left_at_limit(g);
 		for (size_t k = 0; k < g->n_running; k++)
 			kill(g->run[k].pid, SIGTERM);
 	}
@@ -136,7 +138,7 @@ static int open_all(struct engine *g, const sigset_t *set, struct weft_err *err)
 	 * whole by then, or never. */
 	if (keep_open(g, err) || state_open(g, err) ||
 		budget_open(&g->budget, e, err) || room_open(&g->room, e, err) ||
-		again_open(g, err) || state_read_others(g, err) ||
+		again_open(g, err) || left_open(g, err) || state_read_others(g, err) ||
 		state_read_ours(g, err))
 		return -1;
 	return queue_open(g, err) ? -1 : grow_open(g, err);
@@ -149,6 +151,7 @@ static int turn(struct engine *g, struct weft_err *err)
 
 	if (looked && ready_start(g, err))
 		return -1;
+	left_submit(g);
 	int kept = keep_commit(g, err);
 	if (kept < 0)
 		return -1;
@@ -160,6 +163,9 @@ static int turn(struct engine *g, struct weft_err *err)
 		finish_over_budget(g);
 		return 0;
 	}
+	/* What else has no end is another job's. */
+	if (g->left)
+		return 1;
 	return ready_give_up(g) || weft_recorder_pending(g->recorder) ? 0 : 1;
 }
 
@@ -175,7 +181,7 @@ int weft_engine_run(const struct weft_engine *e, struct weft_err *err)
 	r = open_all(&g, &set, err);
 	while (r == 0)
 		r = turn(&g, err);
-	if (g.stopping && !g.code)
+	if (g.stopping && !g.left && !g.code)
 		g.code = WEFT_EINTR;
 	if (r > 0)
 		r = (int)g.code;
@@ -194,6 +200,7 @@ int weft_engine_run(const struct weft_engine *e, struct weft_err *err)
 	free(g.run);
 	room_close(&g.room);
 	again_close(&g);
+	left_close(&g);
 	budget_close(g.budget);
 	queue_close(&g);
 	free(g.stop);

@@ -17,7 +17,8 @@ struct member_slot {
 
 struct running {
 	pid_t pid;
-	bool gone; /* it was waited for */
+	bool gone;    /* it was waited for */
+	double begun; /* of weft_monotonic() */
 	unsigned step;
 	size_t member;
 	struct share share;   /* of the nodes */
@@ -52,14 +53,18 @@ struct engine {
 	struct budget *budget; /* NULL: there is none */
 	struct again *again;   /* members that wait for their next attempt */
 	size_t n_again, cap_again;
-	unsigned char *bad;  /* of each node: attempts that failed there in a row */
-	unsigned *active;    /* running members of each step */
-	struct queue *queue; /* of each step */
-	bool *same_size;     /* all its members need as much */
-	char *stop;          /* what the stop marker says; NULL: not stopped */
-	double stop_looked;  /* when it was last looked for; 0: look now */
-	bool stopping;       /* told to end */
-	bool cancelled;      /* what runs was ended: the budget is used up */
+	unsigned char *bad; /* of each node: attempts that failed there in a row */
+	struct pace *pace;  /* of each step: how long its members take */
+	struct weft_engine_more more; /* what is left needs */
+	double begun;                 /* of weft_now() */
+	bool left, left_told;         /* something is; the other job is there */
+	unsigned *active;             /* running members of each step */
+	struct queue *queue;          /* of each step */
+	bool *same_size;              /* all its members need as much */
+	char *stop;                   /* what the stop marker says; NULL: not stopped */
+	double stop_looked;           /* when it was last looked for; 0: look now */
+	bool stopping;                /* told to end */
+	bool cancelled;               /* what runs was ended: the budget is used up */
 	enum weft_code code;
 };
 
@@ -146,6 +151,18 @@ void again_count(struct engine *g, const struct share *share, bool failed);
 /* near.c: bytes that the member reads and each node has; NULL: no node has any, or it
  * doesn't matter.  malloced. */
 uint64_t *near_find(struct engine *g, unsigned s, size_t i);
+
+/* left.c: what is left to another job */
+int left_open(struct engine *g, struct weft_err *err);
+void left_close(struct engine *g);
+/* A member was done in so many seconds. */
+void left_pace(struct engine *g, unsigned s, double seconds);
+/* Is it left, rather than started now? */
+bool left_is(struct engine *g, unsigned s, size_t i, const struct weft_plan_step *p);
+/* What ends now ends because the job's time is over; another job goes on. */
+bool left_at_limit(const struct engine *g);
+/* Submits the other job, where anything is left. */
+void left_submit(struct engine *g);
 
 /* run.c: the processes */
 /* 1: not now. */

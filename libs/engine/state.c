@@ -151,6 +151,14 @@ int state_read_step(struct engine *g, unsigned s, struct weft_err *err)
 	return 0;
 }
 
+/* An end of its own, rather than its job's or its engine's? */
+static bool is_final(const struct weft_record_head *h)
+{
+	return h->state == WEFT_STATE_DONE || h->state == WEFT_STATE_FAILED ||
+	       h->state == WEFT_STATE_SKIPPED ||
+	       (h->state == WEFT_STATE_NOT_RUN && h->code != WEFT_EINTR);
+}
+
 /* What is not done is tried again: by its own `retries`, or because of a new engine. */
 static int try_again(struct engine *g, unsigned s, size_t i,
 	const struct weft_record_head *h, struct weft_err *err)
@@ -175,7 +183,7 @@ int state_read_ours(struct engine *g, struct weft_err *err)
 		for (size_t i = g->first[s]; i < g->last[s]; i++) {
 			struct weft_record_head h = weft_records_head(g->records, s, i);
 
-			if (h.known && h.state == WEFT_STATE_DONE)
+			if (h.known && is_final(&h))
 				state_set(g, s, i, h.state, h.code);
 			else if (h.known && try_again(g, s, i, &h, err))
 				return -1;

@@ -16,7 +16,7 @@ bool unit_goes_on(const struct unit *u)
 {
 	const struct weft_retry *r = unit_retry(u);
 
-	return r && r->restart.s;
+	return (r && r->restart.s) || (u->slot.attempt && u->step->checkpoint.signal);
 }
 
 int unit_open(struct unit *u, const struct weft_engine *e, const struct weft_step *step,

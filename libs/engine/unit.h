@@ -66,6 +66,7 @@ struct unit {
 	pid_t engine;                     /* that started this process */
 	char *placed_path;  /* where its tasks tell what they were given; NULL: nowhere
 			     */
+	bool told;          /* that its time is nearly over */
 	uint64_t oom_kills; /* in our cgroup, before it began */
 	int placed_fd;      /* of it, where it is memory of this process; -1: a file */
 	struct weft_record record; /* strings borrowed or in the arena */
@@ -129,6 +130,10 @@ int cast_run(struct unit *u, struct weft_err *err);
 
 /* inputs.c */
 int inputs_resolve(struct unit *u, struct weft_err *err);
+/* identity.c: joins what the inputs are (sizes and times) to the digest of the member's
+ * definition; without inputs it stays. */
+int inputs_identity(
+	const struct unit *u, char digest[WEFT_DIGEST_HEX], struct weft_err *err);
 /* Stages those inputs whose place is (or isn't) the node's own storage. */
 int inputs_stage(struct unit *u, bool on_node, struct weft_err *err);
 int files_place(struct unit *u, struct weft_err *err);
@@ -176,6 +181,14 @@ void cause_find(struct unit *u, bool timeout, uint64_t used);
 /* The last word before the record is written: where `retries` fit a failure the record
  * says that it waits for the next attempt. */
 const struct weft_retry *cause_again(struct unit *u);
+/* checkpoint.c: when it is told that its time is nearly over, of weft_monotonic(); 0:
+ * never.  deadline: its own; 0 none. */
+double checkpoint_at(const struct unit *u, double deadline);
+/* Tells the processes of the group that answer the signal; false: there is none. */
+bool checkpoint_tell(const struct unit *u, pid_t group);
+/* As cause_again(): what was told, and isn't done, goes on. */
+void checkpoint_again(struct unit *u);
+
 /* What says how this attempt differs from the first; NULL: it doesn't. */
 const struct weft_retry *unit_retry(const struct unit *u);
 /* Does this attempt go on in the directory that the one before left? */

@@ -14,6 +14,14 @@ static char *claim_folder(const struct weft_run *run, const char *array, size_t 
 	return weft_printf("%s/claims/%s/%zu", run->dir, array, task / SHARD);
 }
 
+static char *claimed_by(const char *path)
+{
+	char text[64];
+	ssize_t n = readlink(path, text, sizeof(text));
+
+	return n > 0 && (size_t)n < sizeof(text) ? strndup(text, (size_t)n) : NULL;
+}
+
 /* A symbolic link appears with its text, for one of all who try, on file systems that
  * several nodes share, too. */
 int weft_claim(const struct weft_run *run, const char *array, size_t task,
@@ -28,7 +36,11 @@ int weft_claim(const struct weft_run *run, const char *array, size_t task,
 		return -1;
 	if (symlink(job, path) == 0)
 		return 0;
-	return errno == EEXIST ? 1 : weft_err_sys(err, WEFT_ESYS, "%s", path);
+	if (errno != EEXIST)
+		return weft_err_sys(err, WEFT_ESYS, "%s", path);
+	/* Slurm may have started us again. */
+	weft_autofree char *by = claimed_by(path);
+	return !weft_streq(by, job);
 }
 
 char *weft_claimed_by(const struct weft_run *run, const char *job)
@@ -36,14 +48,11 @@ char *weft_claimed_by(const struct weft_run *run, const char *job)
 	const char *mark = strchr(job, '_');
 	weft_autofree char *array = mark ? strndup(job, (size_t)(mark - job)) : NULL;
 	weft_autofree char *dir = NULL, *path = NULL;
-	char text[64];
 	int64_t task;
-	ssize_t n;
 
 	if (!array || !weft_parse_int(mark + 1, 0, INT32_MAX, &task))
 		return NULL;
 	dir = claim_folder(run, array, (size_t)task);
 	path = dir ? weft_printf("%s/%jd", dir, (intmax_t)task) : NULL;
-	n = path ? readlink(path, text, sizeof(text)) : -1;
-	return n > 0 && (size_t)n < sizeof(text) ? strndup(text, (size_t)n) : NULL;
+	return path ? claimed_by(path) : NULL;
 }

@@ -90,6 +90,8 @@ unsigned weft_run_last(const char *dir);
 /* Stop marker: reason in one line. 1: not stopped. reason malloced. */
 int weft_run_stop(const struct weft_run *run, const char *reason, struct weft_err *err);
 int weft_run_stopped(const struct weft_run *run, char **reason);
+/* It goes on: the marker is gone. */
+int weft_run_unstop(const struct weft_run *run, struct weft_err *err);
 
 /* Jobs of an array may run each other's blocks of members: each block is run by the job
  * ("1234_7") that says so first, for as long as the run directory is there.  0: it is
@@ -158,7 +160,8 @@ int weft_record_digest(const struct weft_workflow *wf, const struct weft_step *s
 /*
  * Records of members: lines of RUN/records/NAME.jsonl, written by one process (an
  * engine, or the agent of a node).  The newest attempt of a member counts; of two valid
- * records of one attempt the first counts, and the store tells of it.  A torn or
+ * records of one attempt the first counts, and the store tells of it; but one that
+ * waits takes back what its attempt has ended in (a run that is resumed).  A torn or
  * damaged line is as if it weren't there.
  */
 struct weft_recorder;
@@ -264,8 +267,9 @@ struct weft_event {
 	char *job;           /* "" unknown */
 	enum weft_state state;
 	char *text; /* detail in one line: of RUNNING its hosts; "" */
-	/* Progress 0..total; total 0: none.  Of SUBMITTED: array tasks, each with a
-	 * block of the members; 0: one job has them all. */
+	/* Progress 0..total; total 0: none.  Of SUBMITTED: total array tasks, each with
+	 * a block of the members; 0: one job has them all; done: the one task, from 1,
+	 * that is meant. */
 	double done, total;
 };
 struct weft_journal; /* a writer */

@@ -218,7 +218,12 @@ static int add_line(struct weft_records *rs, uint32_t file, uint64_t at,
 				    .file = file + 1,
 				    .attempt = l->head.attempt};
 	bool same = false, wins = !old->file || new.attempt > old->attempt;
-	if (old->file && new.attempt == old->attempt) {
+	bool back = old->file && new.attempt == old->attempt &&
+		    (new.state == WEFT_STATE_NONE) != (old->state == WEFT_STATE_NONE);
+	if (back) {
+		/* One that waits takes back what its attempt has ended in. */
+		wins = new.state == WEFT_STATE_NONE;
+	} else if (old->file && new.attempt == old->attempt) {
 		if (compare(rs, old, &new, line, n, &same, &wins))
 			return weft_err_sys(err, WEFT_ESYS, "%s/%s", rs->dir,
 				rs->file[old->file - 1].path);

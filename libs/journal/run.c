@@ -507,6 +507,17 @@ int weft_run_stop(const struct weft_run *run, const char *reason, struct weft_er
 		    : weft_err_nomem(err);
 }
 
+int weft_run_unstop(const struct weft_run *run, struct weft_err *err)
+{
+	weft_autofree char *path = weft_path_join(run->dir, "stop");
+
+	if (!path)
+		return weft_err_nomem(err);
+	return unlink(path) && errno != ENOENT
+		       ? weft_err_sys(err, WEFT_ESYS, "%s", path)
+		       : 0;
+}
+
 int weft_run_stopped(const struct weft_run *run, char **reason)
 {
 	weft_autofree char *path = weft_path_join(run->dir, "stop");

@@ -215,7 +215,10 @@ static int apply_event(struct load *l, const struct weft_event *e, struct weft_e
 	}
 	/* Of a whole sweep: its array's submission. A task has a block of members. */
 	size_t tasks = e->total > 0 ? (size_t)e->total : 0;
+	size_t only = tasks && e->done > 0 ? (size_t)e->done : 0;
 	for (size_t i = 0; i < s->members; i++) {
+		if (only && weft_sweep_block_of(s->members, tasks, i) != only - 1)
+			continue;
 		weft_autofree char *job =
 			tasks && *e->job
 				? weft_printf("%s_%zu", e->job,

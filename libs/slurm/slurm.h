@@ -54,6 +54,9 @@ void weft_slurm_jobs_free(struct weft_job *job, size_t n);
 int weft_slurm_cancel(const uint32_t *job, size_t n, struct weft_err *err);
 /* Of tasks of an array, in one message: "1234_[7,9]". */
 int weft_slurm_cancel_tasks(const char *tasks, struct weft_err *err);
+/* A job ("1234", "1234_7") that is pending waits for this, too; one that isn't pending
+ * any more is fine. */
+int weft_slurm_depend(const char *job, const char *dependency, struct weft_err *err);
 /* A job that is not submitted. */
 struct weft_slurm_request {
 	/* "" none */

@@ -158,6 +158,57 @@ int weft_slurm_submit(
 	return weft_err_set(err, WEFT_ESLURM, "sbatch: %s", why);
 }
 
+/* "afterany:12(unfulfilled),afterany:13" without what Slurm says of each; "(null)":
+ * none.
+ */
+static void plain_dependency(char *s)
+{
+	char *to = s;
+
+	s[strcspn(s, "\n")] = '\0';
+	for (; *s; s++) {
+		char *end = *s == '(' ? strchr(s, ')') : NULL;
+
+		if (end)
+			s = end;
+		else
+			*to++ = *s;
+	}
+	*to = '\0';
+}
+
+int weft_slurm_depend(const char *job, const char *dependency, struct weft_err *err)
+{
+	weft_autofree char *which = weft_printf("--jobs=%s", job);
+	weft_autofree char *id = weft_printf("JobId=%s", job), *set = NULL;
+	weft_autofree char *out = NULL, *said_of = NULL, *ignored = NULL, *why = NULL;
+	char *const ask[] = {(char *)"--noheader", (char *)"--states=PENDING",
+		(char *)"--format=%E", which, NULL};
+	int status;
+
+	if (!which || !id)
+		return weft_err_nomem(err);
+	if (slurm_tool("squeue", ask, -1, LIST_SECONDS, &out, &said_of, &status, err))
+		return -1;
+	if (status || !*out)
+		return 0; /* it has begun, or ended */
+	plain_dependency(out);
+	set = weft_printf("Dependency=%s%s%s", out, *out ? "," : "", dependency);
+	char *const update[] = {(char *)"update", id, set, NULL};
+	free(said_of);
+	said_of = NULL;
+	if (!set)
+		return weft_err_nomem(err);
+	if (slurm_tool("scontrol", update, -1, LIST_SECONDS, &ignored, &said_of,
+		    &status, err))
+		return -1;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	why = said(said_of);
+	return weft_err_set(
+		err, WEFT_ESLURM, "scontrol update: %s", why ? why : "failed");
+}
+
 /*
  * A heading, then a type a line; before 21.08 each line began with "srun: ".  The
  * versions of pmix follow a colon, between commas, and are types as well.

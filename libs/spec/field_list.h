@@ -134,7 +134,7 @@ F(STEP, retries, K_TEXT, MAP | MAPS, "When and how a member is tried again.",
 	.sub = IN_RETRY, .flags = WHOLE)
 F(STEP, checkpoint, K_TEXT, MAP,
 	"A signal before the time limit; then it goes on in a new job.",
-	.sub = IN_CHECKPOINT, .flags = NOT_YET)
+	.sub = IN_CHECKPOINT)
 F(STEP, container, K_TEXT, MAP, "Image that the step runs in.", .sub = IN_CONTAINER,
 	.flags = NOT_YET)
 
@@ -264,7 +264,7 @@ F(CHECKPOINT, before, K_DURATION, ONE, "How long before the limit.", .min = 1,
 F(CHECKPOINT, max, K_INT, ONE, "How often it may go on.", .min = 1, .max = 1000,
 	.def = "10", .names = AT_LOAD)
 F(CHECKPOINT, path, K_INSIDE, ONE,
-	"What is carried along, below the working directory; the default is all of it.",
+	"What it leaves for the next job; where the working directory is shared, all stays.",
 	.names = AT_START)
 
 /* ---- known, checked, and refused until they are built ---- */

@@ -9,7 +9,8 @@ static const char *const causes[] = {[WEFT_CAUSE_NONE] = "",
 	[WEFT_CAUSE_TIMEOUT] = "timeout",
 	[WEFT_CAUSE_NODE_FAIL] = "node_fail",
 	[WEFT_CAUSE_PREEMPTED] = "preempted",
-	[WEFT_CAUSE_OOM] = "oom"};
+	[WEFT_CAUSE_OOM] = "oom",
+	[WEFT_CAUSE_CHECKPOINT] = "checkpoint"};
 
 const char *weft_cause_name(enum weft_cause cause)
 {
@@ -18,7 +19,7 @@ const char *weft_cause_name(enum weft_cause cause)
 
 enum weft_cause weft_cause_of(const char *name)
 {
-	enum weft_cause c = WEFT_CAUSE_OOM;
+	enum weft_cause c = WEFT_CAUSE_CHECKPOINT;
 
 	while (c > WEFT_CAUSE_NONE && !weft_streq(name, causes[c]))
 		c--;
@@ -40,7 +41,7 @@ static bool fits(const struct weft_retry *r, enum weft_cause cause, int status)
 const struct weft_retry *weft_spec_retry(const struct weft_step *step, unsigned attempt,
 	enum weft_cause cause, int status)
 {
-	for (size_t i = 0; i < step->n_retries; i++)
+	for (size_t i = 0; cause != WEFT_CAUSE_CHECKPOINT && i < step->n_retries; i++)
 		if (fits(&step->retry[i], cause, status))
 			return attempt < step->retry[i].max ? &step->retry[i] : NULL;
 	return NULL;
@@ -66,7 +67,7 @@ static void read_cause(
 {
 	int64_t status;
 
-	for (size_t i = WEFT_CAUSE_TIMEOUT; i < WEFT_COUNT(causes); i++)
+	for (size_t i = WEFT_CAUSE_TIMEOUT; i <= WEFT_CAUSE_OOM; i++)
 		if (weft_streq(n->text, causes[i])) {
 			r->causes |= 1u << i;
 			return;
@@ -75,8 +76,7 @@ static void read_cause(
 		r->status[r->n_status++] = (unsigned char)status;
 		return;
 	}
-	spec_bad(p, n,
-		spec_did_you_mean(p, n->text, causes + 1, WEFT_COUNT(causes) - 1),
+	spec_bad(p, n, spec_did_you_mean(p, n->text, causes + 1, WEFT_CAUSE_OOM),
 		"must be `timeout`, `node_fail`, `preempted`, `oom` or an exit code "
 		"from 1 to 255");
 }
@@ -183,5 +183,8 @@ void spec_checkpoint(
 	spec_enter(p, "path");
 	c->path = spec_text(p, at[CHECKPOINT_path], AT_START, WEFT_QUOTE_NONE);
 	spec_leave(p);
+	if (s->scratch != WEFT_SCRATCH_SHARED)
+		spec_bad(p, n, "use `scratch: shared`",
+			"not supported yet where the working directory is on the node");
 	spec_leave(p);
 }

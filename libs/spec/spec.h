@@ -197,6 +197,8 @@ enum weft_cause {
 	WEFT_CAUSE_NODE_FAIL,
 	WEFT_CAUSE_PREEMPTED,
 	WEFT_CAUSE_OOM,
+	WEFT_CAUSE_CHECKPOINT, /* no failure: it goes on where it was; not in `retries`
+				*/
 };
 const char *weft_cause_name(enum weft_cause cause); /* "node_fail"; "" of none */
 enum weft_cause weft_cause_of(const char *name);    /* NULL: none */

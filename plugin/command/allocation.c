@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define MAX_NODES 100000
 
@@ -139,4 +140,102 @@ out:
 		*c = NULL;
 	}
 	return r;
+}
+
+/* "2026-11-21T04:05:06", local time, after a key; 0 where there is none. */
+double allocation_time_after(const char *text, const char *key)
+{
+	const char *at = strstr(text, key);
+	struct tm t = {.tm_isdst = -1};
+
+	return at && strptime(at + strlen(key), "%Y-%m-%dT%H:%M:%S", &t)
+		       ? (double)mktime(&t)
+		       : 0;
+}
+
+/* What Slurm says of this job, on one line. */
+static char *described(struct weft_err *err)
+{
+	const char *job = getenv("SLURM_JOB_ID");
+	char *argv[] = {(char *)"scontrol", (char *)"-o", (char *)"show", (char *)"job",
+		(char *)job, NULL};
+	struct weft_spawn s = WEFT_SPAWN_INIT;
+	weft_autofree char *said = NULL;
+	char *out = NULL;
+	int status;
+
+	s.argv = argv;
+	if (!job) {
+		weft_err_set(err, WEFT_ESLURM, "not in a job");
+		return NULL;
+	}
+	if (weft_capture(&s, 60, (size_t)1 << 20, &out, &said, &status, err))
+		return NULL;
+	if (status) {
+		free(out);
+		weft_err_set(err, WEFT_ESLURM, "scontrol show job %s: %s", job, said);
+		return NULL;
+	}
+	return out;
+}
+
+double allocation_end(void)
+{
+	weft_autoerr struct weft_err err = {0};
+	weft_autofree char *text = described(&err);
+
+	return text ? allocation_time_after(text, " EndTime=") : 0;
+}
+
+/* Source: scontrol(1), sbatch(1). */
+int allocation_sbatch_args(struct weft_argv *a, struct weft_err *err)
+{
+	static const struct {
+		const char *key, *skip, *option;
+	} same[] = {{" JobName=", "", "job-name"}, {" Account=", "", "account"},
+		{" QOS=", "", "qos"}, {" Partition=", "", "partition"},
+		{" TimeLimit=", "", "time"}, {" NumNodes=", "", "nodes"},
+		{" NumTasks=", "", "ntasks"}, {" CPUs/Task=", "", "cpus-per-task"},
+		{" MinMemoryNode=", "", "mem"}, {" MinMemoryCPU=", "", "mem-per-cpu"},
+		{" Features=", "", "constraint"}, {" Licenses=", "", "licenses"},
+		{" Reservation=", "", "reservation"},
+		{" TresPerNode=", "gres:", "gres"},
+		{" TresPerJob=", "gres:gpu:", "gpus"}, {" WorkDir=", "", "chdir"}};
+	weft_autofree char *text = described(err);
+
+	if (!text)
+		return -1;
+	for (size_t i = 0; i < WEFT_COUNT(same); i++) {
+		const char *at = strstr(text, same[i].key);
+		size_t skip = strlen(same[i].skip);
+
+		if (!at)
+			continue;
+		at += strlen(same[i].key);
+		if (strncmp(at, same[i].skip, skip) == 0)
+			at += skip;
+		int n = (int)strcspn(at, " \n");
+		if (n && strncmp(at, "(null)", 6) != 0)
+			weft_argv_addf(a, "--%s=%.*s", same[i].option, n, at);
+	}
+	if (strstr(text, " OverSubscribe=NO "))
+		weft_argv_add(a, "--exclusive");
+	const char *out = strstr(text, " StdOut="),
+		   *end = out ? strstr(out, " Power=") : 0;
+	if (out && !strpbrk(out, "%\\"))
+		weft_argv_addf(a, "--output=%.*s",
+			end ? (int)(end - out - 8) : (int)strcspn(out + 8, " \n"),
+			out + 8);
+	weft_argv_add(a, "--open-mode=append");
+	return a->failed ? weft_err_nomem(err) : 0;
+}
+
+uint64_t allocation_mem(void)
+{
+	const char *node = getenv("SLURM_MEM_PER_NODE");
+	int64_t mib;
+
+	return node && weft_parse_int(node, 1, INT64_MAX >> 20, &mib)
+		       ? (uint64_t)mib << 20
+		       : 0;
 }

@@ -3,8 +3,6 @@
 
 #include "slurm/slurm.h"
 
-#include <time.h>
-
 static int cancel(int argc, char **argv);
 
 WEFT_VERB(cancel, .name = "cancel", .synopsis = "RUN...",
@@ -12,55 +10,6 @@ WEFT_VERB(cancel, .name = "cancel", .synopsis = "RUN...",
 	.help = "RUN is a run directory, or the name of a workflow for its latest "
 		"run.\n",
 	.order = 14, .run = cancel);
-
-#define CANCEL_WAIT 120.0 /* seconds: KillWait and clean-up of the nodes */
-
-/* Those that Slurm still has; all that it knows of the run is added to the list. */
-static int find_left(const struct weft_run *run, struct run_jobs *jobs, size_t *left,
-	struct weft_err *err)
-{
-	struct live_jobs *live;
-
-	*left = 0;
-	if (live_jobs_load(&live, err))
-		return -1;
-	int r = run_jobs_add_live(run, live, jobs, err);
-	for (size_t i = 0; i < jobs->n; i++)
-		*left += live_jobs_has_id(live, jobs->id[i]);
-	live_jobs_free(live);
-	return r;
-}
-
-static int end_all(
-	const struct weft_run *run, struct run_jobs *jobs, struct weft_err *err)
-{
-	double end = weft_monotonic() + CANCEL_WAIT, pause = 0.5;
-	size_t left, told = 0;
-
-	for (;;) {
-		if (find_left(run, jobs, &left, err))
-			return -1;
-		if (!left)
-			return 0;
-		/* Who submits may have been a job ahead of the stop marker. */
-		if (jobs->n > told &&
-			weft_slurm_cancel(jobs->id + told, jobs->n - told, err))
-			return -1;
-		told = jobs->n;
-		if (weft_monotonic() > end) {
-			weft_err_set(err, WEFT_ESLURM,
-				"%zu jobs are still there after %.0f s", left,
-				CANCEL_WAIT);
-			return weft_err_hint(err,
-				"squeue --me shows them; nodes that don't answer "
-				"hold jobs in state CG");
-		}
-		struct timespec t = {
-			(time_t)pause, (long)((pause - (long)pause) * 1e9)};
-		nanosleep(&t, NULL);
-		pause = pause < 5 ? pause * 1.5 : 5;
-	}
-}
 
 /* A run that has ended stays as it is, though somebody cancels it again. */
 static bool has_ended(const struct opened *o)
@@ -72,7 +21,7 @@ static bool has_ended(const struct opened *o)
 	size_t left;
 
 	if (run_jobs_read(o->run, &jobs, &err) == 0 &&
-		find_left(o->run, &jobs, &left, &err) == 0 &&
+		run_jobs_left(o->run, &jobs, &left, &err) == 0 &&
 		status_of(o, true, &st, &err) == 0)
 		ended = st->finished && !left;
 	weft_status_free(st);
@@ -102,7 +51,7 @@ static int cancel_one(const char *name)
 	}
 	/* The marker first: an engine that starts meanwhile starts nothing. */
 	if (weft_run_stop(o.run, "the run was cancelled", &err) ||
-		run_jobs_read(o.run, &jobs, &err) || end_all(o.run, &jobs, &err))
+		run_jobs_read(o.run, &jobs, &err) || run_jobs_end(o.run, &jobs, &err))
 		ret = cmd_fail(&err);
 	else
 		printf("%s: cancelled, all its jobs are gone\n", o.run->id);

@@ -1,4 +1,5 @@
 /* cmd_engine.c - weft engine: what a job of ours runs */
+#include "next.h"
 #include "turns.h"
 
 #include <stdlib.h>
@@ -38,61 +39,84 @@ static void cancel_run(void *ctx)
 	run_jobs_free(&jobs);
 }
 
+/* When the job's time is over; 0: never.  Slurm's limits are whole minutes. */
+static double end_of_job(const struct weft_plan_group *g, const struct next *next)
+{
+	int64_t time = g ? (g->shape.time + 59) / 60 * 60 : 0;
+
+	/* A later job may have been given more. */
+	if (!g || next->turn % RESUME_TURNS)
+		return allocation_end();
+	return time ? weft_now() + (double)time : 0;
+}
+
 static int engine(int argc, char **argv);
 
-WEFT_VERB(engine, .name = "engine", .synopsis = "--group=N RUN",
+WEFT_VERB(engine, .name = "engine", .synopsis = "--group=N|--allocation [--turn=N] RUN",
 	.summary = "Runs a group inside its job (weft's own)", .run = engine);
 
 static int engine(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"group", required_argument, NULL, 'g'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"group", required_argument, NULL, 'g'},
+		{"allocation", no_argument, NULL, 'a'},
+		{"turn", required_argument, NULL, 't'}, {NULL, 0, NULL, 0}};
 	const char *task = getenv("SLURM_ARRAY_TASK_ID");
 	struct weft_err err = {0};
 	struct opened o = {0};
 	struct weft_engine e = {.slurm = true};
 	struct turns turns = {0};
-	int64_t group = -1, block;
+	struct next next = {.o = &o, .e = &e};
+	int64_t group = -1, turn = 0, block;
+	bool all = false;
 	int c, status = 0;
 
 	cmd_getopt_start();
 	while ((c = cmd_getopt(&verb_engine, argc, argv, "", options, &status)) != -1) {
 		if (c == -2)
 			return status;
-		if (!weft_parse_int(optarg, 0, 1 << 30, &group))
-			return cmd_usage(&verb_engine, "--group takes a number");
+		if (c == 'a')
+			all = true;
+		else if (!weft_parse_int(optarg, 0, 1 << 30, c == 'g' ? &group : &turn))
+			return cmd_usage(&verb_engine, "--%s takes a number",
+				c == 'g' ? "group" : "turn");
 	}
-	if (optind != argc - 1 || group < 0)
+	if (optind != argc - 1 || (group < 0) != all)
 		return cmd_usage(&verb_engine, "which group of which run?");
 	if ((status = opened_open(&o, argv[optind], NULL)))
 		goto out;
-	if ((size_t)group >= o.plan->n_groups) {
+	if (!all && (size_t)group >= o.plan->n_groups) {
 		status =
 			cmd_usage(&verb_engine, "the plan has no group %d", (int)group);
 		goto out;
 	}
-	const struct weft_plan_group *g = &o.plan->group[group];
-	e.step = g->step;
-	e.n_steps = g->n_steps;
+	const struct weft_plan_group *g = all ? NULL : &o.plan->group[group];
+	e.step = g ? g->step : NULL;
+	e.n_steps = g ? g->n_steps : 0;
 	if (engine_fill(&e, &o, &err)) {
 		status = cmd_fail(&err);
 		goto out;
 	}
 	/* A job's time is its only member's, unless it may come to run another one. */
-	e.shared = g->n_steps > 1 || g->block > 1 ||
+	e.shared = !g || g->n_steps > 1 || g->block > 1 ||
 		   weft_plan_block_time(o.plan, (size_t)group);
-	if (g->tasks && task &&
+	if (g && g->tasks && task &&
 		weft_parse_int(task, 0, (int64_t)g->tasks - 1, &block)) {
 		e.block = (size_t)block;
 		e.n_blocks = g->tasks;
 	}
-	/* Slurm's limits are whole minutes, rounded up. */
-	e.end = g->shape.time ? weft_now() + (double)((g->shape.time + 59) / 60 * 60)
-			      : 0;
+	next.group = g ? (size_t)group : NEXT_ALL;
+	next.turn = (unsigned)turn;
+	e.end = end_of_job(g, &next);
+	e.mem = allocation_mem();
+	e.go_on = next_submit;
+	e.next = &next;
 	e.cancel_run = cancel_run;
 	e.ctx = &e;
 	engine_find_machine(&e);
-	status = turns_begin(&turns, &o, (size_t)group, &e, &err);
+	status = next_begin(&next, &err);
+	/* Jobs of the array that this one takes over from have blocks of their own. */
+	if (status == 0 && g && !turn)
+		status = turns_begin(&turns, &o, (size_t)group, &e, &err);
 	if (status > 0) {
 		status = 0;
 		goto out;

@@ -1,10 +1,8 @@
 /* cmd_run.c - weft run, weft submit: plan, make the run directory, start, follow */
 #include "job.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 struct run_args {
@@ -67,29 +65,13 @@ static int parse(const struct weft_verb *v, int argc, char **argv, struct run_ar
 	return 0;
 }
 
-/* The engine of a local run: a child of ours that outlives no one. */
-static int start_local(const struct opened *o, pid_t *pid, struct weft_err *err)
+static int submit_job(
+	const struct job *j, const struct weft_run *run, struct weft_err *err)
 {
-	pid_t parent = getpid();
+	weft_autofree char *weft = cmd_path_on_nodes(j->conf);
+	const struct submission s = {run, j->wf, j->plan, j->conf, weft};
 
-	fflush(NULL);
-	*pid = fork();
-	if (*pid < 0)
-		return weft_err_sys(err, WEFT_ESYS, "fork");
-	if (*pid)
-		return 0;
-	struct weft_engine e = {0};
-	struct weft_err why = {0};
-	int code;
-
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != parent)
-		_exit(WEFT_EINTR);
-	if (local_engine_note(o->run, &why) || engine_fill(&e, o, &why) ||
-		(code = weft_engine_run(&e, &why)) < 0)
-		code = cmd_fail(&why);
-	engine_clear(&e);
-	_exit(code);
+	return weft ? submit_run(&s, NULL, 0, err) : weft_err_nomem(err);
 }
 
 static int run_it(const struct run_args *a, bool follow_it)
@@ -107,7 +89,7 @@ static int run_it(const struct run_args *a, bool follow_it)
 		goto out;
 	}
 	if (!a->job.local &&
-		(check_shared(&j, run, &err) || submit_run(&j, run, &err))) {
+		(check_shared(&j, run, &err) || submit_job(&j, run, &err))) {
 		status = cmd_fail(&err);
 		if (status == WEFT_EFAILED)
 			status = WEFT_ESLURM;
@@ -123,7 +105,7 @@ static int run_it(const struct run_args *a, bool follow_it)
 	if ((status = opened_open(&o, run->dir, a->job.conf)))
 		goto out;
 	pid_t engine = 0;
-	if (a->job.local && start_local(&o, &engine, &err))
+	if (a->job.local && local_engine_start(&o, &engine, &err))
 		status = cmd_fail(&err);
 	else
 		status = follow(&o, engine, a->quiet, a->json);

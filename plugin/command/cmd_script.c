@@ -1,5 +1,5 @@
 /* cmd_script.c - `sbatch heat.yaml`: the workflow file is the batch script */
-#include "job.h"
+#include "next.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,17 +13,6 @@ static int script(int argc, char **argv);
 WEFT_VERB(script, .name = "script", .synopsis = "FILE",
 	.summary = "Runs a workflow file that was given to sbatch or called",
 	.run = script);
-
-/* "2026-11-21T04:05:06", local time, after a key; 0 where there is none. */
-static double time_after(const char *text, const char *key)
-{
-	const char *at = strstr(text, key);
-	struct tm t = {.tm_isdst = -1};
-
-	return at && strptime(at + strlen(key), "%Y-%m-%dT%H:%M:%S", &t)
-		       ? (double)mktime(&t)
-		       : 0;
-}
 
 /* Slurm runs a copy from its spool folder: the file's own place is the job's
  * Command. *end: when the job's time is over. Source: sbatch(1), scontrol(1). */
@@ -42,7 +31,7 @@ static char *original(const char *spooled, double *end_time)
 	s.argv = argv;
 	if (weft_capture(&s, 60, (size_t)1 << 20, &out, &said, &status, NULL))
 		return NULL;
-	*end_time = time_after(out, " EndTime=");
+	*end_time = allocation_time_after(out, " EndTime=");
 	/* " Command=PATH WorkDir=": a path may hold spaces. */
 	char *at = strstr(out, " Command="), *end = at ? strstr(at, " WorkDir=") : NULL;
 	return at && end ? strndup(at + 9, (size_t)(end - at - 9)) : NULL;
@@ -56,6 +45,7 @@ static int run_in_job(const char *spooled)
 	weft_autofree char *file = original(spooled, &e.end);
 	struct weft_run *run = NULL;
 	struct opened o = {0};
+	struct next next = {.o = &o, .e = &e, .group = NEXT_ALL};
 	struct job j = {0};
 	int status;
 
@@ -79,26 +69,14 @@ static int run_in_job(const char *spooled)
 	printf("weft: run %s in %s\n", run->id, run->dir);
 	if ((status = opened_open(&o, run->dir, NULL)))
 		goto out;
-	/* Where a status looks for this run's job. */
-	struct weft_journal *journal;
-	if (weft_journal_open(run, "submit", &journal, &err) ||
-		engine_fill(&e, &o, &err)) {
+	if (engine_fill(&e, &o, &err) ||
+		submit_allocation_note(run, o.wf, e.job, "submit", &err)) {
 		status = cmd_fail(&err);
 		goto out;
 	}
-	for (size_t i = 0; i < o.wf->n_steps; i++) {
-		struct weft_event ev = {.time = weft_now(),
-			.step = (char *)o.wf->step[i].name,
-			.job = (char *)e.job,
-			.text = (char *)"allocation",
-			.state = WEFT_STATE_SUBMITTED};
-
-		weft_journal_add(journal, &ev, NULL);
-	}
-	struct weft_event all = {.time = weft_now(), .state = WEFT_STATE_SUBMITTED};
-	weft_journal_add(journal, &all, NULL);
-	weft_journal_sync(journal);
-	weft_journal_close(journal);
+	e.mem = allocation_mem();
+	e.go_on = next_submit;
+	e.next = &next;
 	engine_find_machine(&e);
 	status = weft_engine_run(&e, &err);
 	if (status < 0)

@@ -83,9 +83,47 @@ char *engine_mpi(const struct weft_conf *conf);
  * engine_clear) and as a cluster of its partition and nodes alone. */
 int allocation_nodes(struct weft_engine *e, struct weft_err *err);
 int allocation_cluster(struct weft_cluster **c, struct weft_err *err);
+/* When its time is over, by Slurm; 0: not known.  And of a text of scontrol's, the time
+ * after a key. */
+double allocation_end(void);
+double allocation_time_after(const char *text, const char *key);
+/* What another job like this one is asked for with. */
+int allocation_sbatch_args(struct weft_argv *a, struct weft_err *err);
+/* Memory on each node, bytes; 0: not known. */
+uint64_t allocation_mem(void);
 
-/* submit.c: one sbatch a group; on error nothing stays queued. */
-int submit_run(const struct job *j, const struct weft_run *run, struct weft_err *err);
+/* submit.c: one sbatch a group; all borrowed. */
+struct submission {
+	const struct weft_run *run;
+	const struct weft_workflow *wf;
+	const struct weft_plan *plan;
+	const struct weft_conf *conf;
+	const char *weft; /* its path on the nodes */
+};
+/* What a job differs by from its group's first one. */
+struct submit_how {
+	const char *dependency; /* of sbatch; NULL none */
+	const char *array;      /* tasks of it; NULL: as planned */
+	unsigned turn; /* counts those that take over from each other; 0 first */
+	uint64_t mem;  /* bytes a node, and seconds, where they are more */
+	int64_t time;
+	const char *exclude; /* further nodes; NULL none */
+};
+int submit_group(const struct submission *s, size_t group, const struct submit_how *how,
+	uint32_t *job, struct weft_err *err);
+/* Of a job that runs all of a run in one allocation: one like that we are in. */
+int submit_allocation(const struct submission *s, const struct submit_how *how,
+	uint32_t *job, struct weft_err *err);
+int submit_allocation_note(const struct weft_run *run, const struct weft_workflow *wf,
+	const char *job, const char *writer, struct weft_err *err);
+/* Tells the journal of it.  block: from 1, of the one array task that the job is for;
+ * 0: it is for all. */
+int submit_note(const struct submission *s, struct weft_journal *journal, size_t group,
+	uint32_t job, size_t block, struct weft_err *err);
+/* All groups, or (tasks: NULL all) of each group tasks of its array, "" all, NULL none.
+ * On error nothing stays queued. */
+int submit_run(const struct submission *s, const char *const *tasks, unsigned turn,
+	struct weft_err *err);
 /* sbatch options that the file says itself: mail, and the maps `slurm`. */
 void add_user_options(const struct weft_workflow *wf, const struct weft_step *step,
 	struct weft_argv *a);
@@ -111,10 +149,23 @@ int run_jobs_add_live(const struct weft_run *run, const struct live_jobs *l,
 	struct run_jobs *jobs, struct weft_err *err);
 bool live_jobs_has_id(const struct live_jobs *l, uint32_t id);
 void live_jobs_free(struct live_jobs *l);
+/* How many of them Slurm still has; all that it knows of the run is added. */
+int run_jobs_left(const struct weft_run *run, struct run_jobs *jobs, size_t *left,
+	struct weft_err *err);
+/* Cancels them, and what Slurm knows of the run besides, and waits until none is left,
+ * two minutes at most. */
+int run_jobs_end(
+	const struct weft_run *run, struct run_jobs *jobs, struct weft_err *err);
+/* Turns of a resumption: jobs of the K-th count from K times this. */
+#define RESUME_TURNS 1000000
 
 /* local.c: who runs a run without Slurm; gone: surely not there any more. */
 int local_engine_note(const struct weft_run *run, struct weft_err *err);
 bool local_engine_gone(const struct weft_run *run);
+/* Of an engine that is gone: waits until its members have ended, too. */
+int local_engine_ended(const struct weft_run *run, struct weft_err *err);
+/* As a child of ours that doesn't outlive us. */
+int local_engine_start(const struct opened *o, pid_t *pid, struct weft_err *err);
 
 /* State of a run, with Slurm's word where it has jobs. */
 int status_of(const struct opened *o, bool ask_slurm, struct weft_status **st,

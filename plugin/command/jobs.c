@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static int add(struct run_jobs *jobs, uint32_t id, const char *step)
 {
@@ -170,6 +171,55 @@ bool live_jobs_has_id(const struct live_jobs *l, uint32_t id)
 		if (l->job[i].id == id && alive(&l->job[i]))
 			return true;
 	return false;
+}
+
+#define CANCEL_WAIT 120.0 /* seconds: KillWait and clean-up of the nodes */
+
+/* Those that Slurm still has; all that it knows of the run is added to the list. */
+int run_jobs_left(const struct weft_run *run, struct run_jobs *jobs, size_t *left,
+	struct weft_err *err)
+{
+	struct live_jobs *live;
+
+	*left = 0;
+	if (live_jobs_load(&live, err))
+		return -1;
+	int r = run_jobs_add_live(run, live, jobs, err);
+	for (size_t i = 0; i < jobs->n; i++)
+		*left += live_jobs_has_id(live, jobs->id[i]);
+	live_jobs_free(live);
+	return r;
+}
+
+int run_jobs_end(
+	const struct weft_run *run, struct run_jobs *jobs, struct weft_err *err)
+{
+	double end = weft_monotonic() + CANCEL_WAIT, pause = 0.5;
+	size_t left, told = 0;
+
+	for (;;) {
+		if (run_jobs_left(run, jobs, &left, err))
+			return -1;
+		if (!left)
+			return 0;
+		/* Who submits may have been a job ahead of the stop marker. */
+		if (jobs->n > told &&
+			weft_slurm_cancel(jobs->id + told, jobs->n - told, err))
+			return -1;
+		told = jobs->n;
+		if (weft_monotonic() > end) {
+			weft_err_set(err, WEFT_ESLURM,
+				"%zu jobs are still there after %.0f s", left,
+				CANCEL_WAIT);
+			return weft_err_hint(err,
+				"squeue --me shows them; nodes that don't answer "
+				"hold jobs in state CG");
+		}
+		struct timespec t = {
+			(time_t)pause, (long)((pause - (long)pause) * 1e9)};
+		nanosleep(&t, NULL);
+		pause = pause < 5 ? pause * 1.5 : 5;
+	}
 }
 
 static bool nothing_alive(void *ctx, const char *job)

@@ -35,25 +35,20 @@ void add_user_options(const struct weft_workflow *wf, const struct weft_step *st
 	add_pairs(&step->slurm, a);
 }
 
-static void add_dependency(
-	const struct weft_plan_group *g, const uint32_t *job, struct weft_argv *a)
+/* job: of each group; 0: there is none to wait for.  Of tasks that run again some may
+ * have no counterpart: these wait for all. */
+static char *dependency(
+	const struct weft_plan_group *g, const uint32_t *job, bool corresponding)
 {
 	weft_autostr struct weft_str dep = {0};
-	bool corresponding = false;
 
-	for (size_t i = 0; i < g->n_needs; i++) {
-		weft_str_printf(&dep, "%s%s:%u", i ? "," : "",
-			g->need[i].corresponding ? "aftercorr" : "afterany",
-			job[g->need[i].group]);
-		corresponding |= g->need[i].corresponding;
-	}
-	if (!dep.len)
-		return;
-	weft_argv_addf(a, "--dependency=%s", dep.s);
-	/* afterany can't become invalid; a task whose counterpart failed never could
-	 * have run, and must not wait for ever. */
-	if (corresponding)
-		weft_argv_add(a, "--kill-on-invalid-dep=yes");
+	for (size_t i = 0; i < g->n_needs; i++)
+		if (job[g->need[i].group])
+			weft_str_printf(&dep, "%s%s:%u", dep.len ? "," : "",
+				corresponding && g->need[i].corresponding ? "aftercorr"
+									  : "afterany",
+				job[g->need[i].group]);
+	return dep.len ? weft_str_take(&dep) : NULL;
 }
 
 /* What the engine itself has to say, in RUN/jobs.  Slurm makes no folders, and fills in
@@ -88,64 +83,156 @@ static int add_output(const struct weft_run *run, const struct weft_plan_group *
 	return script->failed ? -1 : 0;
 }
 
-static int submit_group(const struct job *j, const struct weft_run *run, size_t index,
-	uint32_t *job, const char *weft, struct weft_err *err)
+/* May Slurm start it again by itself?  Its engine then goes on from the records. */
+static bool may_requeue(const struct weft_workflow *wf, const struct weft_plan_group *g)
 {
-	const struct weft_plan_group *g = &j->plan->group[index];
-	const struct weft_step *first = &j->wf->step[g->step[0]];
+	for (size_t i = 0; i < g->n_steps; i++) {
+		const struct weft_step *s = &wf->step[g->step[i]];
+
+		if (weft_spec_retry(s, 0, WEFT_CAUSE_NODE_FAIL, -1) ||
+			weft_spec_retry(s, 0, WEFT_CAUSE_PREEMPTED, -1))
+			return true;
+	}
+	return false;
+}
+
+/* What it differs by from the group's first job. */
+static void add_changes(const struct weft_plan_group *g, const struct submit_how *how,
+	struct weft_argv *a)
+{
+	char limit[WEFT_UNIT_MAX];
+
+	if (how->dependency)
+		weft_argv_addf(a, "--dependency=%s", how->dependency);
+	/* afterany can't become invalid; a task whose counterpart failed never could
+	 * have run, and must not wait for ever. */
+	if (how->dependency && strstr(how->dependency, "aftercorr"))
+		weft_argv_add(a, "--kill-on-invalid-dep=yes");
+	if (how->array)
+		weft_argv_addf(a, "--array=%s", how->array);
+	if (how->mem > g->shape.mem)
+		weft_argv_addf(a, "--mem=%juM", (uintmax_t)((how->mem - 1) >> 20) + 1);
+	if (g->shape.time && how->time > g->shape.time)
+		weft_argv_addf(a, "--time=%s", weft_format_duration(limit, how->time));
+	if (how->exclude)
+		weft_argv_addf(a, "--exclude=%s%s%s", g->shape.exclude,
+			*g->shape.exclude ? "," : "", how->exclude);
+}
+
+/* Absolute paths: nodes may have another PATH, or none of ours.  What this run was
+ * planned by holds for its engines too. */
+static void add_engine(const struct submission *s, const char *what, unsigned turn,
+	struct weft_str *script)
+{
+	if (s->conf->file && !weft_streq(s->conf->file, WEFT_CONF_DEFAULT)) {
+		weft_autofree char *cwd = getcwd(NULL, 0);
+		weft_autofree char *conf =
+			weft_path_absolute(cwd ? cwd : "/", s->conf->file);
+
+		weft_str_add(script, "export WEFT_CONF=");
+		weft_str_add_shell_word(script, conf ? conf : s->conf->file);
+		weft_str_add(script, "\n");
+	}
+	weft_str_add(script, "exec ");
+	weft_str_add_shell_word(script, s->weft);
+	weft_str_printf(script, " engine %s ", what);
+	if (turn)
+		weft_str_printf(script, "--turn=%u ", turn);
+	weft_str_add_shell_word(script, s->run->dir);
+	weft_str_add(script, "\n");
+}
+
+int submit_allocation(const struct submission *s, const struct submit_how *how,
+	uint32_t *job, struct weft_err *err)
+{
+	weft_autofree char *comment = run_jobs_comment(s->run);
 	weft_autoargv struct weft_argv a = {0};
 	weft_autostr struct weft_str script = {0};
-	weft_autofree char *comment = run_jobs_comment(run);
+
+	if (allocation_sbatch_args(&a, err))
+		return -1;
+	weft_argv_addf(&a, "--comment=%s", comment ? comment : "");
+	if (how->dependency)
+		weft_argv_addf(&a, "--dependency=%s", how->dependency);
+	if (how->mem)
+		weft_argv_addf(&a, "--mem=%juM", (uintmax_t)((how->mem - 1) >> 20) + 1);
+	weft_str_add(&script,
+		"#!/bin/sh\n# goes on with a run of weft's: see weft status\n");
+	add_engine(s, "--allocation", how->turn, &script);
+	if (a.failed || script.failed)
+		return weft_err_nomem(err);
+	return weft_slurm_submit(a.v, script.s, job, err);
+}
+
+int submit_allocation_note(const struct weft_run *run, const struct weft_workflow *wf,
+	const char *job, const char *writer, struct weft_err *err)
+{
+	struct weft_journal *journal;
+	int bad = 0;
+
+	if (weft_journal_open(run, writer, &journal, err))
+		return -1;
+	for (size_t i = 0; !bad && i <= wf->n_steps; i++) {
+		/* The last one of the run itself: there is nothing more to come. */
+		struct weft_event e = {.time = weft_now(),
+			.step = (char *)(i < wf->n_steps ? wf->step[i].name : ""),
+			.job = (char *)(i < wf->n_steps ? job : ""),
+			.text = (char *)(i < wf->n_steps ? "allocation" : ""),
+			.state = WEFT_STATE_SUBMITTED};
+
+		bad = weft_journal_add(journal, &e, err);
+	}
+	weft_journal_sync(journal);
+	weft_journal_close(journal);
+	return bad;
+}
+
+int submit_group(const struct submission *s, size_t index, const struct submit_how *how,
+	uint32_t *job, struct weft_err *err)
+{
+	const struct weft_plan_group *g = &s->plan->group[index];
+	const struct weft_step *first = &s->wf->step[g->step[0]];
+	weft_autoargv struct weft_argv a = {0};
+	weft_autostr struct weft_str script = {0};
+	weft_autofree char *comment = run_jobs_comment(s->run);
 
 	if (!comment || weft_plan_sbatch_args(g, &a))
 		return weft_err_nomem(err);
-	weft_argv_addf(&a, "--job-name=%s.%s", run->name, g->name);
+	weft_argv_addf(&a, "--job-name=%s.%s", s->run->name, g->name);
 	weft_argv_addf(&a, "--comment=%s", comment);
-	if (add_output(run, g, &a, &script))
+	if (add_output(s->run, g, &a, &script))
 		return weft_err_nomem(err);
 	weft_argv_add(&a, "--open-mode=append");
-	weft_argv_add(&a, "--no-requeue");
-	weft_argv_addf(&a, "--chdir=%s", run->workdir);
-	add_dependency(g, job, &a);
-	add_user_options(j->wf, first, &a);
+	weft_argv_add(&a, may_requeue(s->wf, g) ? "--requeue" : "--no-requeue");
+	weft_argv_addf(&a, "--chdir=%s", s->run->workdir);
+	add_user_options(s->wf, first, &a);
+	add_changes(g, how, &a);
 	if (a.failed)
 		return weft_err_nomem(err);
-	/* Absolute paths: nodes may have another PATH, or none of ours. */
-	/* What this run was planned by holds for its engines too. */
-	if (j->conf->file && !weft_streq(j->conf->file, WEFT_CONF_DEFAULT)) {
-		weft_autofree char *cwd = getcwd(NULL, 0);
-		weft_autofree char *conf =
-			weft_path_absolute(cwd ? cwd : "/", j->conf->file);
-
-		weft_str_add(&script, "export WEFT_CONF=");
-		weft_str_add_shell_word(&script, conf ? conf : j->conf->file);
-		weft_str_add(&script, "\n");
-	}
-	weft_str_add(&script, "exec ");
-	weft_str_add_shell_word(&script, weft);
-	weft_str_printf(&script, " engine --group=%zu ", index);
-	weft_str_add_shell_word(&script, run->dir);
-	weft_str_add(&script, "\n");
+	weft_autofree char *what = weft_printf("--group=%zu", index);
+	add_engine(s, what ? what : "", how->turn, &script);
 	if (script.failed)
 		return weft_err_nomem(err);
-	if (weft_slurm_submit(a.v, script.s, &job[index], err)) {
+	if (weft_slurm_submit(a.v, script.s, job, err)) {
 		weft_err_prefix(err, "step %s", g->name);
-		return weft_err_at(err, j->wf->file, first->pos, NULL);
+		return weft_err_at(err, s->wf->file, first->pos, NULL);
 	}
 	return 0;
 }
 
-static int note(struct weft_journal *journal, const struct weft_plan_group *g,
-	const struct weft_plan *plan, uint32_t job, struct weft_err *err)
+int submit_note(const struct submission *s, struct weft_journal *journal, size_t group,
+	uint32_t job, size_t block, struct weft_err *err)
 {
+	const struct weft_plan_group *g = &s->plan->group[group];
 	char id[16];
 
 	snprintf(id, sizeof(id), "%u", job);
 	for (size_t i = 0; i < g->n_steps; i++) {
 		struct weft_event e = {.time = weft_now(),
-			.step = (char *)plan->step[g->step[i]].name,
+			.step = (char *)s->plan->step[g->step[i]].name,
 			.job = id,
 			.state = WEFT_STATE_SUBMITTED,
+			.done = (double)block,
 			.total = (double)g->tasks};
 
 		if (weft_journal_add(journal, &e, err))
@@ -184,46 +271,63 @@ static int go_on(const struct weft_run *run, struct weft_err *err)
 	return 0;
 }
 
-static int submit_groups(const struct job *j, const struct weft_run *run, uint32_t *job,
-	size_t *n, struct weft_journal *journal, struct weft_err *err)
+/* tasks: of each group which of an array's are to run, "" all, NULL none of the group;
+ * itself NULL: all of all. */
+static int submit_groups(const struct submission *s, const char *const *tasks,
+	unsigned turn, uint32_t *job, struct weft_journal *journal,
+	struct weft_err *err)
 {
-	weft_autofree char *weft = cmd_path_on_nodes(j->conf);
 	struct weft_event all = {.time = 0, .state = WEFT_STATE_SUBMITTED};
 
-	if (!weft)
-		return weft_err_nomem(err);
-	for (*n = 0; *n < j->plan->n_groups; ++*n) {
-		if (go_on(run, err) || submit_group(j, run, *n, job, weft, err))
+	for (size_t i = 0; i < s->plan->n_groups; i++) {
+		const struct weft_plan_group *g = &s->plan->group[i];
+		weft_autofree char *dep = dependency(g, job, !tasks);
+		struct submit_how how = {.dependency = dep, .turn = turn};
+
+		if (tasks && !tasks[i])
+			continue;
+		if (tasks && *tasks[i])
+			how.array = tasks[i];
+		if (go_on(s->run, err) || submit_group(s, i, &how, &job[i], err) ||
+			submit_note(s, journal, i, job[i], 0, err))
 			return -1;
-		if (note(journal, &j->plan->group[*n], j->plan, job[*n], err)) {
-			++*n;
-			return -1;
-		}
 	}
 	/* Of the run itself: there is nothing more to come. */
 	all.time = weft_now();
-	return go_on(run, err) || weft_journal_add(journal, &all, err) ? -1 : 0;
+	return go_on(s->run, err) || weft_journal_add(journal, &all, err) ? -1 : 0;
 }
 
-int submit_run(const struct job *j, const struct weft_run *run, struct weft_err *err)
+static size_t pack_jobs(uint32_t *job, size_t n)
 {
-	weft_autofree uint32_t *job = calloc(j->plan->n_groups + 1, sizeof(*job));
-	weft_autofree char *logs = weft_path_join(run->dir, "jobs");
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (job[i])
+			job[kept++] = job[i];
+	return kept;
+}
+
+int submit_run(const struct submission *s, const char *const *tasks, unsigned turn,
+	struct weft_err *err)
+{
+	weft_autofree uint32_t *job = calloc(s->plan->n_groups + 1, sizeof(*job));
+	weft_autofree char *logs = weft_path_join(s->run->dir, "jobs");
+	weft_autofree char *name =
+		turn ? weft_printf("submit-%u", turn) : strdup("submit");
 	weft_autoerr struct weft_err why = {0};
+	const struct weft_run *run = s->run;
 	struct weft_journal *journal = NULL;
 	sigset_t block, old;
-	size_t n = 0;
 
-	if (!job || !logs)
+	if (!job || !logs || !name)
 		return weft_err_nomem(err);
-	if (weft_mkdirs(logs, 0777, err) ||
-		weft_journal_open(run, "submit", &journal, err))
+	if (weft_mkdirs(logs, 0777, err) || weft_journal_open(run, name, &journal, err))
 		return -1;
 	sigemptyset(&block);
 	for (size_t i = 0; i < WEFT_COUNT(ends); i++)
 		sigaddset(&block, ends[i]);
 	sigprocmask(SIG_BLOCK, &block, &old);
-	int r = submit_groups(j, run, job, &n, journal, err);
+	int r = submit_groups(s, tasks, turn, job, journal, err);
 	weft_journal_sync(journal);
 	weft_journal_close(journal);
 	if (r) {
@@ -233,6 +337,7 @@ int submit_run(const struct job *j, const struct weft_run *run, struct weft_err 
 				? "it was interrupted while it was submitted"
 				: "the run could not be submitted",
 			NULL);
+		size_t n = pack_jobs(job, s->plan->n_groups);
 		if (n && weft_slurm_cancel(job, n, &why))
 			weft_log(WEFT_WARN, "cancelling what was submitted: %s",
 				why.text);

@@ -64,7 +64,7 @@ wait "$pid" 2>/dev/null
 over() { [ "$(status slow 'd["finished"]')" = True ]; }
 if t_until 20 over; then t_ok "a killed run is seen to be over"; else t_fail "a killed run is seen to be over" "$(weft status slow)"; fi
 # The engine may hear of its parent's end before its own.
-t_is "what hadn't begun is lost" "$(states slow | sed s/^cancelled/failed/)" "failed, not run, lost"
+t_is "what hadn't begun is lost" "$(states slow | sed s/^cancelled/lost/)" "lost, not run, lost"
 T_OUT=$(timeout 20 "$WEFT" status --follow slow 2>&1)
 t_is "and following it ends, with no success" "$(case $? in 1 | 7) echo yes ;; esac)" yes
 

@@ -73,6 +73,37 @@ t_is "is kept by each member" "$(for i in 1 2 3; do
 	awk 'NR == 1 { a = $1 } NR == 2 { print ($1 - a >= 2e9) }' at-$i
 done | tr '\n' ' ')" "1 1 1 "
 
+# ---- checkpoints ----------------------------------------------------------------------
+cat >count.py <<'E'
+import os, signal, sys, time
+done = int(open("state").read()) if os.path.exists("state") else 0
+def leave(*_):
+    open("state", "w").write(str(done))
+    sys.exit(3)
+signal.signal(signal.SIGUSR1, leave)
+while done < 30:
+    time.sleep(0.1)
+    done += 1
+open("out", "w").write("%d %s" % (done, os.environ["WEFT_RESTART_COUNT"]))
+E
+cat >check.yaml <<'E'
+name: check
+vars: {max: 10}
+steps:
+  - name: a
+    resources: {time: 3s}
+    checkpoint: {signal: USR1, before: 2s, max: "${{ vars.max }}"}
+    run: |
+      python3 ${{ workflow.dir }}/count.py
+      true
+    outputs: {o: out}
+E
+t_run 0 "a step with checkpoints" weft run --local -q check.yaml
+t_is "goes on until it is done" "$(cut -d ' ' -f 1 weft-runs/check/1/steps/a/out/out)" 30
+t_is "after being told" "$(cut -d ' ' -f 2 weft-runs/check/1/steps/a/out/out | awk '{ print ($1 >= 2) }')" 1
+t_run 1 "not more often than max" weft run --local -q --set vars.max=1 check.yaml
+t_has "and then it has failed" "$(record check/2/steps/a 'd["reason"]')" "exited with status 3"
+
 # ---- a run that stops -----------------------------------------------------------------
 cat >stop.yaml <<E
 name: stop

@@ -1,0 +1,61 @@
+#!/bin/bash
+# Jobs that end before their work does: what can't be done in the time that is left goes on
+# in another job, which is killed by nobody; and what follows waits for that.
+# shellcheck source=tests/lib.sh disable=SC2317
+. "$(dirname "$0")/../lib.sh"
+
+t_need_hosts "jobs that take over"
+# LONG=1: as many and as long as the project's bar asks for.
+members=30 seconds=5 wide=2
+[ -z "${LONG-}" ] || { members=120 wide=4; }
+DIR=/var/tmp/weft-walltest.$$
+devcluster() { "$TOP/contrib/devcluster/devcluster" "$@" --dir "$DIR"; }
+as() {
+	user=$1
+	shift
+	"$TOP/contrib/devcluster/devcluster" sh --dir "$DIR" --user "$user" -- "$@"
+}
+trap 'devcluster down >/dev/null 2>&1; rm -rf "$T_TMP"' EXIT
+"$TOP/contrib/devcluster/devcluster" up --dir "$DIR" --build "$BUILD" --gpu-nodes 0 -q >"$T_TMP/up.log" 2>&1
+case $? in
+0) ;;
+2)
+	t_skip "jobs that take over" "$(head -n 1 "$T_TMP/up.log")"
+	t_done
+	;;
+*)
+	t_fail "the cluster comes up" "$(cat "$T_TMP/up.log")"
+	t_done
+	;;
+esac
+home=$DIR/home/alice
+cat >"$home/wall.yaml" <<E
+#!/usr/bin/env weft
+#SBATCH --time=1
+name: wall
+steps:
+  - name: m
+    sweep: {i: {range: [1, $members]}}
+    resources: {time: 20s, mem: 10M}
+    run: |
+      echo "begin \${{ params.i }} \$SLURM_JOB_ID" >>$home/log
+      sleep $seconds
+      echo "end \${{ params.i }} \$SLURM_JOB_ID" >>$home/log
+  - name: after
+    depends: [m]
+    resources: {time: 20s, mem: 10M}
+    run: echo "after 0 \$SLURM_JOB_ID" >>$home/log
+E
+chown --reference="$home" "$home/wall.yaml"
+as alice sbatch -Q -n $wide wall.yaml
+over() { as alice weft status --json --offline wall 2>/dev/null | grep -q '"finished": true'; }
+t_until $((90 + members * seconds * 2 / wide)) over || t_fail "the run ends" "$(as alice weft status wall; cat "$home"/slurm-*.out)"
+t_run 0 "a run in jobs of a minute goes well" as alice weft status wall
+t_is "all members have begun once, none was killed" \
+	"$(awk '{ n[$1 " " $2]++ } END { for (k in n) if (n[k] != 1) print k, n[k] }' "$home/log")" ""
+t_is "and have ended" "$(grep -c ^end "$home/log")" "$members"
+t_is "in as many jobs as it takes, one at a time" \
+	"$(awk '$1 == "begin" && !seen[$3]++ { jobs++ } END { print (jobs >= 2) }' "$home/log")" 1
+t_is "what depends on them came last" "$(tail -n 1 "$home/log" | cut -d ' ' -f 1)" after
+t_is "nothing stays queued" "$(as alice squeue -h)" ""
+t_done
