@@ -184,6 +184,13 @@ static json_int_t integer(const json_t *o, const char *key)
 	return json_integer_value(json_object_get(o, key));
 }
 
+static uint64_t count(const json_t *o, const char *key)
+{
+	json_int_t n = integer(o, key);
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
 static int read_outputs(struct weft_record *r, const json_t *a)
 {
 	r->output = calloc(json_array_size(a) + 1, sizeof(*r->output));
@@ -195,8 +202,8 @@ static int read_outputs(struct weft_record *r, const json_t *a)
 
 		out->name = line_copy(o, "name");
 		out->path = line_copy(o, "path");
-		out->bytes = (uint64_t)integer(o, "bytes");
-		out->files = (uint64_t)integer(o, "files");
+		out->bytes = count(o, "bytes");
+		out->files = count(o, "files");
 		if (!out->name || !out->path)
 			return -1;
 	}
@@ -218,7 +225,7 @@ struct weft_record *record_from_json(const json_t *o)
 	r->cause = line_copy(o, "cause");
 	r->user_seconds = real(o, "user_seconds");
 	r->system_seconds = real(o, "system_seconds");
-	r->max_rss = (uint64_t)integer(o, "max_rss");
+	r->max_rss = count(o, "max_rss");
 	r->code = (enum weft_code)integer(o, "code");
 	r->step = line_copy(o, "step");
 	r->member = line_copy(o, "member");
@@ -233,8 +240,8 @@ struct weft_record *record_from_json(const json_t *o)
 	r->queued = real(o, "queued");
 	r->started = real(o, "started");
 	r->ended = real(o, "ended");
-	r->staged_in = (uint64_t)integer(o, "staged_in");
-	r->staged_out = (uint64_t)integer(o, "staged_out");
+	r->staged_in = count(o, "staged_in");
+	r->staged_out = count(o, "staged_out");
 	r->stage_seconds = real(o, "stage_seconds");
 	r->placement = join(json_object_get(o, "placement"));
 	if (!r->step || !r->member || !r->cause || !r->reason || !r->job ||

@@ -76,11 +76,12 @@ void record_line_add(struct weft_str *out, const struct weft_record *r)
 {
 	size_t from = out->len;
 
-	weft_str_printf(out,
-		HEAD_STEP "%s" HEAD_INDEX "%zu" HEAD_MEMBER "%s" HEAD_ATTEMPT
-			  "%u" HEAD_STATE "%s" HEAD_CODE "%d",
-		r->step, r->index, r->member, r->attempt, weft_state_name(r->state),
-		(int)r->code);
+	weft_str_add(out, "{\"step\":");
+	line_string(out, r->step);
+	weft_str_printf(out, ",\"index\":%zu,\"member\":", r->index);
+	line_string(out, r->member);
+	weft_str_printf(out, ",\"attempt\":%u,\"state\":\"%s\",\"code\":%d", r->attempt,
+		weft_state_name(r->state), (int)r->code);
 	if (r->exit_status >= 0)
 		weft_str_printf(out, ",\"exit_status\":%d", r->exit_status);
 	number(out, "signal", r->signal > 0 ? (uint64_t)r->signal : 0);
@@ -198,7 +199,7 @@ bool record_line_head(const char *line, size_t n, struct record_line *l, json_t 
 {
 	*keep = NULL;
 	if (!head_of(line, n, l)) {
-		*keep = json_loadb(line, n, 0, NULL);
+		*keep = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL);
 		if (!*keep || !head_of_json(*keep, l))
 			return false;
 	}
@@ -221,8 +222,9 @@ struct weft_record *weft_record_parse(const char *line, size_t n)
 
 struct weft_record *record_line_read(const char *line, size_t n)
 {
-	json_t *o = json_loadb(line, n, 0, NULL);
-	struct weft_record *r = o ? record_from_json(o) : NULL;
+	json_t *o = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL);
+	struct record_line l;
+	struct weft_record *r = o && head_of_json(o, &l) ? record_from_json(o) : NULL;
 
 	json_decref(o);
 	return r;
