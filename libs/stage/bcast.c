@@ -59,6 +59,7 @@ struct source {
 	double began, sending;
 	bool started, ending;
 	uint64_t total, total_files;
+	uint64_t relinked; /* links that broke between two who live */
 	/* The thread that reads. */
 	struct bcast_queue queue;
 	struct bcast_pack pack;
@@ -237,10 +238,12 @@ static void on_lost(void *arg, uint32_t rank, const char *why)
 		d->state == FAILED)
 		return;
 	/* It lives, as far as we hear: the link may have had an accident. */
-	if (d->tries++ < TRIES)
+	if (d->tries++ < TRIES) {
+		s->relinked++;
 		adopt(s, d);
-	else if (d->state != DONE)
+	} else if (d->state != DONE) {
 		fail(d, "its link broke %u times: %s", TRIES, why);
+	}
 }
 
 /* The number of hops counts for what is small, the shared links for what is large. */
@@ -709,6 +712,7 @@ int weft_stage_broadcast(const char *src, const char *dst,
 			.files = s.pack.files,
 			.folders = s.pack.folders,
 			.skipped = s.pack.skipped,
+			.retries = s.relinked,
 			.strategy = as_tree(&s) ? "tree" : "chain",
 			.why = as_tree(&s) ? "small" : "large",
 			.seconds = weft_monotonic() - s.began};

@@ -285,13 +285,15 @@ static int tell_json(const struct bcast *b, const char *src,
 		json_array_append_new(all, node_json(&b->node[i]));
 		failed += !b->node[i].done;
 	}
-	root = json_pack("{s:o, s:o, s:I, s:I, s:I, s:s, s:s?, s:o*, s:I, s:f, s:o}",
+	root = json_pack(
+		"{s:o, s:o, s:I, s:I, s:I, s:s, s:s?, s:o*, s:I, s:I, s:f, s:o}",
 		"source", weft_report_json_text(src), "destination",
 		weft_report_json_text(b->dst), "bytes", (json_int_t)r->bytes, "files",
 		(json_int_t)r->files, "folders", (json_int_t)r->folders, "strategy",
 		r->strategy ? r->strategy : "none", "hash", *r->hash ? r->hash : NULL,
-		"error", why ? weft_report_json_text(why) : NULL, "failed",
-		(json_int_t)failed, "seconds", r->seconds, "nodes", all);
+		"error", why ? weft_report_json_text(why) : NULL, "retries",
+		(json_int_t)r->retries, "failed", (json_int_t)failed, "seconds",
+		r->seconds, "nodes", all);
 	if (weft_report_json(root, 0, &out))
 		out.failed = true;
 	return cmd_print(&out);

@@ -12,6 +12,7 @@
  *   range-lies     copy_file_range says all is copied and does nothing
  *   holes          lseek says that a file is one hole
  *   no-openat2     the system call is not there
+ *   flip:BYTES     of what sendmsg sends, a bit is turned over once after so many bytes
  *   before:PART    at the first read of such a file, and with always:PART at each,
  *                  FAULTY_HOOK is run by the shell
  */
@@ -25,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -93,6 +95,37 @@ static bool cut(size_t *n)
 	if (*n > 1000)
 		*n = 1000;
 	return atomic_fetch_add(&calls, 1) % 3 == 2;
+}
+
+/* On the way to the socket: what the sender has stays as it is. */
+ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	static ssize_t (*real)(int, const struct msghdr *, int);
+	static atomic_llong sent;
+	static atomic_bool done;
+	const char *after = fault("flip");
+	struct msghdr own = *msg;
+	struct iovec part[64];
+	char copy[1000];
+	size_t i = 0, upto = 0;
+
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "sendmsg");
+	while (i < msg->msg_iovlen && i < 64 && msg->msg_iov[i].iov_len <= sizeof(copy))
+		upto += msg->msg_iov[i++].iov_len;
+	if (after && !done && sent >= atoll(after) && i < msg->msg_iovlen && i < 64) {
+		memcpy(part, msg->msg_iov, i * sizeof(*part));
+		memcpy(copy, msg->msg_iov[i].iov_base, sizeof(copy));
+		copy[sizeof(copy) / 2] ^= 4;
+		part[i] = (struct iovec){copy, sizeof(copy)};
+		own.msg_iov = part;
+		own.msg_iovlen = i + 1;
+		upto += sizeof(copy);
+	}
+	ssize_t n = real(fd, &own, flags);
+	done = done || (own.msg_iov == part && n == (ssize_t)upto);
+	sent += n > 0 ? n : 0;
+	return n;
 }
 
 ssize_t pread(int fd, void *buf, size_t n, off_t off)

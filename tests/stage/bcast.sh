@@ -15,15 +15,24 @@ cat >"$T_TMP/node" <<EOF
 host=\$1
 shift
 if [ -e "$T_TMP/\$host.off" ]; then exit 9; fi
+# The source's faults are not the nodes'; each may have its own.
+unset LD_PRELOAD FAULTY
+if [ -e "$T_TMP/\$host.faulty" ]; then
+	export LD_PRELOAD="$BUILD/tests/faulty.so" FAULTY="\$(cat "$T_TMP/\$host.faulty")"
+fi
 echo \$\$ >"$T_TMP/\$host.pid"
 exec unshare --mount sh -c 'mount --bind "$T_TMP/\$0" "$T_TMP/dst" && exec "\$@"' \$host "\$@"
 EOF
 chmod +x "$T_TMP/node"
 # fresh N: nodes n1 to nN, empty.
 fresh() {
-	rm -rf "$T_TMP"/n[0-9]* "$T_TMP"/*.off
+	rm -rf "$T_TMP"/n[0-9]* "$T_TMP"/*.off "$T_TMP"/*.faulty "$T_TMP"/*.pid
 	for i in $(seq "$1"); do mkdir "$T_TMP/n$i"; done
 }
+# A source that is read slowly, so that something can happen meanwhile.
+slowly() { LD_PRELOAD="$BUILD/tests/faulty.so" FAULTY=slow:20 "$@"; }
+# in_the_middle NODE: something of the copy is there.
+in_the_middle() { [ -n "$(find "$T_TMP/$1" -name '.weft-part*' -size +1000k 2>/dev/null)" ]; }
 bcast() {
 	timeout 100 "$WEFT" stage bcast --launcher "$T_TMP/node" --address 127.0.0.1 "$@"
 }
@@ -107,6 +116,65 @@ t_has 'alone' "$T_OUT" 'on 4 of 5 nodes'
 same "$src" "$T_TMP/n4/copy" && t_ok 'the one behind it has it' || t_fail 'the one behind it has it'
 clean && t_ok 'nothing is left on it' || t_fail 'nothing is left on it' "$(ls -A "$T_TMP"/n*)"
 umount "$T_TMP/n3"
+
+if [ -n "$(LD_PRELOAD=$BUILD/tests/faulty.so true 2>&1)" ] || [ "$VARIANT" = san ]; then
+	t_skip 'faults on the way' 'no shim in a sanitized program'
+else
+	# during COMMAND...: a slow broadcast to six nodes, with COMMAND once n5 has some of it.
+	during() {
+		fresh 6
+		slowly bcast --hosts 'n[1-6]' --silence 2s --json "${how[@]}" "$src/big" "$T_TMP/dst/copy" >"$T_TMP/out" 2>"$T_TMP/err" &
+		job=$!
+		if ! t_until 30 in_the_middle n5; then t_fail 'it begins' "$(cat "$T_TMP/out" "$T_TMP/err")"; fi
+		"$@"
+		wait "$job"
+		status=$?
+	}
+	# Names of those that failed, with their reasons.
+	failed() {
+		python3 -c 'import json, sys
+for n in json.load(open(sys.argv[1]))["nodes"]:
+    if not n["done"]: print(n["name"], n["why"])' "$T_TMP/out" 2>&1
+	}
+	others_have_it() { # NODE...
+		for i in "$@"; do
+			cmp "$src/big" "$T_TMP/n$i/copy" || { t_fail "n$i has it"; return; }
+		done
+		t_ok 'the others have it'
+	}
+	signal() { kill "-$1" "$(cat "$T_TMP/$2.pid")"; }
+	how=()
+	during signal KILL n3
+	t_is 'a relay is killed: status 5' "$status" 5
+	t_is 'it alone is named' "$(failed | cut -d' ' -f1)" n3
+	others_have_it 1 2 4 5 6
+	during eval 'signal KILL n3; signal KILL n4'
+	t_is 'two neighbours are killed' "$status, $(failed | cut -d' ' -f1 | tr '\n' ' ')" '5, n3 n4 '
+	others_have_it 1 2 5 6
+	during signal STOP n2
+	t_is 'one falls silent: status 5' "$status" 5
+	t_has 'it is named' "$(failed)" 'n2 '
+	t_has 'with the reason' "$(failed)" 'silent for'
+	t_is 'and it alone' "$(failed | wc -l)" 1
+	others_have_it 1 3 4 5 6
+	t_until 10 none_runs && t_ok 'and is ended' || t_fail 'and is ended'
+	how=(--deadline 1s)
+	during signal STOP n6
+	t_is 'a deadline holds' "$status, $(failed | grep -c 'not done within 1 s')" '5, 6'
+	how=()
+	fresh 4
+	echo flip:3000000 >"$T_TMP/n2.faulty"
+	t_run 0 'a bit is flipped on the way' bcast --hosts 'n[1-4]' --json "$src/big" "$T_TMP/dst/copy"
+	t_has 'the link is made once more' "$T_OUT" '"retries": 1,'
+	others_have_it 1 2 3 4
+	fresh 4
+	echo write:28 >"$T_TMP/n3.faulty"
+	t_run 5 'writing fails on one' bcast --hosts 'n[1-4]' "$src/big" "$T_TMP/dst/copy"
+	t_has 'it says so' "$T_OUT" 'n3: '
+	others_have_it 1 2 4
+	t_until 20 none_runs && t_ok 'no process is left' || t_fail 'no process is left'
+	rm -f "$T_TMP"/n[0-9]/.weft-part* # of those that were killed
+fi
 
 mkfifo "$src/fifo"
 fresh 3
