@@ -177,7 +177,7 @@ run_kill() {
 link='' star='' weft=''
 echo "bcast: $MIB MiB, links of $RATE each way, $NODES nodes"
 if wanted link; then of 'a single link, plain' 1 plain 1 && link=$M; fi
-if wanted weft || wanted kill || wanted many || wanted sbcast; then of "weft stage bcast, $NODES nodes" "$NODES" run_weft "$NODES" && weft=$M; fi
+if wanted weft || wanted kill || wanted many; then of "weft stage bcast, $NODES nodes" "$NODES" run_weft "$NODES" && weft=$M; fi
 if wanted star; then RUNS=1 of "a star, plain, $NODES nodes" "$NODES" plain "$NODES" && star=$M; fi
 [ -z "$link" ] || [ -z "$weft" ] || compare "goodput by a single link's" "$(ratio "$link" "$weft")" at-least 0.95
 [ -z "$star" ] || [ -z "$weft" ] || compare "the star's time by ours" "$(ratio "$star" "$weft")" at-least 7
@@ -189,4 +189,46 @@ if wanted many; then
 	of "weft stage bcast, $MANY nodes" "$MANY" run_weft "$MANY"
 	compare "its time by that of $NODES" "$(ratio "$M" "$weft")" at-most 1.15
 fi
+# Real sbcast, in an allocation of the development cluster; weft in the same one.
+sbcast() {
+	cluster=$(mktemp -d /var/tmp/weft-bench.XXXXXX)
+	local node fan best='' best_fan='' ours r
+	if ! contrib/devcluster/devcluster up -q --dir "$cluster" --build "$BUILD" --cpu-nodes "$NODES" --gpu-nodes 0; then
+		echo 'bcast: no development cluster here'
+		return
+	fi
+	for node in login $(seq -f 'c%.0f' "$NODES"); do
+		contrib/devcluster/devcluster link -q --dir "$cluster" "$node" "$RATE" >/dev/null || return
+	done
+	cp "$memory/src/data" "$cluster/home/alice/data"
+	cat >"$cluster/home/alice/job" <<'EOF'
+timed() {
+	local start=$EPOCHREALTIME
+	"$@" >/dev/null || { echo "failed: $*"; exit 1; }
+	awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }'
+}
+for fan in 1 2 4 8; do echo "sbcast $fan $(timed sbcast -f --fanout=$fan data /scratch/data)"; done
+for run in 1 2 3; do echo "weft $run $(timed weft stage bcast --replace --durable none data /scratch/ours)"; done
+EOF
+	r=$(contrib/devcluster/devcluster sh --dir "$cluster" --user alice -- \
+		timeout 900 salloc -Q -N "$NODES" -n "$NODES" bash job 2>&1)
+	while read -r what fan t; do
+		case $what in
+		sbcast)
+			printf '%-40s %7.2f s\n' "sbcast --fanout=$fan, $NODES nodes" "$t"
+			if [ -z "$best" ] || awk -v a="$t" -v b="$best" 'BEGIN { exit !(a < b) }'; then best=$t best_fan=$fan; fi
+			;;
+		weft) ours+="$t"$'\n' ;;
+		*) echo "$what $fan $t" ;;
+		esac
+	done <<<"$r"
+	contrib/devcluster/devcluster down -q --dir "$cluster"
+	rm -rf "$cluster"
+	cluster=
+	[ -n "$best" ] && [ -n "$ours" ] || { BENCH_BAD=1; return; }
+	M=$(median <<<"${ours%$'\n'}")
+	printf '%-40s %7.2f s   (%s)\n' "weft stage bcast in the same job" "$M" "$(tr '\n' ' ' <<<"${ours%$'\n'}")"
+	compare "sbcast's time at --fanout=$best_fan by ours" "$(ratio "$best" "$M")" at-least 3.5
+}
+if wanted sbcast; then sbcast; fi
 bench_done

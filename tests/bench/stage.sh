@@ -1,5 +1,6 @@
 # shellcheck shell=bash source=tests/bench/lib.sh
-# stage.sh - weft stage cp beside cp, rsync and fpsync, on this machine.
+# stage.sh - weft stage cp beside cp, rsync and fpsync, on this machine; weft stage bcast
+# has bcast.sh.
 #
 # weft and its peers in turn, RUNS=5 times; a figure is the median, the ratio the
 # peer's time by ours.  Ours has hashing, the record and the renaming in it.
