@@ -6,7 +6,7 @@
 #   make bench           the measured figures
 #   make fuzz            an hour of fuzzing (FUZZ_TIME=, FUZZ_TARGETS=)
 #   make install         DESTDIR=, prefix= and the other GNU names
-#   make check-stage-faults lint check-layers schema clean help
+#   make check-stage-faults check-kills check-walltime lint check-layers schema clean help
 #
 # VARIANT=release|debug|san|cov|fuzz   DEPS=no (packagers: check for no packages)
 
@@ -150,7 +150,7 @@ EXAMPLE_SRC := $(wildcard contrib/examples/augmentation/*.c)
 
 # ---- building ----------------------------------------------------------------
 
-.PHONY: all deps check check-layers check-stage-faults demo bench fuzz lint install uninstall schema clean \
+.PHONY: all deps check check-layers check-stage-faults check-kills check-walltime demo bench fuzz lint install uninstall schema clean \
 	help dist
 all: $(if $(COMMAND_SRC),$(B)/weft) $(if $(SPANK_SRC),$(B)/weft.so) \
 	$(B)/job_submit_weft.so
@@ -283,6 +283,12 @@ fuzz: $(FUZZ)
 # The faults of staging for longer: kill -9 at 50 moments, names that flip for a minute.
 check-stage-faults: all $(SHIMS)
 	@BUILD=$(B) VARIANT=$(VARIANT) WEFT_TEST_KILLS=50 WEFT_TEST_FLIPS=500 tests/run stage/
+
+# Kills of all kinds at KILLS random moments each (50), on runs of MEMBERS (500); and runs
+# that need many jobs, as long as the bar asks for.
+check-kills check-walltime: all
+	@BUILD=$(B) VARIANT=$(VARIANT) LONG=1 KILLS=$(KILLS) KINDS="$(KINDS)" MEMBERS=$(MEMBERS) \
+		tests/engine/$(@:check-%=%).sh
 
 check-layers: $(ARCHIVES)
 	@BUILD=$(B) tests/layers $(foreach r,$(ROOMS) spank job_submit,'$(r):$(SEES_$(r)):$(LINK_$(r))')

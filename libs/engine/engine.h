@@ -70,6 +70,9 @@ struct weft_engine {
 	size_t n_nodes;
 	double end;   /* when the allocation ends; 0: unknown */
 	uint64_t mem; /* of each node that the job has; 0: not known */
+	/* What all engines of these members are called: of two at a time the older one
+	 * ends.  NULL: there can be only one. */
+	const char *fence;
 	/* Has what isn't done by then done by another job of the same group, once this
 	 * one has ended; NULL: there is no other job. Called once. */
 	int (*go_on)(

@@ -92,8 +92,9 @@ static int wait_some(struct engine *g, struct weft_err *err)
 	struct pollfd p[] = {{.fd = g->signals, .events = POLLIN},
 		{.fd = g->hand[0], .events = POLLIN}};
 	struct signalfd_siginfo sig;
-	int most =
-		g->stuck ? 1000 : 1000 * (int)again_wait(g, budget_wait(g->budget, 60));
+	int most = g->stuck ? 1000
+			    : 1000 * (int)again_wait(g, budget_wait(g->budget,
+								g->e->fence ? 2 : 60));
 
 	if (poll(p, 2, most) < 0 && errno != EINTR)
 		return weft_err_sys(err, WEFT_ESYS, "poll");
@@ -130,6 +131,9 @@ static int open_all(struct engine *g, const sigset_t *set, struct weft_err *err)
 	g->signals = signalfd(-1, set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (g->signals < 0)
 		return weft_err_sys(err, WEFT_ESYS, "signalfd");
+	/* Before anything is read: who was there before us writes no more. */
+	if (fence_open(g, err))
+		return -1;
 	if (hand_open(g->hand, err) ||
 		weft_records_open(e->run, e->wf, &g->records, err))
 		return -1;
@@ -148,6 +152,9 @@ static int open_all(struct engine *g, const sigset_t *set, struct weft_err *err)
 static int turn(struct engine *g, struct weft_err *err)
 {
 	bool looked = !g->stuck;
+
+	if (fence_lost(g))
+		return 1;
 
 	if (looked && ready_start(g, err))
 		return -1;
@@ -181,7 +188,7 @@ int weft_engine_run(const struct weft_engine *e, struct weft_err *err)
 	r = open_all(&g, &set, err);
 	while (r == 0)
 		r = turn(&g, err);
-	if (g.stopping && !g.left && !g.code)
+	if ((g.stopping && !g.left && !g.code) || g.fenced)
 		g.code = WEFT_EINTR;
 	if (r > 0)
 		r = (int)g.code;
@@ -195,7 +202,10 @@ int weft_engine_run(const struct weft_engine *e, struct weft_err *err)
 	}
 	if (g.signals >= 0)
 		close(g.signals);
-	keep_close(&g);
+	/* What isn't on disk by then is the other engine's to say. */
+	if (!g.fenced)
+		keep_close(&g);
+	fence_close(&g);
 	weft_records_free(g.records);
 	free(g.run);
 	room_close(&g.room);

@@ -53,8 +53,11 @@ struct engine {
 	struct budget *budget; /* NULL: there is none */
 	struct again *again;   /* members that wait for their next attempt */
 	size_t n_again, cap_again;
-	unsigned char *bad; /* of each node: attempts that failed there in a row */
-	struct pace *pace;  /* of each step: how long its members take */
+	unsigned char *bad;  /* of each node: attempts that failed there in a row */
+	size_t fence;        /* our number among the engines of these members */
+	bool fenced;         /* there is a later one */
+	double fence_looked; /* of weft_monotonic() */
+	struct pace *pace;   /* of each step: how long its members take */
 	struct weft_engine_more more; /* what is left needs */
 	double begun;                 /* of weft_now() */
 	bool left, left_told;         /* something is; the other job is there */
@@ -151,6 +154,12 @@ void again_count(struct engine *g, const struct share *share, bool failed);
 /* near.c: bytes that the member reads and each node has; NULL: no node has any, or it
  * doesn't matter.  malloced. */
 uint64_t *near_find(struct engine *g, unsigned s, size_t i);
+
+/* fence.c: one engine at a time */
+int fence_open(struct engine *g, struct weft_err *err);
+/* Is there a later one? */
+bool fence_lost(struct engine *g);
+void fence_close(struct engine *g);
 
 /* left.c: what is left to another job */
 int left_open(struct engine *g, struct weft_err *err);

@@ -122,6 +122,9 @@ static int engine(int argc, char **argv)
 		goto out;
 	}
 	while (status == WEFT_OK) {
+		weft_autofree char *fence = next_place(&next);
+
+		e.fence = fence;
 		status = weft_engine_run(&e, &err);
 		if (status != WEFT_OK || !turns_next(&turns, &e))
 			break;

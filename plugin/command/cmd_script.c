@@ -74,6 +74,7 @@ static int run_in_job(const char *spooled)
 		status = cmd_fail(&err);
 		goto out;
 	}
+	e.fence = "all";
 	e.mem = allocation_mem();
 	e.go_on = next_submit;
 	e.next = &next;

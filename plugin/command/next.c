@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *place(const struct next *n)
+char *next_place(const struct next *n)
 {
 	if (n->group == NEXT_ALL)
 		return strdup("all");
@@ -26,7 +26,7 @@ int next_begin(const struct next *n, struct weft_err *err)
 	unsigned resumed = n->turn / RESUME_TURNS;
 	weft_autofree char *later = weft_printf("resume_%u", resumed + 1);
 	weft_autofree char *by = later ? weft_claimed_by(n->o->run, later) : NULL;
-	weft_autofree char *key = place(n);
+	weft_autofree char *key = next_place(n);
 
 	if (!later || !key)
 		return weft_err_nomem(err);

@@ -13,6 +13,8 @@ struct next {
 	unsigned turn;               /* of our job */
 };
 
+/* What jobs of the same members have in common, malloced. */
+char *next_place(const struct next *n);
 /* Whose turn it is.  1: another job of this turn was first, or the run was resumed
  * since: nothing is to be started. */
 int next_begin(const struct next *n, struct weft_err *err);
