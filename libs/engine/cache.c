@@ -54,7 +54,7 @@ static void open_memory(struct unit *u, struct weft_err *err)
 			&u->cache[1].cache, err);
 }
 
-static struct weft_stage_cache *cache_of(struct unit *u, enum weft_scratch where)
+struct weft_stage_cache *cache_of(struct unit *u, enum weft_scratch where)
 {
 	struct unit_cache *c = &u->cache[where == WEFT_SCRATCH_MEMORY];
 	weft_autoerr struct weft_err err = {0};
@@ -75,8 +75,9 @@ static struct weft_stage_cache *cache_of(struct unit *u, enum weft_scratch where
 int cache_put(struct unit *u, const struct weft_input *in, const char *src,
 	const char *dst, enum cache_ask ask, struct weft_stage_report *report)
 {
-	struct weft_stage_options opt = {
-		.durable = WEFT_STAGE_DATA, .writable = in->mode == WEFT_MODE_COPY};
+	struct weft_stage_options opt = {.durable = WEFT_STAGE_DATA,
+		.writable = in->mode == WEFT_MODE_COPY,
+		.stop = u->e->stop};
 	struct weft_stage_cache *cache = cache_of(u, in->to);
 	weft_autoerr struct weft_err err = {0};
 	unsigned flags = 0;

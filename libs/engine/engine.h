@@ -12,6 +12,8 @@
 #ifndef WEFT_ENGINE_H
 #define WEFT_ENGINE_H
 
+#include <signal.h>
+
 #include "conf/conf.h"
 #include "topo/topo.h"
 #include "journal/journal.h"
@@ -78,6 +80,8 @@ struct weft_engine {
 	int (*go_on)(
 		void *next, const struct weft_engine_more *more, struct weft_err *err);
 	void *next;
+	/* Nonzero: staging on a node stops; NULL: nothing stops it. */
+	const volatile sig_atomic_t *stop;
 	/* Ends the run's other jobs (on_failure: cancel); may be NULL. */
 	void (*cancel_run)(void *ctx);
 	void *ctx;

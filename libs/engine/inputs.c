@@ -7,8 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SHARD 1000 /* entries a folder may hold */
-
 struct find {
 	struct unit *u;
 	struct unit_input *in;
@@ -51,7 +49,8 @@ static int add_member(void *ctx, size_t index)
 		struct unit_source *s = &f->in->source[f->in->n_sources++];
 		*s = (struct unit_source){.path = strdup(r->output[i].path),
 			.id = strdup(id),
-			.params = strdup(params.s ? params.s : "{}")};
+			.params = strdup(params.s ? params.s : "{}"),
+			.bytes = r->output[i].bytes};
 		if (!s->path || !s->id || !s->params) {
 			weft_err_nomem(f->err);
 			goto bad;
@@ -204,71 +203,37 @@ int inputs_resolve(struct unit *u, struct weft_err *err)
 	return u->record.digest ? inputs_identity(u, u->record.digest, err) : 0;
 }
 
-static int put(struct unit *u, const struct unit_input *in, const char *src,
+enum weft_stage_how input_how(const struct unit_input *in)
+{
+	if (in->def->mode == WEFT_MODE_COPY)
+		return WEFT_STAGE_COPY;
+	return in->def->to == WEFT_SCRATCH_SHARED || in->def->mode == WEFT_MODE_LINK
+		       ? WEFT_STAGE_LINK
+		       : WEFT_STAGE_AUTO;
+}
+
+int input_put(struct unit *u, const struct unit_input *in, const char *src,
 	const char *dst, struct weft_err *err)
 {
 	bool shared = in->def->to == WEFT_SCRATCH_SHARED;
-	enum weft_stage_how how = in->def->mode == WEFT_MODE_COPY ? WEFT_STAGE_COPY
-				  : shared || in->def->mode == WEFT_MODE_LINK
-					  ? WEFT_STAGE_LINK
-					  : WEFT_STAGE_AUTO;
+	enum weft_stage_how how = input_how(in);
+	const struct weft_stage_options opt = {.how = how,
+		.durable = WEFT_STAGE_DATA,
+		.writable = how == WEFT_STAGE_COPY,
+		.stop = u->e->stop};
 	struct weft_stage_report report = {0};
 	enum cache_ask ask = in->n_sources > 1 ? CACHE_MANY : CACHE_FETCH;
 
-	if ((shared || how == WEFT_STAGE_LINK ||
-		    cache_put(u, in->def, src, dst, ask, &report)) &&
-		weft_stage_put(src, dst, how, &report, err)) {
+	if (how == WEFT_STAGE_LINK
+			? weft_stage_put(src, dst, how, &report, err)
+			: (shared || cache_put(u, in->def, src, dst, ask, &report)) &&
+				  weft_stage_copy(src, dst, &opt, &report, err)) {
 		weft_err_prefix(err, "input '%s'", in->def->name);
 		return -1;
 	}
 	u->record.staged_in += report.bytes;
 	u->moved += report.moved;
 	return 0;
-}
-
-/* A folder, a subfolder a member, and index.jsonl that says which is which. */
-static int stage_fan_in(
-	struct unit *u, const struct unit_input *in, struct weft_err *err)
-{
-	weft_autostr struct weft_str index = {0};
-
-	for (size_t i = 0; i < in->n_sources; i++) {
-		const struct unit_source *s = &in->source[i];
-		weft_autofree char *rel = in->n_sources > SHARD
-						  ? weft_printf("%.2s/%s", s->id, s->id)
-						  : strdup(s->id);
-		weft_autofree char *sub = rel ? weft_path_join(in->path, rel) : NULL;
-		weft_autofree char *dst = NULL;
-
-		if (!sub)
-			return weft_err_nomem(err);
-		if (s->folder) {
-			weft_autofree char *up =
-				strndup(sub, (size_t)(strrchr(sub, '/') - sub));
-			if (!up || weft_mkdirs(up, 0777, err))
-				return -1;
-			dst = strdup(sub);
-		} else {
-			if (weft_mkdirs(sub, 0777, err))
-				return -1;
-			dst = weft_path_join(sub, strrchr(s->path, '/') + 1);
-		}
-		if (!dst)
-			return weft_err_nomem(err);
-		if (put(u, in, s->path, dst, err))
-			return -1;
-		struct weft_value path = {
-			.kind = WEFT_V_STRING, .str = dst + strlen(in->path) + 1};
-		weft_str_printf(&index, "{\"id\":\"%s\",\"params\":%s,\"path\":", s->id,
-			s->params);
-		weft_value_json(&index, &path);
-		weft_str_add(&index, "}\n");
-	}
-	weft_autofree char *file = weft_path_join(in->path, "index.jsonl");
-	if (!file || index.failed)
-		return weft_err_nomem(err);
-	return weft_write_file_sync(
-		file, index.s, index.len, 0644, WEFT_SYNC_NONE, err);
 }
 
 int inputs_stage(struct unit *u, bool on_node, struct weft_err *err)
@@ -294,8 +259,8 @@ int inputs_stage(struct unit *u, bool on_node, struct weft_err *err)
 				return -1;
 			continue;
 		}
-		if (in->fan_in ? stage_fan_in(u, in, err)
-			       : put(u, in, in->source[0].path, in->path, err))
+		if (in->fan_in ? fan_in_stage(u, in, err)
+			       : input_put(u, in, in->source[0].path, in->path, err))
 			return -1;
 	}
 	u->record.stage_seconds += weft_monotonic() - start;

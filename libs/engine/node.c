@@ -53,7 +53,8 @@ int weft_engine_stage_in(const struct weft_engine *e, const struct weft_step *st
 		goto out;
 	u.cast_nodes = nodes;
 	if (make_root(u.node_root, err) || make_root(u.memory_root, err) ||
-		inputs_resolve(&u, err) || inputs_stage(&u, true, err))
+		inputs_resolve(&u, err) || space_check(&u, err) ||
+		inputs_stage(&u, true, err))
 		goto out;
 	if (step->scratch != WEFT_SCRATCH_SHARED &&
 		(weft_mkdirs(u.work, 0700, err) || files_place(&u, err)))

@@ -33,7 +33,8 @@ static int put(struct unit *u, const char *src, const char *dst, const char *as,
 	 * alone could change the file afterwards, goes away. */
 	const struct weft_stage_options opt = {.how = WEFT_STAGE_HARD,
 		.durable = WEFT_STAGE_DATA,
-		.text = as ? &record : NULL};
+		.text = as ? &record : NULL,
+		.stop = u->e->stop};
 
 	if (access(dst, F_OK) == 0)
 		return 0; /* two outputs may name the same file */

@@ -25,10 +25,11 @@ struct unit_input {
 	bool absent; /* optional, and there is none */
 	/* What it is made of: one source, or one a member for a fan-in. */
 	struct unit_source {
-		char *path;   /* absolute */
-		char *id;     /* member id; NULL: not a fan-in */
-		char *params; /* JSON; NULL: not a fan-in */
-		bool folder;  /* the source is a folder of several files */
+		char *path;     /* absolute */
+		char *id;       /* member id; NULL: not a fan-in */
+		char *params;   /* JSON; NULL: not a fan-in */
+		bool folder;    /* the source is a folder of several files */
+		uint64_t bytes; /* as its record has it; 0: there is none */
 	} * source;
 	size_t n_sources;
 	bool fan_in;
@@ -119,6 +120,11 @@ bool cache_wants(struct unit *u, const char *into);
 void cache_offer(
 	struct unit *u, const char *made, const char *published, const char *record);
 void cache_close(struct unit *u);
+/* That of the node's disk or memory; NULL: there is none. */
+struct weft_stage_cache *cache_of(struct unit *u, enum weft_scratch where);
+
+/* space.c: before anything is staged to the node */
+int space_check(struct unit *u, struct weft_err *err);
 
 /* cast.c */
 /* Is it broadcast to a member of so many nodes? */
@@ -137,6 +143,13 @@ int inputs_identity(
 /* Stages those inputs whose place is (or isn't) the node's own storage. */
 int inputs_stage(struct unit *u, bool on_node, struct weft_err *err);
 int files_place(struct unit *u, struct weft_err *err);
+enum weft_stage_how input_how(const struct unit_input *in);
+/* One source of it. */
+int input_put(struct unit *u, const struct unit_input *in, const char *src,
+	const char *dst, struct weft_err *err);
+
+/* fan_in.c */
+int fan_in_stage(struct unit *u, const struct unit_input *in, struct weft_err *err);
 
 /* outputs.c */
 /* Publishes what is there of each output into a folder; *missing (malloced) names

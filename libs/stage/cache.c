@@ -323,7 +323,6 @@ static int fetch(struct want *w)
 		.durable = WEFT_STAGE_NONE,
 		.manifest = true,
 		.resume = true,
-		.partial = true,
 		.replace = true,
 		.threads = w->opt->threads,
 		.progress = w->opt->progress,

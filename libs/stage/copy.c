@@ -98,6 +98,8 @@ static void explain_space(const char *src, const char *dst, struct weft_err *err
 	uint64_t bytes, files, left, inodes;
 	int sys = err->sys;
 
+	if (weft_starts_with(err->text, "no space for "))
+		return; /* it was known before */
 	if ((sys != ENOSPC && sys != EDQUOT) ||
 		weft_stage_measure(src, &bytes, &files, NULL) != 0 ||
 		weft_stage_space(dst, &left, &inodes, NULL) != 0)
@@ -360,6 +362,16 @@ static int publish(struct copy *c, struct weft_stage_report *report)
 	return opt->manifest ? renew_record(c, report) : 0;
 }
 
+/* Known before the first byte, rather than when all are used up.  On one file system
+ * blocks may be shared; and who wants what there is room for is to have it. */
+static bool may_not_fit(const struct copy *c)
+{
+	struct stat st;
+
+	return !c->opt->partial && fstat(c->t.fd, &st) == 0 &&
+	       st.st_dev != c->job.in_dev;
+}
+
 static int copy(struct copy *c, const char *dst, struct weft_stage_report *report)
 {
 	bool adopted = false;
@@ -380,6 +392,8 @@ static int copy(struct copy *c, const char *dst, struct weft_stage_report *repor
 		return -1;
 	}
 	c->job.record = c->opt->manifest || c->opt->text;
+	if (!adopted && may_not_fit(c) && weft_stage_fits(c->src, dst, c->err) != 0)
+		return -1;
 	rc = open_top(c, adopted);
 	if (rc == 0)
 		rc = run(c, adopted, &report->threads);

@@ -11,10 +11,16 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+/* So much left is no reason to count what is to come. */
+#define PLENTY_BYTES ((uint64_t)1 << 30)
+#define PLENTY_INODES 50000
+
 /* What is below a folder that is open, folder after folder, each by its path: so depth
  * and width cost no descriptors. */
 struct sum {
 	uint64_t bytes, files;
+	uint64_t least; /* bytes that a copy takes, holes and other names left out */
+	uint64_t folders;
 	int top;
 	const char *root; /* for messages */
 	char **path;      /* folders still to be looked into */
@@ -28,6 +34,14 @@ static int fail(const struct sum *s, const char *path)
 		s->err, WEFT_ESTAGE, "%s%s%s", s->root, *path ? "/" : "", path);
 }
 
+/* A file with two names is met twice. */
+static uint64_t least_of(const struct stat *st)
+{
+	uint64_t kept = (uint64_t)st->st_blocks * 512, size = (uint64_t)st->st_size;
+
+	return S_ISREG(st->st_mode) ? (kept < size ? kept : size) / st->st_nlink : 0;
+}
+
 static int add_entry(struct sum *s, int dir, const char *path, const char *name)
 {
 	struct stat st;
@@ -38,8 +52,10 @@ static int add_entry(struct sum *s, int dir, const char *path, const char *name)
 	if (!S_ISDIR(st.st_mode)) {
 		s->files++;
 		s->bytes += S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+		s->least += least_of(&st);
 		return 0;
 	}
+	s->folders++;
 	sub = *path ? weft_path_join(path, name) : strdup(name);
 	if (!sub || weft_grow(s->path, s->n, s->cap) != 0) {
 		free(sub);
@@ -70,38 +86,91 @@ static int add_folder(struct sum *s, const char *path)
 	return rc;
 }
 
+static int measure(const char *path, struct sum *s)
+{
+	struct stat st;
+	int rc;
+
+	if (stat(path, &st) != 0)
+		return weft_err_sys(s->err, WEFT_ESTAGE, "%s", path);
+	if (!S_ISDIR(st.st_mode)) {
+		s->files = 1;
+		s->bytes = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+		st.st_nlink = 1;
+		s->least = least_of(&st);
+		return 0;
+	}
+	s->folders = 1;
+	s->top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->top < 0)
+		return weft_err_sys(s->err, WEFT_ESTAGE, "%s", path);
+	rc = add_folder(s, "");
+	while (rc == 0 && s->n > 0) {
+		weft_autofree char *next = s->path[--s->n];
+
+		rc = add_folder(s, next);
+	}
+	while (s->n > 0)
+		free(s->path[--s->n]);
+	free(s->path);
+	close(s->top);
+	return rc;
+}
+
 int weft_stage_measure(
 	const char *path, uint64_t *bytes, uint64_t *files, struct weft_err *err)
 {
 	struct sum s = {.top = -1, .root = path, .err = err};
+	int rc = measure(path, &s);
+
+	*bytes = rc == 0 ? s.bytes : 0;
+	*files = rc == 0 ? s.files : 0;
+	return rc;
+}
+
+/* "no space for DST: 3.2G needed, 1.1G left: 2.1G is missing" */
+static int too_little(const char *dst, uint64_t need, uint64_t left, bool inodes,
+	struct weft_err *err)
+{
+	char a[WEFT_UNIT_MAX], b[WEFT_UNIT_MAX], c[WEFT_UNIT_MAX];
+
+	if (inodes) {
+		weft_err_set(err, WEFT_ESTAGE,
+			"no space for %s: %ju inodes needed, %ju left: %ju are missing",
+			dst, (uintmax_t)need, (uintmax_t)left,
+			(uintmax_t)(need - left));
+	} else {
+		weft_format_size(a, need);
+		weft_format_size(b, left);
+		weft_format_size(c, need - left);
+		weft_err_set(err, WEFT_ESTAGE,
+			"no space for %s: %s needed, %s left: %s is missing", dst, a, b,
+			c);
+	}
+	if (err)
+		err->sys = ENOSPC;
+	return weft_err_hint(err, "free some, or stage to another place");
+}
+
+int weft_stage_fits(const char *src, const char *dst, struct weft_err *err)
+{
+	struct sum s = {.top = -1, .root = src, .err = err};
+	uint64_t left, inodes;
 	struct stat st;
-	int rc;
 
-	*bytes = *files = 0;
-	if (stat(path, &st) != 0)
-		return weft_err_sys(err, WEFT_ESTAGE, "%s", path);
-	if (!S_ISDIR(st.st_mode)) {
-		*files = 1;
-		*bytes = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
-		return 0;
-	}
-	s.top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s.top < 0)
-		return weft_err_sys(err, WEFT_ESTAGE, "%s", path);
-	rc = add_folder(&s, "");
-	while (rc == 0 && s.n > 0) {
-		weft_autofree char *next = s.path[--s.n];
-
-		rc = add_folder(&s, next);
-	}
-	while (s.n > 0)
-		free(s.path[--s.n]);
-	free(s.path);
-	close(s.top);
-	if (rc != 0)
+	if (weft_stage_space(dst, &left, &inodes, err) != 0)
 		return -1;
-	*bytes = s.bytes;
-	*files = s.files;
+	/* To walk a tree takes its time: not where there is plenty. */
+	if (stat(src, &st) == 0 && S_ISDIR(st.st_mode) && left > PLENTY_BYTES &&
+		(!inodes || inodes > PLENTY_INODES))
+		return 0;
+	if (measure(src, &s) != 0)
+		return -1;
+	if (s.least > left)
+		return too_little(dst, s.least, left, false, err);
+	/* Some file systems have no fixed number of them, and say 0. */
+	if (inodes && s.files + s.folders > inodes)
+		return too_little(dst, s.files + s.folders, inodes, true, err);
 	return 0;
 }
 

@@ -245,6 +245,10 @@ int weft_stage_measure(
 /* Free bytes and inodes where dst will be. */
 int weft_stage_space(
 	const char *dst, uint64_t *bytes, uint64_t *inodes, struct weft_err *err);
+/* Can a copy of src be where dst is to be?  -1 with what is missing, err->sys ENOSPC:
+ * surely not.  A tree isn't counted where there is plenty; the copy itself tells then.
+ */
+int weft_stage_fits(const char *src, const char *dst, struct weft_err *err);
 /* Matches of a glob below dir ("frame-*.bin", "run-?/x"; no "..", hidden only if
  * asked), sorted by bytes, relative to dir.  None is no error. */
 int weft_stage_glob(const char *dir, const char *pattern, char ***path, size_t *n,

@@ -92,6 +92,7 @@ static int member(int argc, char **argv)
 	e.conf = o.conf;
 	e.job = "";
 	e.user = cmd_user();
+	e.stop = cmd_stop();
 	if (!step || (size_t)index >= step->sweep.count)
 		status = cmd_usage(&verb_member, "no such member");
 	else if (weft_streq(what, "stage-in"))

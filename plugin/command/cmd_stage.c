@@ -167,6 +167,16 @@ static void on_signal(int sig)
 	stage_stop = 1;
 }
 
+const volatile sig_atomic_t *cmd_stop(void)
+{
+	struct sigaction act = {.sa_handler = on_signal};
+
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+	sigaction(SIGHUP, &act, NULL);
+	return &stage_stop;
+}
+
 /* "  45 %  1.2G of 2.6G  850M/s  2 s left" */
 void stage_show_progress(void *arg, const struct weft_stage_progress *p)
 {
@@ -442,16 +452,13 @@ static int each(struct stage_args *a, const char *what, char **word, int n)
 
 static int run(int argc, char **argv)
 {
-	struct sigaction act = {.sa_handler = on_signal};
 	struct stage_args a = {.opt = {.archive = true,
 				       .resume = true,
 				       .manifest = true,
 				       .stop = &stage_stop}};
 	int c, status = 0;
 
-	sigaction(SIGINT, &act, NULL);
-	sigaction(SIGTERM, &act, NULL);
-	sigaction(SIGHUP, &act, NULL);
+	cmd_stop();
 	if (argc > 1 && weft_streq(argv[1], "bcast"))
 		return stage_bcast(argc - 1, argv + 1);
 	if (argc > 1 && weft_streq(argv[1], "receive"))

@@ -44,7 +44,8 @@ static int make_folder(const char *dir, struct weft_err *err)
 /* By way of the node's cache, where it has a use for it. */
 static int bring(const char *src, const char *dst, struct weft_err *err)
 {
-	const struct weft_stage_options opt = {.durable = WEFT_STAGE_DATA};
+	const struct weft_stage_options opt = {
+		.durable = WEFT_STAGE_DATA, .stop = cmd_stop()};
 	struct weft_stage_cache *cache = NULL;
 	struct weft_conf *conf = NULL;
 	int rc = 1;
@@ -58,7 +59,7 @@ static int bring(const char *src, const char *dst, struct weft_err *err)
 			NULL, NULL);
 	weft_stage_cache_close(cache);
 	weft_conf_free(conf);
-	return rc == 0 ? 0 : weft_stage_put(src, dst, WEFT_STAGE_AUTO, NULL, err);
+	return rc == 0 ? 0 : weft_stage_copy(src, dst, &opt, NULL, err);
 }
 
 static int put(const char *word, struct weft_err *err)

@@ -7,6 +7,7 @@
 #define WEFT_COMMAND_H
 
 #include <getopt.h>
+#include <signal.h>
 
 #include "cluster/cluster.h"
 #include "conf/conf.h"
@@ -51,6 +52,9 @@ int cmd_print(struct weft_str *s);
 
 /* The conf that root goes by, on a node: $WEFT_CONF or the default, trusted. */
 int cmd_site_conf(struct weft_conf **conf, struct weft_err *err);
+
+/* SIGINT, SIGTERM and SIGHUP are to stop a transfer, which then leaves nothing. */
+const volatile sig_atomic_t *cmd_stop(void);
 
 /* Who we are, as weft.conf names users. */
 const char *cmd_user(void);

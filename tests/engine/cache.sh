@@ -94,6 +94,46 @@ rm -rf "$NODE"/scratch/* && mkdir -p -m 700 "$NODE/scratch/weft-$(id -u)" && mkd
 t_run 0 "one that can't be" "$WEFT" run --local -q flow.yaml
 t_is "is done without" "$(staged flow/5 many)" 200000500
 rm -rf "$NODE"/scratch/*
+# ---- a node that is too small is told before anything is brought to it
+if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=8m,nr_inodes=60 none "$NODE/scratch" 2>/dev/null; then
+	cat >small.yaml <<'E'
+name: small
+on_failure: continue
+params: {k: {range: [1, 40]}}
+steps:
+  - name: make
+    sweep: [k]
+    run: echo x > o
+    outputs: {o: o}
+  - name: bytes
+    inputs: [{from: ./tree, as: t, to: node}, {from: ./data.bin, as: data, to: node}]
+    run: "true"
+  - name: files
+    inputs: [{from: make.o, as: os, to: node}]
+    run: "true"
+E
+	t_run 5 "a node that is too small" "$WEFT" run --local small.yaml
+	t_has "is told with what is missing" "$T_OUT" "no space for the inputs in $NODE/scratch/weft-$(id -u)/small.1"
+	t_has "in bytes" "$T_OUT" ": 9.5M needed, 8M left"
+	t_has "in inodes" "$T_OUT" ": 80 inodes needed, "
+	t_is "before anything was brought" "$(find "$NODE/scratch" -type f ! -name lock)" ""
+	umount "$NODE/scratch"
+else
+	t_skip "a node that is too small" "no mounts here"
+fi
+# ---- what lies in memory is the job's
+cat >mem.yaml <<'E'
+name: mem
+steps:
+  - name: a
+    inputs: [{from: ./data.bin, as: data, to: memory}]
+    resources: {mem: 5M}
+    run: "true"
+E
+t_run 0 "inputs in memory, where none is counted" "$WEFT" run --local -q mem.yaml
+run=$(ls -d "$PWD"/weft-runs/mem/1)
+t_run 5 "in a job it is" env SLURM_JOB_ID=1 "$WEFT" member stage-in --run="$run" --step=a --member=0 --memory-root="$NODE/memory/u/r/a"
+t_has "and what is missing is told" "$T_OUT" "the inputs in memory are 9.5M, and the step has 5M of it"
 echo node_cache = no >>weft.conf
 t_run 0 "a site that wants none" "$WEFT" run --local -q flow.yaml
 t_is "has none" "$(find "$NODE" -type f)" ""

@@ -107,6 +107,32 @@ t_run 0 "a sweep that reads what another made" as alice weft run near.yaml
 t_is "runs where it was made" "$(cat "$runs"/near/1/steps/b/*/out/p.txt | awk '{ n += $1 == $2; c[$1] } END { print n, length(c) }')" "4 2"
 t_has "and nothing is moved to it: what is staged are its results" "$(as alice weft status near | grep '^b ' | tr -s ' ')" " 24"
 
+# ---- cancelled while data is on its way ------------------------------------------------
+mkdir "$home/data" && for i in 1 2 3; do head -c 200000000 /dev/zero >"$home/data/f$i"; done
+chown -R --reference="$home" "$home/data"
+put big.yaml <<'E'
+name: big
+steps:
+  - name: a
+    inputs: [{from: ./data, as: d, to: node}]
+    launch: srun
+    run: "true"
+    resources: {nodes: 2, ntasks: 2, time: 2m, mem: 100M}
+E
+on_nodes() { for n in c1 c2; do "$TOP/contrib/devcluster/devcluster" sh --dir "$DIR" --node $n -- sh -c "$1"; done 2>&1; }
+brings() { [ -n "$(on_nodes 'find /scratch -name "f[123]"')" ]; }
+gone() { [ -z "$(as alice squeue -h)" ]; }
+as alice weft run big.yaml >/dev/null 2>&1 &
+t_until 30 brings || t_fail "data is on its way" "$(on_nodes 'find /scratch')"
+as alice sh -c 'squeue -h -o %i | xargs scancel'
+wait $!
+t_until 30 gone || t_fail "the job is gone" "$(as alice squeue)"
+t_is "cancelled while it stages: no file is left" "$(on_nodes 'find /scratch /dev/shm -type f ! -path "*/cache/[efus]/*" ! -name lock')" ""
+t_is "no process" "$(on_nodes 'ps -eo args | grep "[w]eft member"')" ""
+t_is "and nothing mounted" "$(on_nodes 'grep -c " /scratch/." /proc/mounts')" "0
+0"
+rm -rf "$home/data"
+
 # ---- many members in few jobs, a chain in one -----------------------------------------
 put many.yaml <<'E'
 name: many

@@ -415,6 +415,56 @@ START_TEST(no_space)
 }
 END_TEST
 
+/* Before the first byte, with what is missing; holes and other names don't count. */
+START_TEST(it_is_known_before)
+{
+	weft_autoerr struct weft_err err = {0};
+	struct weft_stage_options opt = {.durable = WEFT_STAGE_NONE};
+
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0) {
+		printf("skip  it_is_known_before: needs root to mount\n");
+		return;
+	}
+	enter();
+	ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	ck_assert_int_eq(mkdir("small", 0755), 0);
+	if (mount("none", "small", "tmpfs", 0, "size=1m,nr_inodes=20") != 0) {
+		printf("skip  it_is_known_before: mounting isn't allowed here\n");
+		leave();
+		return;
+	}
+	make_big("three", 3);
+	ck_assert_int_eq(weft_stage_fits("three", "small/x", &err), -1);
+	ck_assert_int_eq(err.sys, ENOSPC);
+	ck_assert_ptr_nonnull(strstr(
+		err.text, "no space for small/x: 3M needed, 1M left: 2M is missing"));
+	weft_err_clear(&err);
+	ck_assert_int_eq(mkdir("tree", 0755), 0);
+	for (int i = 0; i < 25; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "tree/%d", i);
+		make(name, "x");
+	}
+	ck_assert_int_eq(weft_stage_copy("tree", "small/tree", &opt, NULL, &err), -1);
+	ck_assert_msg(strstr(err.text, "26 inodes needed, 19 left: 7 are missing"),
+		"%s", err.text);
+	ck_assert_uint_eq(entries("small", ""), 0);
+	weft_err_clear(&err);
+	ck_assert_int_eq(weft_remove_tree("tree", NULL), 0);
+	ck_assert_int_eq(mkdir("tree", 0755), 0);
+	make("tree/a", "x");
+	ck_assert_int_eq(truncate("tree/a", 100 << 20), 0);
+	make_big("tree/b", 1);
+	ck_assert_int_eq(truncate("tree/b", 700 << 10), 0);
+	ck_assert_int_eq(link("tree/b", "tree/c"), 0);
+	ck_assert_int_eq(weft_stage_fits("tree", "small/tree", &err), 0);
+	ck_assert_int_eq(weft_stage_copy("tree", "small/tree", &opt, NULL, &err), 0);
+	ck_assert_int_eq(umount("small"), 0);
+	leave();
+}
+END_TEST
+
 START_TEST(looking)
 {
 	uint64_t bytes, files, inodes;
@@ -529,4 +579,4 @@ END_TEST
 
 SUITE("stage", deep_measure, one_file, links, holes_stay, across_file_systems, trees,
 	refused, kill_in_the_middle, only_one_of_many_wins, source_that_changes,
-	no_space, looking, globbing)
+	no_space, looking, globbing, it_is_known_before)
