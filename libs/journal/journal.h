@@ -235,6 +235,11 @@ struct weft_records_odd {
 	size_t n_twice;
 };
 void weft_records_odd(const struct weft_records *rs, struct weft_records_odd *odd);
+/* Puts what counts into one file, records/compact-N.jsonl, where there are many files
+ * or most lines don't count any more; 1: there are not.  Nobody may be writing: no
+ * engine of the run lives.  Who reads meanwhile misses nothing. */
+int weft_records_compact(const struct weft_run *run, const struct weft_workflow *wf,
+	struct weft_err *err);
 
 /* ---- history ----------------------------------------------------------- */
 

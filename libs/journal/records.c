@@ -253,6 +253,7 @@ int records_add(struct weft_records *rs, uint32_t file, uint64_t at, const char 
 		rs->damaged++;
 	else
 		r = add_line(rs, file, at, &l, line, n, false, changed, err);
+	rs->lines += r == 0;
 	json_decref(keep);
 	return r < 0 ? -1 : 0;
 }

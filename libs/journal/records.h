@@ -41,7 +41,8 @@ struct weft_records {
 	size_t n_late, cap_late, members; /* of the workflow, when they were tried */
 	struct weft_records_twice *twice;
 	size_t n_twice, cap_twice, damaged;
-	int fd; /* of file open_file, opened by records_line_at(); -1 */
+	size_t lines; /* good ones that were read */
+	int fd;       /* of file open_file, opened by records_line_at(); -1 */
 	uint32_t open_file;
 };
 struct records_changed {

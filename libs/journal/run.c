@@ -107,7 +107,7 @@ static int write_run_json(const struct weft_run_new *def, const char *dir,
 		pw ? strdup(pw->pw_name) : weft_printf("%u", (unsigned)geteuid());
 	json_t *o = json_pack("{s:i, s:s, s:i, s:s, s:s, s:s, s:s, s:b, s:f, s:I, s:o, "
 			      "s:i, s:o, s:O}",
-		"format", 1, "name", def->name, "number", (int)number, "file",
+		"format", 2, "name", def->name, "number", (int)number, "file",
 		def->file, "workdir", def->dir, "user", user ? user : "", "version",
 		weft_version, "local", def->local, "created", weft_now(), "steps",
 		(json_int_t)def->n_steps, "set", json_texts(def->set, def->n_set),
@@ -332,7 +332,7 @@ static int read_run_json(struct weft_run *r, struct weft_err *err)
 		return -1;
 	json_t *o = json_loadb(text, n, 0, &je);
 	if (!json_is_object(o) ||
-		json_integer_value(json_object_get(o, "format")) != 1) {
+		json_integer_value(json_object_get(o, "format")) != 2) {
 		json_decref(o);
 		weft_err_set(err, WEFT_ESPEC, "not a run of this version of weft: %s",
 			o ? "unknown format" : je.text);

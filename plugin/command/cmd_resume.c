@@ -101,6 +101,9 @@ static int start(
 		return weft_err_nomem(err);
 	if (remains_void(r, writer, err) || weft_run_unstop(o->run, err))
 		return -1;
+	weft_autoerr struct weft_err why = {0};
+	if (weft_records_compact(o->run, o->wf, &why) < 0)
+		weft_log(WEFT_WARN, "%s", why.text);
 	if (o->run->local)
 		return 0;
 	char **tasks = remains_tasks(r, err);

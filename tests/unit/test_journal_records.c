@@ -537,6 +537,59 @@ START_TEST(ends_as_events)
 }
 END_TEST
 
+/* Files of which some lines count become one, whenever that is broken off. */
+START_TEST(compacted)
+{
+	enum { FILES = 20 };
+	struct weft_records *late;
+	struct weft_record *r;
+	weft_autofree char *before = weft_printf("%s/before", scratch());
+	char command[2048];
+
+	begin();
+	for (size_t i = 0; i < FILES; i++) {
+		char name[48];
+
+		snprintf(name, sizeof(name), "%zu.0/%zu", i % 3, i);
+		writes(name, 0, i, 0, WEFT_STATE_FAILED);
+		if (i % 2)
+			writes(name, 0, i - 1, 1, WEFT_STATE_DONE);
+	}
+	polls();
+	ok(weft_records_open(run, wf, &late, &ok_err));
+	ok(weft_records_poll(late, NULL, NULL, &ok_err));
+	snprintf(command, sizeof(command), "cp -r %s/records %s", run->dir, before);
+	ck_assert_int_eq(system(command), 0);
+	ok(weft_records_compact(run, wf, &ok_err));
+	ck_assert_int_eq(weft_records_compact(run, wf, NULL), 1);
+	/* Who had read the old files finds each record in the new one. */
+	for (int left = 0; left <= FILES; left++) {
+		struct weft_records_odd odd;
+
+		ck_assert(polls() == 0 || left);
+		ck_assert_uint_eq(known(), FILES);
+		for (size_t i = 0; i < FILES; i++) {
+			has(0, i, i % 2 ? WEFT_STATE_FAILED : WEFT_STATE_DONE,
+				!(i % 2));
+			ok(weft_records_read(late, 0, i, &r, &ok_err));
+			ck_assert_uint_eq(r->attempt, !(i % 2));
+			weft_record_free(r);
+		}
+		weft_records_odd(store, &odd);
+		ck_assert_uint_eq(odd.n_twice, 0);
+		/* As if the killed one had not come as far. */
+		snprintf(command, sizeof(command),
+			"cp %s/%d.0/%d.jsonl %s/records/%d.0/", before, left % 3, left,
+			run->dir, left % 3);
+		ck_assert(left == FILES || system(command) == 0);
+		weft_records_free(store);
+		ok(weft_records_open(run, wf, &store, &ok_err));
+	}
+	weft_records_free(late);
+	finish();
+}
+END_TEST
+
 SUITE("journal_records", comes_back_as_it_was, newest_attempt_counts, one_attempt_twice,
 	torn_anywhere, flipped_bits, room_again, strangers, growing, steps_too,
-	moved_away, ends_as_events, read_while_others_write)
+	moved_away, compacted, ends_as_events, read_while_others_write)

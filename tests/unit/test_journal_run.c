@@ -173,16 +173,16 @@ END_TEST
 START_TEST(damaged)
 {
 	static const char *const text[] = {"", "{", "[]", "null", "{}",
-		"{\"format\": 2}", "{\"format\": 1}",
-		"{\"format\": 1, \"name\": \"x\", \"file\": \"f\"}",
-		"{\"format\": 1, \"name\": \"x\", \"number\": 0, \"file\": \"f\"}",
-		"{\"format\": 1, \"name\": 5, \"number\": 1, \"file\": \"f\"}",
-		"{\"format\": 1, \"name\": \"x\", \"number\": 1}",
-		"{\"format\": 1, \"name\": \"x\", \"number\": 1, \"file\": \"f\", "
+		"{\"format\": 1}", "{\"format\": 3}",
+		"{\"format\": 2, \"name\": \"x\", \"file\": \"f\"}",
+		"{\"format\": 2, \"name\": \"x\", \"number\": 0, \"file\": \"f\"}",
+		"{\"format\": 2, \"name\": 5, \"number\": 1, \"file\": \"f\"}",
+		"{\"format\": 2, \"name\": \"x\", \"number\": 1}",
+		"{\"format\": 2, \"name\": \"x\", \"number\": 1, \"file\": \"f\", "
 		"\"steps\": -1}",
-		"{\"format\": 1, \"name\": \"x\", \"number\": 1, \"file\": \"f\", "
+		"{\"format\": 2, \"name\": \"x\", \"number\": 1, \"file\": \"f\", "
 		"\"overlays\": 99}",
-		"{\"format\": 1, \"name\": \"x\", \"number\": 99999999999, \"file\": "
+		"{\"format\": 2, \"name\": \"x\", \"number\": 99999999999, \"file\": "
 		"\"f\"}"};
 	struct weft_run *run;
 
@@ -195,7 +195,7 @@ START_TEST(damaged)
 	}
 	/* The least that is a run; types that are wrong count as not there. */
 	put_text(in_scratch("r/run.json"),
-		"{\"format\": 1, \"name\": \"x\", \"number\": 7, "
+		"{\"format\": 2, \"name\": \"x\", \"number\": 7, "
 		"\"file\": \"f\", \"set\": {\"a\": 1}, \"user\": [], \"overlays\": "
 		"-3}");
 	ok(weft_run_open(in_scratch("r"), NULL, &run, &ok_err));
