@@ -14,6 +14,9 @@
 int hand_open(int fd[2], struct weft_err *err);
 void hand_close(int fd[2]);
 
+/* Text of the event that its programs are through, and what they made is staged. */
+#define STAGING_OUT "out"
+
 /* In the member's process. */
 int hand_event(
 	int fd, unsigned step, size_t member, enum weft_state state, const char *text);

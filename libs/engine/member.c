@@ -291,6 +291,7 @@ static int stage_out(struct unit *u, struct weft_err *err)
 	} else {
 		double begin = weft_monotonic();
 
+		journal(u, WEFT_STATE_STAGING, STAGING_OUT);
 		if (weft_mkdirs(parts, 0777, err) ||
 			launch_on_nodes(u, "stage-out", err) ||
 			outputs_merge(u, parts, u->slot.n_nodes, out, err))

@@ -76,6 +76,10 @@ static int take_words(struct engine *g, struct weft_err *err)
 				of = &g->run[k];
 		if (!of)
 			continue;
+		/* Its programs are through: others may have their CPUs and GPUs. */
+		if (!got.record && got.state == WEFT_STATE_STAGING &&
+			weft_streq(got.data, STAGING_OUT))
+			room_give(&g->room, &of->share);
 		if (!got.record) {
 			keep_event(
 				g, got.step, got.member, got.state, got.data, got.time);

@@ -94,6 +94,33 @@ rm -rf "$NODE"/scratch/* && mkdir -p -m 700 "$NODE/scratch/weft-$(id -u)" && mkd
 t_run 0 "one that can't be" "$WEFT" run --local -q flow.yaml
 t_is "is done without" "$(staged flow/5 many)" 200000500
 rm -rf "$NODE"/scratch/*
+# ---- what is made is staged while the next one runs
+cat >next.yaml <<E
+name: next
+params: {k: [1, 2, 3]}
+steps:
+  - name: a
+    sweep: [k]
+    scratch: node
+    resources: {cpus_per_task: $(nproc)}
+    outputs: {o: o}
+    run: |
+      date +%s.%N > began; head -c 150000000 /dev/zero > o; cp began $T_TMP/began.\${{ params.k }}
+E
+t_run 0 "members that need all of the node" "$WEFT" run --local -q next.yaml
+t_is "begin while the one before is staged out" "$(python3 - <<'E'
+import glob, json
+end, began = [], []
+for f in glob.glob("weft-runs/next/1/records/*.jsonl"):
+    for line in open(f):
+        r = json.loads(line); r = r.get("record", r)
+        if r.get("step") == "a": end.append(r["ended"])
+began = sorted(float(open(f"began.{k}").read()) for k in (1, 2, 3))
+print(sum(b < e for b, e in zip(began[1:], sorted(end))))
+E
+)" 2
+"$WEFT" stage gc -q --all
+
 # ---- a node that is too small is told before anything is brought to it
 if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=8m,nr_inodes=60 none "$NODE/scratch" 2>/dev/null; then
 	cat >small.yaml <<'E'
@@ -136,5 +163,5 @@ t_run 5 "in a job it is" env SLURM_JOB_ID=1 "$WEFT" member stage-in --run="$run"
 t_has "and what is missing is told" "$T_OUT" "the inputs in memory are 9.5M, and the step has 5M of it"
 echo node_cache = no >>weft.conf
 t_run 0 "a site that wants none" "$WEFT" run --local -q flow.yaml
-t_is "has none" "$(find "$NODE" -type f)" ""
+t_is "has none" "$(find "$NODE" -type f ! -name lock)" ""
 t_done
