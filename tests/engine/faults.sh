@@ -154,6 +154,25 @@ damaged "a folder"
 cp record "$record"
 t_run 0 "put back, all is well" weft status "$run"
 
+# ---- records of members --------------------------------------------------------------
+cat >lines.yaml <<'E'
+name: lines
+steps:
+  - {name: a, sweep: {k: [1, 2, 3]}, run: "true"}
+E
+t_run 0 "a sweep" weft run --local -q lines.yaml
+lines=$T_TMP/weft-runs/lines/1/records
+t_run 0 "its records are as they should be" weft status --check weft-runs/lines/1
+cp "$lines/local.jsonl" "$lines/other.jsonl"
+t_run 0 "the same lines again are the same records" weft status --check weft-runs/lines/1
+sed 's/"state":"done"/"state":"failed"/' "$lines/local.jsonl" >"$lines/other.jsonl"
+t_run 1 "forged lines" weft status --check weft-runs/lines/1
+t_has "count for nothing" "$T_OUT" "3 damaged lines, 0 of members"
+t_is "and the run is as it was" "$(states weft-runs/lines/1)" done
+rm "$lines/other.jsonl"
+head -c -20 "$lines/local.jsonl" >cut && cat cut >"$lines/local.jsonl"
+t_is "a torn line proves nothing" "$(states weft-runs/lines/1)" lost
+
 # ---- what the run was made from ------------------------------------------------------
 for f in workflow.yaml plan.json overlay-0.yaml; do
 	cp "$run/$f" kept
