@@ -51,7 +51,7 @@ struct bcast_unpack {
 	struct stage_worker w;
 	char *src, *dst;
 	uint64_t next; /* piece */
-	bool begun, done, part;
+	bool begun, ended, part;
 	char hash[WEFT_DIGEST_HEX];
 	struct level *level;
 	size_t n_levels, cap_levels;
@@ -672,14 +672,21 @@ static int write_record(struct bcast_unpack *u)
 	return 0;
 }
 
-static int publish(struct bcast_unpack *u, const unsigned char *at, size_t n)
+/* All was said: what was counted there is what came here. */
+static int check_all(struct bcast_unpack *u, const unsigned char *at, size_t n)
+{
+	if (n != 16 || u->n_levels || u->f.on || !u->begun ||
+		bcast_get64(at) != u->job.files || bcast_get64(at + 8) != u->job.bytes)
+		return bad(u);
+	u->ended = true;
+	return 0;
+}
+
+static int publish(struct bcast_unpack *u)
 {
 	char name[STAGE_MANIFEST_NAME];
 	struct stat st;
 
-	if (n != 16 || u->n_levels || u->f.on || !u->begun || u->done ||
-		bcast_get64(at) != u->job.files || bcast_get64(at + 8) != u->job.bytes)
-		return bad(u);
 	u->job.entry = u->w.entry;
 	u->job.n_entries = u->w.n_entries;
 	u->w.entry = NULL;
@@ -697,7 +704,6 @@ static int publish(struct bcast_unpack *u, const unsigned char *at, size_t n)
 				       u->opt.durable == WEFT_STAGE_FULL, &u->w.err))
 		return -1;
 	u->part = false;
-	u->done = true;
 	/* A single file's ctime is another once it has its name. */
 	if (u->job.tree || fstatat(u->t.fd, u->t.name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
 		st.st_ino != u->job.entry[0]->dst.ino)
@@ -724,7 +730,7 @@ static int record(
 	size_t before = u->w.n_entries;
 	int r;
 
-	if (u->done)
+	if (u->ended)
 		return bad(u);
 	switch (kind) {
 	case REC_FOLDER:
@@ -751,7 +757,7 @@ static int record(
 	case REC_SAME:
 		return make_same(u, at, n);
 	case REC_ALL:
-		return publish(u, at, n);
+		return check_all(u, at, n);
 	}
 	return bad(u);
 }
@@ -774,8 +780,11 @@ int bcast_unpack_piece(
 		at += BCAST_RECORD + n;
 		left -= BCAST_RECORD + n;
 	}
-	if (r == 0 && p->last != u->done)
+	if (r == 0 && p->last != u->ended)
 		r = bad(u);
+	/* Not before it is known that nothing comes behind. */
+	if (r == 0 && p->last)
+		r = publish(u);
 	if (r)
 		weft_err_move(err, &u->w.err);
 	return r;
