@@ -229,7 +229,7 @@ static void fail(struct node *d, const char *fmt, ...)
 	perhaps_begin(s);
 }
 
-static void on_lost(void *arg, uint32_t rank, const char *why)
+static void on_lost(void *arg, uint32_t rank, const char *why, bool final)
 {
 	struct source *s = arg;
 	struct node *d = rank < s->n ? &s->node[rank] : NULL;
@@ -238,7 +238,9 @@ static void on_lost(void *arg, uint32_t rank, const char *why)
 		d->state == FAILED)
 		return;
 	/* It lives, as far as we hear: the link may have had an accident. */
-	if (d->tries++ < TRIES) {
+	if (final && d->state != DONE) {
+		fail(d, "%s", why);
+	} else if (d->tries++ < TRIES) {
 		s->relinked++;
 		adopt(s, d);
 	} else if (d->state != DONE) {
@@ -335,10 +337,10 @@ static void on_frame(
 	(void)link;
 	if (type == MSG_STATE && n == 16) {
 		d->pieces = bcast_get64(at);
-	} else if (type == MSG_LOST && n >= 4) {
-		weft_autofree char *why = strndup((const char *)at + 4, n - 4);
+	} else if (type == MSG_LOST && n >= 5) {
+		weft_autofree char *why = strndup((const char *)at + 5, n - 5);
 
-		on_lost(s, get32(at), why ? why : "");
+		on_lost(s, get32(at), why ? why : "", at[4] != 0);
 	} else if (type == MSG_FAILED && n >= 4) {
 		weft_autofree char *why = strndup((const char *)at + 4, n - 4);
 

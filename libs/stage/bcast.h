@@ -103,12 +103,12 @@ uint64_t bcast_get64(const unsigned char *at);
 enum {
 	MSG_PIECE = 1, /* data link, down: a piece */
 	MSG_NEED,      /* up: the number of the first piece wanted (8) */
-	MSG_ACK,       /* up: all below have what is before (8) */
+	MSG_ACK, /* up: all below have what is before (8), waits for those below (1) */
 	MSG_JOIN = 16, /* control, up: port (4), name */
 	MSG_PLAN,      /* down: flags (4), durable (4), dst NUL src NUL */
 	MSG_FEED,      /* down: rank (4), port (4), host: be its parent */
 	MSG_LEAVE,     /* down: rank (4): no more */
-	MSG_LOST,      /* up: rank (4), why */
+	MSG_LOST,      /* up: rank (4), final (1), why */
 	MSG_STATE,     /* up: pieces (8), bytes (8) */
 	MSG_DONE,      /* up: bytes (8) files (8) hash */
 	MSG_FAILED,    /* up: errno (4), text */
@@ -118,13 +118,18 @@ struct bcast_child;
 struct bcast_relay {
 	struct weft_loop *loop;
 	const struct weft_link_options *link; /* auth, context, times */
-	void (*lost)(void *arg, uint32_t rank, const char *why);
+	/* final: not a link's accident, it is of no use to try again. */
+	void (*lost)(void *arg, uint32_t rank, const char *why, bool final);
 	void (*moved)(void *arg); /* there is more room, or more was acknowledged */
 	void *arg;
 	struct bcast_piece *slot[BCAST_SLOTS];
 	uint64_t first, end; /* pieces that are here */
 	size_t bytes;
 	bool complete; /* the last one is there */
+	double best;   /* pieces a second that came when nobody held them up */
+	double since;  /* a second's count began */
+	uint64_t counted;
+	bool held;
 	struct bcast_child **child;
 	size_t n, cap;
 	struct bcast_child *gone; /* freed by the next call */
@@ -133,6 +138,8 @@ struct bcast_relay {
 void bcast_relay_add(struct bcast_relay *r, struct bcast_piece *p);
 /* false: no more should be added before moved(). */
 bool bcast_relay_has_room(const struct bcast_relay *r);
+/* Some times a second: gives up a child that is far slower than what comes. */
+void bcast_relay_watch(struct bcast_relay *r, double now);
 /* All below, and this one, have what is before. */
 uint64_t bcast_relay_acked(const struct bcast_relay *r);
 int bcast_relay_feed(

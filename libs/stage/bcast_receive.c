@@ -22,6 +22,7 @@ struct receiver {
 	struct bcast_piece *coming; /* its bytes are on their way */
 	uint64_t granted_less;      /* came, and no room for as much more yet */
 	uint64_t told;              /* acknowledged */
+	bool told_waits;
 	double wrote; /* when the disk took something, or had nothing to do */
 	uint64_t wrote_at;
 	/* The thread that writes. */
@@ -106,14 +107,20 @@ static void say_done(struct receiver *r)
 static void acknowledge(struct receiver *r)
 {
 	uint64_t acked = bcast_relay_acked(&r->relay);
-	unsigned char msg[8];
+	bool waits = !bcast_relay_has_room(&r->relay);
+	unsigned char msg[9];
 
-	if (!r->parent || acked <= r->told ||
-		(acked < r->told + 4 && !r->relay.complete))
+	if (!r->parent)
+		return;
+	if (waits == r->told_waits &&
+		(acked <= r->told || (acked < r->told + 4 && !r->relay.complete)))
 		return;
 	bcast_put64(msg, acked);
-	if (weft_link_send(r->parent, MSG_ACK, msg, 8) == 0)
+	msg[8] = waits;
+	if (weft_link_send(r->parent, MSG_ACK, msg, 9) == 0) {
 		r->told = acked;
+		r->told_waits = waits;
+	}
 }
 
 /* More may come while both the children and the disk follow. */
@@ -222,6 +229,7 @@ static void on_parent(void *arg, struct weft_link *link)
 	bcast_put64(msg, r->relay.end);
 	weft_link_send(link, MSG_NEED, msg, 8);
 	r->told = 0;
+	r->told_waits = false;
 	acknowledge(r);
 }
 
@@ -323,10 +331,10 @@ static const struct weft_link_events control_events = {
 
 /* ---- the rest ---------------------------------------------------------------- */
 
-static void on_lost(void *arg, uint32_t rank, const char *why)
+static void on_lost(void *arg, uint32_t rank, const char *why, bool final)
 {
 	struct receiver *r = arg;
-	unsigned char msg[4 + 500];
+	unsigned char msg[5 + 500];
 	size_t n = strlen(why);
 
 	if (!r->control)
@@ -334,8 +342,9 @@ static void on_lost(void *arg, uint32_t rank, const char *why)
 	n = n < 500 ? n : 500;
 	for (int i = 0; i < 4; i++)
 		msg[i] = (unsigned char)(rank >> (24 - 8 * i));
-	memcpy(msg + 4, why, n);
-	weft_link_send(r->control, MSG_LOST, msg, 4 + n);
+	msg[4] = final;
+	memcpy(msg + 5, why, n);
+	weft_link_send(r->control, MSG_LOST, msg, 5 + n);
 }
 
 static void on_moved(void *arg)
@@ -372,6 +381,7 @@ static void on_tick(void *arg)
 	unsigned char msg[16];
 
 	watch_disk(r);
+	bcast_relay_watch(&r->relay, weft_monotonic());
 	look(r);
 	if (r->stop && *r->stop) {
 		r->result = -1;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* So much slower than what could come, for as long as a silence may last. */
+#define SLOW 4
 #define ON_THE_WAY ((uint64_t)1 << 20) /* handed to a link at a time */
 
 struct bcast_child {
@@ -15,6 +17,9 @@ struct bcast_child {
 	bool ready;     /* it has said what it needs */
 	uint64_t next;  /* to send */
 	uint64_t acked; /* all below have what is before */
+	bool waits;     /* for those below it, so it isn't to blame */
+	double slow;    /* since when it holds us up; 0: it doesn't */
+	uint64_t slow_at;
 };
 
 static void free_gone(struct bcast_relay *r)
@@ -116,14 +121,14 @@ void bcast_relay_add(struct bcast_relay *r, struct bcast_piece *p)
 
 /* Its place is kept, and with it what those below it may need, until the source says
  * who feeds whom from now on. */
-static void lost(struct bcast_child *c, const char *why)
+static void lost(struct bcast_child *c, const char *why, bool final)
 {
 	struct bcast_relay *r = c->of;
 
 	weft_link_free(c->link);
 	c->link = NULL;
 	c->ready = false;
-	r->lost(r->arg, c->rank, why);
+	r->lost(r->arg, c->rank, why, final);
 	r->moved(r->arg);
 }
 
@@ -132,16 +137,16 @@ static void on_frame(
 {
 	struct bcast_child *c = arg;
 	struct bcast_relay *r = c->of;
-	uint64_t no = n == 8 ? bcast_get64(data) : UINT64_MAX;
+	uint64_t no = n >= 8 ? bcast_get64(data) : UINT64_MAX;
 
 	(void)link;
 	if (no > r->end + BCAST_SLOTS) {
-		lost(c, "it says what makes no sense");
+		lost(c, "it says what makes no sense", true);
 		return;
 	}
 	if (type == MSG_NEED && !c->ready) {
 		if (no < r->first) {
-			lost(c, "it needs what is no longer kept");
+			lost(c, "it needs what is no longer kept", true);
 			return;
 		}
 		c->ready = true;
@@ -149,6 +154,8 @@ static void on_frame(
 	} else if (type == MSG_ACK && no > c->acked && no <= r->end) {
 		c->acked = no;
 	}
+	if (type == MSG_ACK && n == 9)
+		c->waits = ((const unsigned char *)data)[8] != 0;
 	pump(c);
 	let_go(r);
 	r->moved(r->arg);
@@ -169,7 +176,46 @@ static void on_closed(void *arg, struct weft_link *link, const struct weft_err *
 	weft_autofree char *text = strdup(why->text ? why->text : "it closed the link");
 
 	(void)link;
-	lost(arg, text ? text : "no memory");
+	lost(arg, text ? text : "no memory", false);
+}
+
+/* A second in which it was never held up tells what could come. */
+static void measure(struct bcast_relay *r, double now)
+{
+	if (!bcast_relay_has_room(r)) {
+		r->held = true;
+	} else if (now - r->since >= 1) {
+		double rate = (double)(r->end - r->counted) / (now - r->since);
+
+		if (!r->held && r->since > 0 && rate > r->best)
+			r->best = rate;
+		r->since = now;
+		r->counted = r->end;
+		r->held = false;
+	}
+}
+
+void bcast_relay_watch(struct bcast_relay *r, double now)
+{
+	uint64_t passed = passed_on(r);
+	bool room = bcast_relay_has_room(r);
+
+	measure(r, now);
+	for (size_t i = 0; i < r->n; i++) {
+		struct bcast_child *c = r->child[i];
+		double took = now - c->slow;
+
+		if (room || c->next > passed || c->waits || !c->ready) {
+			c->slow = 0;
+		} else if (c->slow <= 0) {
+			c->slow = now;
+			c->slow_at = c->next;
+		} else if (took >= r->link->deadline &&
+			   (double)(c->next - c->slow_at) * SLOW < r->best * took) {
+			lost(c, "it takes far less than comes", true);
+			return;
+		}
+	}
 }
 
 static const struct weft_link_events events = {

@@ -80,7 +80,9 @@ static void add(
 
 	if (l && getnameinfo(who, n_who, host, sizeof(host), port, sizeof(port),
 			 NI_NUMERICHOST | NI_NUMERICSERV) == 0)
-		l->peer = weft_printf("%s:%s", host, port);
+		/* Without the prefix that IPv4 has on a socket for both. */
+		l->peer = weft_printf("%s:%s",
+			weft_starts_with(host, "::ffff:") ? host + 7 : host, port);
 	if (!l || link_take(l, fd, NULL)) {
 		if (l)
 			l->fd = -1;

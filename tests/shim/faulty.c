@@ -12,6 +12,7 @@
  *   range-lies     copy_file_range says all is copied and does nothing
  *   holes          lseek says that a file is one hole
  *   no-openat2     the system call is not there
+ *   crawl:BYTES    after so many bytes each recvmsg takes 0.15 s
  *   flip:BYTES     of what sendmsg sends, a bit is turned over once after so many bytes
  *   before:PART    at the first read of such a file, and with always:PART at each,
  *                  FAULTY_HOOK is run by the shell
@@ -95,6 +96,21 @@ static bool cut(size_t *n)
 	if (*n > 1000)
 		*n = 1000;
 	return atomic_fetch_add(&calls, 1) % 3 == 2;
+}
+
+ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	static ssize_t (*real)(int, struct msghdr *, int);
+	static atomic_llong came;
+	const char *after = fault("crawl");
+
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "recvmsg");
+	if (after && came > atoll(after))
+		usleep(150000);
+	ssize_t n = real(fd, msg, flags);
+	came += n > 0 ? n : 0;
+	return n;
 }
 
 /* On the way to the socket: what the sender has stays as it is. */

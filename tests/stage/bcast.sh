@@ -158,6 +158,14 @@ for n in json.load(open(sys.argv[1]))["nodes"]:
 	t_is 'and it alone' "$(failed | wc -l)" 1
 	others_have_it 1 3 4 5 6
 	t_until 10 none_runs && t_ok 'and is ended' || t_fail 'and is ended'
+	# n3 reads from its parent at a crawl; n4 behind it needn't.
+	fresh 4
+	head -c 60000000 /dev/zero >"$T_TMP/long"
+	echo crawl:5000000 >"$T_TMP/n3.faulty"
+	t_run 5 'one is far slower than the others' slowly timeout 60 "$WEFT" stage bcast \
+		--launcher "$T_TMP/node" --address 127.0.0.1 --hosts 'n[1-4]' --silence 2s "$T_TMP/long" "$T_TMP/dst/copy"
+	t_has 'it is taken out' "$T_OUT" 'n3: it takes far less than comes'
+	cmp "$T_TMP/long" "$T_TMP/n4/copy" && t_ok 'the one behind it has it' || t_fail 'the one behind it has it'
 	how=(--deadline 1s)
 	during signal STOP n6
 	t_is 'a deadline holds' "$status, $(failed | grep -c 'not done within 1 s')" '5, 6'
