@@ -349,6 +349,7 @@ struct weft_status_member {
 	char *hosts, *reason, *job, *log; /* log: the file to look at; NULL none */
 	int exit_status, signal;
 	enum weft_code code;
+	unsigned attempt; /* the last that is known of, 0 the first */
 };
 struct weft_status_step {
 	const char *name;      /* borrowed from the workflow */

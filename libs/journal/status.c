@@ -106,6 +106,7 @@ static int from_record(struct load *l, const struct weft_step *step,
 		&l->st->step[step->index].member[weft_member_number(member)];
 
 	m->state = r->state;
+	m->attempt = r->attempt + !weft_state_ended(r->state);
 	m->code = r->code;
 	m->exit_status = r->exit_status;
 	m->signal = r->signal;

@@ -150,6 +150,34 @@ static void print_bad(const struct weft_status_step *s, const struct weft_style 
 			out, "  and %zu more of %s\n", bad - FAILED_SHOWN, s->name);
 }
 
+/* "attempts simulate: 3 members again, up to 2 times" */
+static void print_attempts(const struct weft_status *st, struct weft_str *out)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < st->n_steps; i++) {
+		const struct weft_status_step *s = &st->step[i];
+		unsigned most = 0;
+		size_t n = 0;
+
+		for (size_t k = 0; k < s->members; k++) {
+			n += s->member[k].attempt > 0;
+			if (s->member[k].attempt > most)
+				most = s->member[k].attempt;
+		}
+		if (!n)
+			continue;
+		weft_str_printf(out, "%sattempts ", any ? "" : "\n");
+		any = true;
+		paint_add(out, s->name);
+		weft_str_printf(out, ": ");
+		if (s->members > 1)
+			weft_str_printf(out, "%zu member%s ", n, n == 1 ? "" : "s");
+		weft_str_printf(out, "again, %u time%s%s\n", most, most == 1 ? "" : "s",
+			n > 1 ? " at most" : "");
+	}
+}
+
 /* "used 3.2 of 8 GPU-hours, 6.1 of 40 node-hours" */
 static void print_budget(const struct weft_status *st, struct weft_str *out)
 {
@@ -235,6 +263,7 @@ void weft_report_status(const struct weft_run *run, const struct weft_status *st
 	weft_arena_free(&a);
 	for (size_t i = 0; i < st->n_steps; i++)
 		print_bad(&st->step[i], s, out);
+	print_attempts(st, out);
 	print_loops(st, out);
 	if (st->budget)
 		print_budget(st, out);
@@ -250,14 +279,15 @@ static json_t *time_or_null(double t)
 
 static json_t *member_json(const struct weft_status_member *m, size_t index)
 {
-	return json_pack("{s:I,s:o,s:s,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:i,s:i}",
+	return json_pack("{s:I,s:o,s:s,s:o,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:i,s:i,s:i}",
 		"index", (json_int_t)index, "id",
 		*m->id ? paint_json(m->id) : json_null(), "state",
 		weft_state_name(m->state), "queued", time_or_null(m->queued), "started",
 		time_or_null(m->started), "ended", time_or_null(m->ended), "staged",
 		(json_int_t)m->staged, "hosts", paint_json(m->hosts), "job",
 		paint_json(m->job), "reason", paint_json(m->reason), "log",
-		paint_json(m->log), "exit_status", m->exit_status, "signal", m->signal);
+		paint_json(m->log), "exit_status", m->exit_status, "signal", m->signal,
+		"attempt", (int)m->attempt);
 }
 
 static json_t *labels_json(const struct weft_pairs *labels)

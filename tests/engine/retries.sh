@@ -58,6 +58,8 @@ begun"
 t_is "what depends on it waits for the last attempt" "$(record again/1/steps/after 'd["state"]')" "done"
 t_is "a failure counts once it is final" "$(record again/1/steps/rescue 'd["state"]')" "done"
 
+t_has "status tells of attempts" "$(weft status again)" "attempts code: again, 2 times"
+
 # ---- how long between -----------------------------------------------------------------
 cat >wait.yaml <<E
 name: wait
