@@ -6,6 +6,8 @@
  *   RUN/workflow.yaml   the file as it was
  *   RUN/plan.json       what select decided (written once)
  *   RUN/points/         the files that sweeps were read from, as they were
+ *   RUN/revisions/N/    the same three of a run that was given another file
+ *   RUN/claims/         who runs what, where several could: the first who says so
  *   RUN/journal/        JSON lines, one writer a file, each line checksummed
  *   RUN/records/        completion records of sweeps' members, likewise
  *   RUN/stop            the stop marker: nothing new starts
@@ -47,6 +49,10 @@ struct weft_run {
 	bool local;
 	double created;
 	size_t n_steps; /* of the workflow: folders are sharded above 1,000 */
+	/* How often it was given another workflow file, and where what it goes by is.
+	 */
+	unsigned revision;
+	char *files;
 	/* Digests of workflow.yaml, plan.json and the overlays; "" unknown. */
 	char (*sum)[WEFT_DIGEST_HEX];
 };
@@ -67,6 +73,10 @@ struct weft_run_new {
 /* Claims PARENT/NAME/N with the next free N and fills it. */
 int weft_run_create(
 	const struct weft_run_new *def, struct weft_run **run, struct weft_err *err);
+/* Gives a run another workflow (of the same name) and plan: they count from when it is
+ * opened next, all at once.  def->parent isn't looked at. */
+int weft_run_revise(const struct weft_run *run, const struct weft_run_new *def,
+	struct weft_err *err);
 /* dir: a run directory; or PARENT/NAME (latest N); or NAME, NAME/N below parent. */
 int weft_run_open(const char *dir, const char *parent, struct weft_run **run,
 	struct weft_err *err);

@@ -100,19 +100,20 @@ static json_t *json_labels(const struct weft_pairs *labels)
 }
 
 static int write_run_json(const struct weft_run_new *def, const char *dir,
-	unsigned number, json_t *sums, struct weft_err *err)
+	unsigned number, unsigned revision, double created, json_t *sums,
+	struct weft_err *err)
 {
 	struct passwd *pw = getpwuid(geteuid());
 	weft_autofree char *user =
 		pw ? strdup(pw->pw_name) : weft_printf("%u", (unsigned)geteuid());
 	json_t *o = json_pack("{s:i, s:s, s:i, s:s, s:s, s:s, s:s, s:b, s:f, s:I, s:o, "
-			      "s:i, s:o, s:O}",
+			      "s:i, s:i, s:o, s:O}",
 		"format", 2, "name", def->name, "number", (int)number, "file",
 		def->file, "workdir", def->dir, "user", user ? user : "", "version",
-		weft_version, "local", def->local, "created", weft_now(), "steps",
+		weft_version, "local", def->local, "created", created, "steps",
 		(json_int_t)def->n_steps, "set", json_texts(def->set, def->n_set),
-		"overlays", (int)def->n_overlay, "labels", json_labels(def->labels),
-		"sums", sums);
+		"overlays", (int)def->n_overlay, "revision", (int)revision, "labels",
+		json_labels(def->labels), "sums", sums);
 	char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
 	int r = text ? write_in(dir, "run.json", text, strlen(text), NULL, err)
 		     : weft_err_set(err, WEFT_ESPEC,
@@ -146,16 +147,10 @@ static int keep_points(
 	return weft_write_file(path, text, n, 0644, err);
 }
 
-static int fill(const struct weft_run_new *def, const char *dir, unsigned number,
-	json_t *sums, struct weft_err *err)
+/* What the run is made from, into a folder. */
+static int fill_files(const struct weft_run_new *def, const char *dir, json_t *sums,
+	struct weft_err *err)
 {
-	weft_autofree char *journal = weft_path_join(dir, "journal");
-	weft_autofree char *steps = weft_path_join(dir, "steps");
-
-	if (!journal || !steps || !sums)
-		return weft_err_nomem(err);
-	if (weft_mkdirs(journal, 0777, err) || weft_mkdirs(steps, 0777, err))
-		return -1;
 	if (write_in(dir, "workflow.yaml", def->source, def->source_len, sums, err))
 		return -1;
 	for (size_t i = 0; i < def->n_overlay; i++) {
@@ -172,11 +167,48 @@ static int fill(const struct weft_run_new *def, const char *dir, unsigned number
 	for (size_t i = 0; def->wf && i < def->wf->n_steps; i++)
 		if (keep_points(dir, &def->wf->step[i], err))
 			return -1;
-	if (write_in(dir, "plan.json", def->plan_json, strlen(def->plan_json), sums,
-		    err))
+	return write_in(
+		dir, "plan.json", def->plan_json, strlen(def->plan_json), sums, err);
+}
+
+static int fill(const struct weft_run_new *def, const char *dir, unsigned number,
+	json_t *sums, struct weft_err *err)
+{
+	weft_autofree char *journal = weft_path_join(dir, "journal");
+	weft_autofree char *steps = weft_path_join(dir, "steps");
+
+	if (!journal || !steps || !sums)
+		return weft_err_nomem(err);
+	if (weft_mkdirs(journal, 0777, err) || weft_mkdirs(steps, 0777, err) ||
+		fill_files(def, dir, sums, err))
 		return -1;
 	/* Last, so that a folder with run.json is whole. */
-	return write_run_json(def, dir, number, sums, err);
+	return write_run_json(def, dir, number, 0, weft_now(), sums, err);
+}
+
+int weft_run_revise(const struct weft_run *run, const struct weft_run_new *def,
+	struct weft_err *err)
+{
+	unsigned revision = run->revision + 1;
+	weft_autofree char *dir = weft_printf("%s/revisions/%u", run->dir, revision);
+	json_t *sums = json_object();
+	int bad = -1;
+
+	if (!dir || !sums)
+		weft_err_nomem(err);
+	else if (!weft_streq(def->name, run->name))
+		weft_err_set(err, WEFT_ESPEC, "the workflow is called %s now, not %s",
+			def->name, run->name);
+	else if (run->n_steps > SHARD || def->n_steps > SHARD)
+		weft_err_set(err, WEFT_ESPEC,
+			"a run of over %d steps can't be given another file", SHARD);
+	/* What a killed call has left is of no use. */
+	else if (weft_remove_tree(dir, err) == 0 && weft_mkdirs(dir, 0777, err) == 0 &&
+		 fill_files(def, dir, sums, err) == 0)
+		bad = write_run_json(
+			def, run->dir, run->number, revision, run->created, sums, err);
+	json_decref(sums);
+	return bad;
 }
 
 int weft_run_create(
@@ -267,7 +299,7 @@ static int read_overlays_and_sets(struct weft_run *r, const json_t *o)
 	}
 	for (json_int_t i = 0; i < overlays && i < OVERLAYS; i++) {
 		r->overlay[r->n_overlay] =
-			weft_printf("%s/overlay-%d.yaml", r->dir, (int)i);
+			weft_printf("%s/overlay-%d.yaml", r->files, (int)i);
 		if (!r->overlay[r->n_overlay++])
 			return -1;
 	}
@@ -354,8 +386,12 @@ static int read_run_json(struct weft_run *r, struct weft_err *err)
 	r->created = json_number_value(json_object_get(o, "created"));
 	r->n_steps = (size_t)json_integer_value(json_object_get(o, "steps"));
 	r->id = r->name ? weft_printf("%s/%u", r->name, r->number) : NULL;
-	int bad = !r->name || !r->file || !r->workdir || !r->user || !r->version ||
-		  !r->id || read_overlays_and_sets(r, o) || read_sums(r, o);
+	r->revision = (unsigned)json_integer_value(json_object_get(o, "revision"));
+	r->files = r->revision ? weft_printf("%s/revisions/%u", r->dir, r->revision)
+			       : strdup(r->dir);
+	int bad = !r->files || !r->name || !r->file || !r->workdir || !r->user ||
+		  !r->version || !r->id || read_overlays_and_sets(r, o) ||
+		  read_sums(r, o);
 	json_decref(o);
 	return bad ? weft_err_nomem(err) : 0;
 }
@@ -411,6 +447,7 @@ void weft_run_free(struct weft_run *r)
 	free(r->name);
 	free(r->file);
 	free(r->workdir);
+	free(r->files);
 	free(r->user);
 	free(r->version);
 	free(r->sum);
@@ -421,7 +458,7 @@ int weft_run_workflow(
 	const struct weft_run *run, struct weft_workflow **wf, struct weft_errs *errs)
 {
 	struct weft_err err = {0};
-	weft_autofree char *path = weft_path_join(run->dir, "workflow.yaml"),
+	weft_autofree char *path = weft_path_join(run->files, "workflow.yaml"),
 			   *text = NULL;
 	size_t n;
 	struct weft_spec_options opt = {.dir = run->workdir,
@@ -429,7 +466,7 @@ int weft_run_workflow(
 		.n_set = run->n_set,
 		.overlay = (const char *const *)run->overlay,
 		.n_overlay = run->n_overlay};
-	weft_autofree char *points = weft_path_join(run->dir, "points");
+	weft_autofree char *points = weft_path_join(run->files, "points");
 
 	*wf = NULL;
 	opt.points = points;
@@ -462,7 +499,7 @@ int weft_run_workflow(
 int weft_run_plan_text(
 	const struct weft_run *run, char **text, size_t *n, struct weft_err *err)
 {
-	weft_autofree char *path = weft_path_join(run->dir, "plan.json");
+	weft_autofree char *path = weft_path_join(run->files, "plan.json");
 
 	*text = NULL;
 	return path ? read_unchanged(run, SUM_PLAN, path, PLAN_MAX, text, n, err)

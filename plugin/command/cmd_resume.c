@@ -4,6 +4,7 @@
 #include "slurm/slurm.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static int resume(int argc, char **argv);
@@ -12,6 +13,7 @@ WEFT_VERB(resume, .name = "resume", .synopsis = "[OPTION...] RUN",
 	.summary = "Goes on with a run: runs what has no valid completion record",
 	.help = "  --why                say of each step what makes it run again\n"
 		"  -n, --dry-run        say so and do nothing\n"
+		"  --update             with the workflow file as it is now\n"
 		"  --cancel             end what still lives of the run first\n"
 		"  --detach             on Slurm: submit, and don't follow\n"
 		"  -q, --quiet          print nothing but errors\n"
@@ -25,7 +27,7 @@ WEFT_VERB(resume, .name = "resume", .synopsis = "[OPTION...] RUN",
 	.order = 13, .run = resume);
 
 struct resume_args {
-	bool why, dry, cancel, detach, quiet, json;
+	bool why, dry, update, cancel, detach, quiet, json;
 };
 
 /* Nothing of the run may live: two engines would run the same. */
@@ -130,34 +132,68 @@ static int tell(const struct remains *r, const struct resume_args *a)
 	return cmd_print(&out);
 }
 
-static int resume_it(const char *name, const struct resume_args *a)
+/* The file that the run was made from, as it is now, planned anew. */
+static int read_again(const struct opened *o, struct job_args *a, struct job *j)
 {
 	struct weft_err err = {0};
-	struct remains r = {0};
-	struct opened o;
+
+	*a = (struct job_args){.file = o->run->file, .local = o->run->local};
+	for (size_t i = 0; i < o->run->n_set && i < WEFT_COUNT(a->w.set); i++)
+		a->w.set[a->w.n_set++] = o->run->set[i];
+	for (size_t i = 0; i < o->run->n_overlay && i < WEFT_COUNT(a->w.overlay); i++)
+		a->w.overlay[a->w.n_overlay++] = o->run->overlay[i];
+	int status = job_open(j, a);
+	if (!status && weft_run_grow(o->run, j->wf, &err))
+		status = cmd_fail(&err);
+	return status;
+}
+
+static int go_on(const char *name, const struct resume_args *a, struct opened *o,
+	struct job *j, struct remains *r)
+{
+	struct weft_err err = {0};
+	struct job_args args;
+	struct opened view;
 	unsigned turn = 0;
 	pid_t engine = 0;
-	int status = opened_open(&o, name, NULL);
+	int status = opened_open(o, name, NULL);
 
-	if (status)
-		goto out;
-	if (cmd_switched_on(o.conf, o.wf->name, &err) ||
-		(!a->dry && make_sure(&o, a->cancel, &err)) ||
-		remains_find(&r, &o, &err)) {
-		status = cmd_fail(&err);
-		goto out;
-	}
-	if ((status = tell(&r, a)) || a->dry || !r.total)
-		goto out;
-	if (start(&o, &r, &turn, &err) ||
-		(o.run->local && local_engine_start(&o, &engine, &err)))
-		status = cmd_fail(&err);
-	else if (o.run->local || !a->detach)
-		status = follow(&o, engine, a->quiet, a->json);
-out:
+	if (status || (a->update && (status = read_again(o, &args, j))))
+		return status;
+	view = (struct opened){.run = o->run,
+		.wf = a->update ? j->wf : o->wf,
+		.conf = o->conf,
+		.plan = a->update ? j->plan : o->plan};
+	if (cmd_switched_on(o->conf, o->wf->name, &err) ||
+		(!a->dry && make_sure(o, a->cancel, &err)) ||
+		remains_find(r, &view, &err))
+		return cmd_fail(&err);
+	if ((status = tell(r, a)) || a->dry || !r->total)
+		return status;
+	if ((a->update && revise_run(j, &args, o->run, &err)) ||
+		start(&view, r, &turn, &err))
+		return cmd_fail(&err);
+	weft_autofree char *dir = strdup(o->run->dir);
+	remains_free(r);
+	opened_close(o);
+	if (!dir || (status = opened_open(o, dir, NULL)))
+		return status ? status : cmd_fail(&err);
+	if (o->run->local && local_engine_start(o, &engine, &err))
+		return cmd_fail(&err);
+	return engine || !a->detach ? follow(o, engine, a->quiet, a->json) : 0;
+}
+
+static int resume_it(const char *name, const struct resume_args *a)
+{
+	struct remains r = {0};
+	struct opened o = {0};
+	struct job j = {0};
+	int status = go_on(name, a, &o, &j, &r);
+
 	if (r.o)
 		remains_free(&r);
 	opened_close(&o);
+	job_close(&j);
 	return status;
 }
 
@@ -165,8 +201,9 @@ static int resume(int argc, char **argv)
 {
 	static const struct option options[] = {{"why", no_argument, NULL, 'w'},
 		{"dry-run", no_argument, NULL, 'n'}, {"cancel", no_argument, NULL, 'c'},
-		{"detach", no_argument, NULL, 'd'}, {"quiet", no_argument, NULL, 'q'},
-		{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+		{"update", no_argument, NULL, 'u'}, {"detach", no_argument, NULL, 'd'},
+		{"quiet", no_argument, NULL, 'q'}, {"json", no_argument, NULL, 'j'},
+		{NULL, 0, NULL, 0}};
 	struct resume_args a = {0};
 	int c, status = 0;
 
@@ -181,6 +218,9 @@ static int resume(int argc, char **argv)
 			break;
 		case 'n':
 			a.dry = true;
+			break;
+		case 'u':
+			a.update = true;
 			break;
 		case 'c':
 			a.cancel = true;

@@ -152,18 +152,10 @@ static int check_parent(const struct job *j, const char *parent, struct weft_err
 	return weft_err_prefix(err, "the run directory");
 }
 
-int make_run(const struct job *j, const struct job_args *a, const char *parent,
-	struct weft_run **run, struct weft_err *err)
+static struct weft_run_new describe(
+	const struct job *j, const struct job_args *a, const char *plan)
 {
-	weft_autostr struct weft_str plan = {0};
-
-	*run = NULL;
-	if (!a->local && check_parent(j, parent, err))
-		return -1;
-	if (weft_plan_print_json(j->plan, &plan) || plan.failed)
-		return weft_err_nomem(err);
-	struct weft_run_new def = {.parent = parent,
-		.name = j->wf->name,
+	return (struct weft_run_new){.name = j->wf->name,
 		.file = j->wf->file,
 		.dir = j->wf->dir,
 		.source = j->source,
@@ -176,6 +168,31 @@ int make_run(const struct job *j, const struct job_args *a, const char *parent,
 		.n_steps = j->wf->n_steps,
 		.labels = &j->wf->labels,
 		.wf = j->wf,
-		.plan_json = plan.s};
+		.plan_json = plan};
+}
+
+int revise_run(const struct job *j, const struct job_args *a,
+	const struct weft_run *run, struct weft_err *err)
+{
+	weft_autostr struct weft_str plan = {0};
+
+	if (weft_plan_print_json(j->plan, &plan) || plan.failed)
+		return weft_err_nomem(err);
+	struct weft_run_new def = describe(j, a, plan.s);
+	return weft_run_revise(run, &def, err);
+}
+
+int make_run(const struct job *j, const struct job_args *a, const char *parent,
+	struct weft_run **run, struct weft_err *err)
+{
+	weft_autostr struct weft_str plan = {0};
+
+	*run = NULL;
+	if (!a->local && check_parent(j, parent, err))
+		return -1;
+	if (weft_plan_print_json(j->plan, &plan) || plan.failed)
+		return weft_err_nomem(err);
+	struct weft_run_new def = describe(j, a, plan.s);
+	def.parent = parent;
 	return weft_run_create(&def, run, err);
 }

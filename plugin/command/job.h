@@ -68,6 +68,10 @@ const char *run_parent(const char *given, const struct weft_conf *conf);
 int make_run(const struct job *j, const struct job_args *a, const char *parent,
 	struct weft_run **run, struct weft_err *err);
 
+/* Gives a run this workflow and plan. */
+int revise_run(const struct job *j, const struct job_args *a,
+	const struct weft_run *run, struct weft_err *err);
+
 /* engine.c: what an engine needs besides the run and its steps, which are set before;
  * strings stay with *e. */
 int engine_fill(struct weft_engine *e, const struct opened *o, struct weft_err *err);

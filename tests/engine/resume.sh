@@ -82,4 +82,17 @@ t_is "is none" "$(ran)" "e "
 rm -r weft-runs/flow/1/steps/a/out
 t_run 0 "an output that is gone" weft resume -q flow
 t_is "is made again" "$(ran)" "a b "
+# ---- another file ---------------------------------------------------------------------
+sed -i 's/echo b >>/echo B >>/' flow.yaml
+t_run 0 "a run goes by its own copy of the file" weft resume flow
+t_is "whatever was changed since" "$(ran)" ""
+t_run 0 "--update takes it as it is now" weft resume --why --update flow
+t_has "why: its definition" "$T_OUT" "b  the step's definition has changed"
+t_is "a changed step runs again, nothing else" "$(ran)" "B "
+printf '  - {name: f, depends: [b], run: "echo f >>%s/ran"}\n' "$T_TMP" >>flow.yaml
+sed -i 's/echo a >>/echo A >>/' flow.yaml
+t_run 0 "with another step, and a changed one" weft resume -q --update flow
+t_is "all that depends on it follows" "$(ran)" "A B f "
+t_is "and all is done" "$(states flow)" "done, done, done, done, done, done"
+
 t_done
