@@ -96,6 +96,26 @@ int cache_put(struct unit *u, const struct weft_input *in, const char *src,
 	return weft_stage_cache_get(cache, src, dst, &opt, flags, report, &err) ? 1 : 0;
 }
 
+void cache_ahead(struct unit *u, const struct unit_input *in)
+{
+	const struct weft_stage_options opt = {.stop = u->e->stop};
+	struct weft_stage_cache *cache;
+	struct stat st;
+
+	if (in->absent || in->def->mode == WEFT_MODE_LINK ||
+		!(cache = cache_of(u, in->def->to)))
+		return;
+	for (size_t i = 0; i < in->n_sources && !(u->e->stop && *u->e->stop); i++) {
+		weft_autoerr struct weft_err err = {0};
+		const char *src = in->source[i].path;
+
+		if (in->n_sources == 1 ||
+			(stat(src, &st) == 0 && st.st_size >= MANY_BYTES))
+			(void)!weft_stage_cache_get(
+				cache, src, src, &opt, WEFT_CACHE_ONLY, NULL, &err);
+	}
+}
+
 bool cache_wants(struct unit *u, const char *into)
 {
 	struct stat made, there;

@@ -125,6 +125,8 @@ static int start_step(
 
 	while (queue_first(g, s, &i)) {
 		r = consider(g, s, i, progress, err);
+		if (r == NO_ROOM || r == FULL)
+			ahead_start(g, s, i);
 		/* Where all wait for the same, or need as much, so do its fellows. */
 		if (r < 0 || r == FULL || (r == WAITS && g->alike[s]) ||
 			(r == NO_ROOM && (g->same_size[s] || n == BEHIND)))

@@ -117,6 +117,7 @@ static int wait_some(struct engine *g, struct weft_err *err)
 
 		g->run[k].gone = got == g->run[k].pid || (got < 0 && errno == ECHILD);
 	}
+	ahead_reap(g, false);
 	if (take_words(g, err))
 		return -1;
 	for (size_t k = 0; k < g->n_running;) {
@@ -196,6 +197,7 @@ int weft_engine_run(const struct weft_engine *e, struct weft_err *err)
 		g.code = WEFT_EINTR;
 	if (r > 0)
 		r = (int)g.code;
+	ahead_reap(&g, true);
 	/* First, so that none of them waits for us to listen. */
 	hand_close(g.hand);
 	for (size_t k = 0; k < g.n_running; k++) {

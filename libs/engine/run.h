@@ -26,8 +26,17 @@ struct running {
 	bool recorded;        /* ... which is all of it */
 };
 
+/* The process that brings a member's inputs to the node before there is room for it. */
+struct ahead {
+	pid_t pid; /* 0: there is none */
+	bool any;  /* the last one was for: */
+	unsigned step;
+	size_t member;
+};
+
 struct engine {
 	const struct weft_engine *e;
+	struct ahead ahead;
 	struct member_slot **slot; /* [step][member] */
 	struct weft_tally *tally;  /* of each step */
 	bool *ours;                /* steps that this engine runs */
@@ -150,6 +159,10 @@ bool again_any(const struct engine *g);
 /* An attempt ended on these nodes; two failures in a row make a bad one, which later
  * attempts keep away from while there is another. */
 void again_count(struct engine *g, const struct share *share, bool failed);
+
+/* ahead.c: this one would start if there were room */
+void ahead_start(struct engine *g, unsigned s, size_t i);
+void ahead_reap(struct engine *g, bool end); /* end: it is ended */
 
 /* near.c: bytes that the member reads and each node has; NULL: no node has any, or it
  * doesn't matter.  malloced. */

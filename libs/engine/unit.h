@@ -114,6 +114,8 @@ enum cache_ask {
  * it.  1: not by it. */
 int cache_put(struct unit *u, const struct weft_input *in, const char *src,
 	const char *dst, enum cache_ask ask, struct weft_stage_report *report);
+/* Into the cache alone. */
+void cache_ahead(struct unit *u, const struct unit_input *in);
 /* May what is made here be kept here, once it is published below `into`? */
 bool cache_wants(struct unit *u, const char *into);
 /* made was published, or will be when it is renamed, as `published`. */

@@ -225,6 +225,9 @@ static int give(struct want *w, const struct stage_manifest *m, const char *key,
 	const struct cache_note *note, bool fetched)
 {
 	struct weft_stage_report own = *w->report;
+
+	if (w->flags & WEFT_CACHE_ONLY)
+		return 0;
 	bool link = is_here(w) && !w->opt->writable;
 	int rc = link ? give_links(w, m, key) : give_copy(w, key);
 
@@ -375,8 +378,8 @@ static int get(struct want *w)
 	/* What is here already gains nothing. */
 	if (st.st_dev == w->c->dev)
 		return 1;
-	if (faccessat(AT_FDCWD, w->dst, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
-		!w->opt->replace) {
+	if (!(w->flags & WEFT_CACHE_ONLY) && !w->opt->replace &&
+		faccessat(AT_FDCWD, w->dst, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
 		struct stage_target t = {.dst = w->dst};
 
 		return stage_target_taken(&t, w->err);

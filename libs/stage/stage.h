@@ -153,6 +153,7 @@ void weft_stage_cache_close(struct weft_stage_cache *cache);
 enum {
 	WEFT_CACHE_CHECK = 1, /* an entry is read again before it is given */
 	WEFT_CACHE_PEEK = 2,  /* what isn't there isn't fetched */
+	WEFT_CACHE_ONLY = 4,  /* fetched, but not given: dst means nothing */
 };
 /* src at dst, by way of the cache; opt: of the copy that dst is (writable: not linked).
  * 1: the cache isn't for it (too large, on the source's own file system, peeked for in

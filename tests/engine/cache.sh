@@ -75,7 +75,8 @@ t_run 0 "a workflow with data on its node" "$WEFT" run --local -q flow.yaml
 t_is "what was made there isn't moved to it" "$(staged flow/1 use)" 0
 t_is "it can't be written to there" "$(cat weft-runs/flow/1/steps/use/*/stdout | grep -c '^444$')" 6
 t_is "nor for a step that wants all of it" "$(staged flow/1 all) $(cat weft-runs/flow/1/steps/all/out/n)" "0 12000000"
-t_is "what twenty members want is brought once" "$(staged flow/1 many)" 10000021
+# Or ahead of them, which none of them has to count.
+t_is "what twenty members want is brought once" "$(test "$(staged flow/1 many)" -le 10000021 && echo yes)" yes
 t_is "a private copy is one" "$(staged flow/1 own)" 10000000
 t_is "and leaves what others have as it was" "$(staged flow/1 after)" 0
 t_is "published is what was made" \
@@ -86,10 +87,11 @@ t_run 0 "another run" "$WEFT" run --local -q flow.yaml
 t_is "has the data already" "$(staged flow/2 many)" 0
 echo new >>tree/p3
 t_run 0 "with a source that has changed" "$WEFT" run --local -q flow.yaml
-t_is "it is brought anew" "$(staged flow/3 many)" 25
+t_is "nothing else is brought" "$(test "$(staged flow/3 many)" -le 25 && echo yes)" yes
+t_is "but that is" "$(cat weft-runs/flow/3/steps/many/*/stdout weft-runs/flow/3/steps/many/*/*/stdout 2>/dev/null | grep -c new)" 20
 chmod -R u+w "$NODE/scratch" && for f in "$NODE"/scratch/*/cache/e/*; do [ ! -f "$f" ] || echo bad >>"$f"; done
 t_run 0 "a cache that was written to" "$WEFT" run --local -q flow.yaml
-t_is "isn't believed" "$(staged flow/4 many)" 10000000
+t_is "isn't believed" "$(cat weft-runs/flow/4/steps/many/*/stdout weft-runs/flow/4/steps/many/*/*/stdout 2>/dev/null | grep -c new)" 20
 rm -rf "$NODE"/scratch/* && mkdir -p -m 700 "$NODE/scratch/weft-$(id -u)" && mkdir -m 755 "$NODE/scratch/weft-$(id -u)/cache"
 t_run 0 "one that can't be" "$WEFT" run --local -q flow.yaml
 t_is "is done without" "$(staged flow/5 many)" 200000500
@@ -121,6 +123,26 @@ E
 )" 2
 "$WEFT" stage gc -q --all
 
+# ---- what the next one reads comes while this one runs
+for k in 1 2; do head -c 20000000 /dev/urandom >in.$k; done
+cat >ahead.yaml <<E
+name: ahead
+params: {k: [1, 2]}
+steps:
+  - name: a
+    sweep: [k]
+    inputs: [{from: "./in.\${{ params.k }}", as: d, to: node}]
+    resources: {cpus_per_task: $(nproc)}
+    # The first one ends when the second one's input is there.
+    run: |
+      n=0
+      until [ \${{ params.k }} = 2 ] || $WEFT stage ls | grep -q in.2; do n=\$((n + 1)); test \$n -lt 600; sleep 0.05; done
+      cmp "\$WEFT_INPUT_D" $T_TMP/in.\${{ params.k }}
+E
+t_run 0 "an input of the next member comes while one runs" "$WEFT" run --local -q ahead.yaml
+t_is "and isn't brought again" "$(staged ahead/1 a)" 20000000
+"$WEFT" stage gc -q --all
+
 # ---- a node that is too small is told before anything is brought to it
 if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=8m,nr_inodes=60 none "$NODE/scratch" 2>/dev/null; then
 	cat >small.yaml <<'E'
@@ -143,7 +165,7 @@ E
 	t_has "is told with what is missing" "$T_OUT" "no space for the inputs in $NODE/scratch/weft-$(id -u)/small.1"
 	t_has "in bytes" "$T_OUT" ": 9.5M needed, 8M left"
 	t_has "in inodes" "$T_OUT" ": 80 inodes needed, "
-	t_is "before anything was brought" "$(find "$NODE/scratch" -type f ! -name lock)" ""
+	t_is "before anything was brought" "$(find "$NODE/scratch" -type f ! -path '*/cache/*')" ""
 	umount "$NODE/scratch"
 else
 	t_skip "a node that is too small" "no mounts here"

@@ -119,6 +119,14 @@ START_TEST(a_file)
 		return;
 	make("a", "hello");
 	get_with(c, "a", at("one"), false, WEFT_CACHE_PEEK, 1);
+	make("early", "bird");
+	get_with(c, "early", "early", false, WEFT_CACHE_ONLY, 0);
+	ck_assert_str_eq(get(c, "early", "early").strategy, "cache");
+	ck_assert(holds(at("early"), "bird"));
+	drop("early");
+	uint64_t out_n, out_bytes;
+	ck_assert_int_eq(weft_stage_cache_trim(c, true, &out_n, &out_bytes, NULL), 0);
+	ck_assert_uint_eq(out_n, 1);
 	r = get(c, "a", "one");
 	ck_assert_str_eq(r.strategy, "fetched");
 	ck_assert_uint_eq(r.moved, 5);

@@ -1,0 +1,87 @@
+/*
+ * ahead.c - while members run, what the next one will read comes to the node's cache.
+ *
+ * Where the next one will run is known before there is room for it only if there is one
+ * node: elsewhere nothing is brought ahead.  One process at a time does it, a member's
+ * inputs once; it is in nobody's way for long, and nobody waits for it: what it hasn't
+ * brought the member's own staging does, and waits for what is half there.
+ */
+#include "engine/run.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t stop;
+
+static void on_end(int sig)
+{
+	(void)sig;
+	stop = 1;
+}
+
+static bool wants(const struct weft_step *step)
+{
+	for (size_t i = 0; i < step->n_inputs; i++)
+		if (step->input[i].to != WEFT_SCRATCH_SHARED &&
+			step->input[i].mode != WEFT_MODE_LINK)
+			return true;
+	return false;
+}
+
+/* In the process of its own. */
+static void bring(struct engine *g, unsigned s, size_t member)
+{
+	struct sigaction act = {.sa_handler = on_end};
+	weft_autoerr struct weft_err err = {0};
+	struct unit u;
+	sigset_t set;
+
+	sigaction(SIGTERM, &act, NULL);
+	signals_watched(&set);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	g->own.stop = &stop;
+	if (unit_open(&u, g->e, &g->e->wf->step[s], member, &err) == 0 &&
+		unit_node_roots(&u, &err) == 0 && inputs_resolve(&u, &err) == 0)
+		for (size_t i = 0; i < u.n_inputs && !stop; i++)
+			cache_ahead(&u, &u.input[i]);
+	unit_close(&u);
+}
+
+void ahead_start(struct engine *g, unsigned s, size_t member)
+{
+	struct ahead *a = &g->ahead;
+	pid_t self = getpid();
+
+	if (g->e->n_nodes != 1 || a->pid ||
+		(a->any && a->step == s && a->member == member) ||
+		!wants(&g->e->wf->step[s]) ||
+		g->e->conf->node_cache == WEFT_NODE_CACHE_NO)
+		return;
+	fflush(NULL);
+	a->pid = fork();
+	if (a->pid < 0)
+		a->pid = 0;
+	if (a->pid == 0 && getpid() != self) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (getppid() == self)
+			bring(g, s, member);
+		_exit(0);
+	}
+	a->any = true;
+	a->step = s;
+	a->member = member;
+}
+
+void ahead_reap(struct engine *g, bool end)
+{
+	struct ahead *a = &g->ahead;
+
+	if (!a->pid)
+		return;
+	if (end)
+		kill(a->pid, SIGTERM);
+	if (waitpid(a->pid, NULL, end ? 0 : WNOHANG) != 0)
+		a->pid = 0;
+}
