@@ -71,9 +71,11 @@ steps:
 E
 		"$WEFT" run --local -q --run-dir disk room.yaml >$how.log 2>&1 &
 		if [ $how = again ]; then
-			t_until 30 grep -q "nothing starts until there is room" $how.log &&
-				t_ok "no room for a member's record" ||
+			if t_until 30 grep -q "nothing starts until there is room" $how.log; then
+				t_ok "no room for a member's record"
+			else
 				t_fail "no room for a member's record" "$(cat $how.log)"
+			fi
 			rm disk/fill
 		fi
 		wait $!
@@ -168,9 +170,9 @@ t_run 0 "the same lines again are the same records" weft status --check weft-run
 sed 's/"state":"done"/"state":"failed"/' "$lines/local.jsonl" >"$lines/other.jsonl"
 t_run 1 "forged lines" weft status --check weft-runs/lines/1
 t_has "count for nothing" "$T_OUT" "3 damaged lines, 0 of members"
-t_is "and the run is as it was" "$(states weft-runs/lines/1)" done
+t_is "and the run is as it was" "$(states weft-runs/lines/1)" "done"
 rm "$lines/other.jsonl"
-head -c -20 "$lines/local.jsonl" >cut && cat cut >"$lines/local.jsonl"
+head -c -20 "$lines/local.jsonl" >torn && cat torn >"$lines/local.jsonl"
 t_is "a torn line proves nothing" "$(states weft-runs/lines/1)" lost
 
 # ---- what the run was made from ------------------------------------------------------
