@@ -7,7 +7,7 @@
  * the number of hops counts.  A node that dies or falls silent is taken out: its parent
  * feeds its children, who say from which piece on.
  */
-#include "stage/bcast.h"
+#include "stage/bcast_source.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,60 +17,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define SOURCE UINT32_MAX /* as a parent */
-#define TRIES 3           /* of a node that lives, but whose link breaks */
-#define TREE_ARITY 2
-
-enum node_state { WAITED_FOR, HERE, DONE, FAILED };
-
-struct node {
-	struct source *of;
-	uint32_t rank, parent;
-	enum node_state state;
-	struct weft_link *control;
-	char *host; /* as the source sees it */
-	unsigned port, tries;
-	uint64_t pieces;
-};
-
-struct starter {
-	struct source *of;
-	pid_t pid;
-	uint32_t rank; /* of one node, or SOURCE: of all */
-	bool running;
-};
-
-struct source {
-	const char *src, *dst;
-	const struct weft_stage_cast *cast;
-	const struct weft_stage_options *opt;
-	struct weft_stage_node *out;
-	struct weft_loop *loop;
-	struct weft_link_options link;
-	char context[64], self[300];
-	struct weft_listener *listener;
-	struct bcast_relay relay;
-	struct node *node;
-	size_t n, n_here, n_over;
-	struct starter *starter;
-	size_t n_starters;
-	struct weft_timer *tick;
-	double began, sending;
-	bool started, ending;
-	uint64_t total, total_files;
-	uint64_t relinked; /* links that broke between two who live */
-	/* The thread that reads. */
-	struct bcast_queue queue;
-	struct bcast_pack pack;
-	pthread_t thread;
-	bool reading;
-	atomic_bool read_over;
-	int read_rc;
-	struct weft_err read_err;
-	int result;
-	struct weft_err *err;
-};
 
 static void put32(unsigned char *at, uint32_t v)
 {
@@ -143,8 +89,6 @@ static void on_moved(void *arg)
 
 /* ---- who feeds whom ---------------------------------------------------------- */
 
-static void fail(struct node *d, const char *fmt, ...) WEFT_PRINTF(2, 3);
-
 /* The parent of a node that has one still alive. */
 static uint32_t living_parent(struct source *s, uint32_t rank)
 {
@@ -170,7 +114,7 @@ static void adopt(struct source *s, struct node *d)
 		r = weft_link_send(s->node[d->parent].control, MSG_FEED, msg, 8 + n);
 	}
 	if (r && s->node[d->rank].state == HERE)
-		fail(d, "nobody can feed it");
+		source_fail(d, "nobody can feed it");
 }
 
 static void all_over(struct source *s)
@@ -211,7 +155,7 @@ static void perhaps_begin(struct source *s)
 		begin(s);
 }
 
-static void fail(struct node *d, const char *fmt, ...)
+void source_fail(struct node *d, const char *fmt, ...)
 {
 	struct source *s = d->of;
 	va_list ap;
@@ -239,12 +183,12 @@ static void on_lost(void *arg, uint32_t rank, const char *why, bool final)
 		return;
 	/* It lives, as far as we hear: the link may have had an accident. */
 	if (final && d->state != DONE) {
-		fail(d, "%s", why);
+		source_fail(d, "%s", why);
 	} else if (d->tries++ < TRIES) {
 		s->relinked++;
 		adopt(s, d);
 	} else if (d->state != DONE) {
-		fail(d, "its link broke %u times: %s", TRIES, why);
+		source_fail(d, "its link broke %u times: %s", TRIES, why);
 	}
 }
 
@@ -319,7 +263,7 @@ static void join(struct node *d, struct weft_link *link, unsigned port)
 	d->port = port;
 	d->control = link;
 	if (!d->host || strlen(d->host) > 60) {
-		fail(d, "no address");
+		source_fail(d, "no address");
 		return;
 	}
 	d->state = HERE;
@@ -344,7 +288,7 @@ static void on_frame(
 	} else if (type == MSG_FAILED && n >= 4) {
 		weft_autofree char *why = strndup((const char *)at + 4, n - 4);
 
-		fail(d, "%s", why ? why : "");
+		source_fail(d, "%s", why ? why : "");
 	} else if (type == MSG_DONE && n == 16 + WEFT_DIGEST_HEX && d->state == HERE) {
 		struct weft_stage_node *o = &s->out[d->rank];
 
@@ -375,7 +319,7 @@ static void on_closed(void *arg, struct weft_link *link, const struct weft_err *
 			if (d->of->node[i].parent == d->rank)
 				d->of->node[i].parent = d->parent;
 	} else if (!d->of->ending) {
-		fail(d, "%s", why->text ? why->text : "it went away");
+		source_fail(d, "%s", why->text ? why->text : "it went away");
 	} else {
 		weft_link_free(d->control);
 		d->control = NULL;
@@ -428,101 +372,6 @@ static const struct weft_link_events first_events = {
 static void on_knock(void *arg, struct weft_link *link)
 {
 	weft_link_set(link, &first_events, arg);
-}
-
-/* ---- starting them ----------------------------------------------------------- */
-
-static void on_starter_end(void *arg, const struct weft_child_end *end)
-{
-	struct starter *k = arg;
-	struct source *s = k->of;
-	weft_autofree char *how =
-		WIFSIGNALED(end->status)
-			? weft_printf("signal %d", WTERMSIG(end->status))
-			: weft_printf("exit status %d", WEXITSTATUS(end->status));
-
-	k->running = false;
-	for (size_t i = 0; i < s->n && !s->ending; i++)
-		if ((k->rank == SOURCE || k->rank == i) &&
-			s->node[i].state == WAITED_FOR)
-			fail(&s->node[i], "it could not be started there (%s)",
-				how ? how : "");
-}
-
-static int start_one(
-	struct source *s, char *const *prefix, uint32_t rank, struct weft_err *err)
-{
-	weft_autoargv struct weft_argv a = {0};
-	struct weft_spawn spawn = WEFT_SPAWN_INIT;
-	struct starter *k = &s->starter[s->n_starters];
-	weft_autostr struct weft_str key = {0};
-	struct weft_env env = {0};
-	int in[2] = {-1, -1}, r = -1;
-
-	for (char *const *p = prefix; *p; p++)
-		weft_argv_add(&a, *p);
-	if (rank != SOURCE)
-		weft_argv_add(&a, s->out[rank].name);
-	weft_argv_add(&a, s->cast->weft);
-	weft_argv_add(&a, "stage");
-	weft_argv_add(&a, "receive");
-	weft_argv_addf(&a, "--from=%s", s->self);
-	weft_argv_addf(&a, "--context=%s", s->context);
-	weft_argv_addf(&a, "--silence=%.0fs", s->link.deadline);
-	if (rank != SOURCE) {
-		weft_argv_addf(&a, "--name=%s", s->out[rank].name);
-		weft_argv_add(&a, "--key-in");
-	}
-	if (a.failed || weft_auth_text(s->cast->auth, &key) ||
-		weft_env_copy(&env, environ)) {
-		weft_err_nomem(err);
-		goto out;
-	}
-	if (rank == SOURCE) {
-		if (weft_env_set(&env, WEFT_AUTH_ENV, key.s)) {
-			weft_err_nomem(err);
-			goto out;
-		}
-	} else {
-		/* Into the pipe before the child is there: it is short. */
-		weft_str_addc(&key, '\n');
-		if (pipe2(in, O_CLOEXEC) || key.failed ||
-			weft_write_all(in[1], key.s, key.len)) {
-			weft_err_sys(err, WEFT_ESYS, "pipe");
-			goto out;
-		}
-	}
-	spawn.argv = a.v;
-	spawn.envp = env.vars.v;
-	spawn.in = in[0];
-	spawn.out = 2; /* ours is for the report */
-	spawn.group = true;
-	spawn.die_with_parent = true;
-	if (weft_spawn(&spawn, &k->pid, err))
-		goto out;
-	*k = (struct starter){s, k->pid, rank, true};
-	s->n_starters++;
-	r = weft_loop_child(s->loop, k->pid, on_starter_end, k, err);
-out:
-	weft_closep(&in[0]);
-	weft_closep(&in[1]);
-	weft_env_free(&env);
-	if (key.s)
-		explicit_bzero(key.s, key.len);
-	return r;
-}
-
-static int start_all(struct source *s, struct weft_err *err)
-{
-	s->starter = calloc(s->n + 1, sizeof(*s->starter));
-	if (!s->starter)
-		return weft_err_nomem(err);
-	if (s->cast->once)
-		return start_one(s, s->cast->once, SOURCE, err);
-	for (uint32_t i = 0; i < s->n; i++)
-		if (start_one(s, s->cast->each, i, err))
-			return -1;
-	return 0;
 }
 
 /* ---- time, and the end ------------------------------------------------------- */
@@ -583,43 +432,20 @@ static void on_tick(void *arg)
 	}
 	if (s->cast->deadline > 0 && now - s->began > s->cast->deadline) {
 		for (size_t i = 0; i < s->n; i++)
-			fail(&s->node[i], "not done within %g s", s->cast->deadline);
+			source_fail(
+				&s->node[i], "not done within %g s", s->cast->deadline);
 		return;
 	}
 	if (!s->started && now - s->began > start) {
 		for (size_t i = 0; i < s->n; i++)
 			if (s->node[i].state == WAITED_FOR)
-				fail(&s->node[i], "it didn't come within %g s", start);
+				source_fail(&s->node[i], "it didn't come within %g s",
+					start);
 		if (!s->ending)
 			begin(s);
 	}
 	if (s->opt->progress && s->started && !s->ending)
 		show(s);
-}
-
-/* What starts them ends when they do; if it doesn't, it is ended. */
-static void end_starters(struct source *s)
-{
-	double until = weft_monotonic() + 2;
-	bool asked = false;
-
-	for (;;) {
-		bool some = false;
-
-		for (size_t i = 0; i < s->n_starters; i++)
-			some = some || s->starter[i].running;
-		if (!some)
-			return;
-		if (weft_monotonic() > until) {
-			for (size_t i = 0; i < s->n_starters; i++)
-				if (s->starter[i].running)
-					kill(-s->starter[i].pid,
-						asked ? SIGKILL : SIGTERM);
-			asked = true;
-			until = weft_monotonic() + 3;
-		}
-		weft_loop_turn(s->loop, 0.05);
-	}
 }
 
 static int prepare(struct source *s, struct weft_err *err)
@@ -704,7 +530,7 @@ int weft_stage_broadcast(const char *src, const char *dst,
 		.deadline = silence,
 		.patience = silence,
 		.max_frame = BCAST_PIECE + 8};
-	if (prepare(&s, err) || start_all(&s, err))
+	if (prepare(&s, err) || source_start(&s, err))
 		goto out;
 	weft_loop_run(s.loop);
 	rc = s.result ? -1 : summary(&s, err);
@@ -730,7 +556,7 @@ out:
 		free(s.node[i].host);
 	}
 	if (s.starter)
-		end_starters(&s);
+		source_end_starters(&s);
 	bcast_relay_clear(&s.relay);
 	weft_timer_free(s.tick);
 	weft_listener_free(s.listener);

@@ -4,7 +4,7 @@
  * each name is one component, made anew in a folder that is held open, and no link is
  * followed.  The source is a process of the same user, and is believed no more than a
  * file would be: what a record says is checked before it is done. */
-#include "stage/bcast.h"
+#include "stage/bcast_unpack.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,70 +20,20 @@
 #include <time.h>
 #include <unistd.h>
 
-struct xattr {
-	char *name;
-	unsigned char *value;
-	size_t n;
-};
-
-/* Of what was named last, until it is whole. */
-struct xattrs {
-	struct xattr *v;
-	size_t n, cap;
-};
-
-struct level {
-	struct stage_folder *dir;
-	int fd;
-	struct xattrs xattrs;
-};
-
-struct first {
-	struct stage_folder *dir;
-	const char *name;
-	struct stage_entry *entry;
-};
-
-struct bcast_unpack {
-	struct weft_stage_options opt;
-	struct stage_target t;
-	struct stage_job job;
-	struct stage_worker w;
-	char *src, *dst;
-	uint64_t next; /* piece */
-	bool begun, ended, part;
-	char hash[WEFT_DIGEST_HEX];
-	struct level *level;
-	size_t n_levels, cap_levels;
-	/* With more than one name, by number. */
-	struct first *first;
-	size_t n_first, cap_first;
-	/* The file that is being filled. */
-	struct {
-		bool on;
-		int fd;
-		struct stat st;
-		struct stage_entry *entry;
-		struct xattrs xattrs;
-		uint64_t at, chunk, n_chunks, sums;
-		unsigned char (*sum)[WEFT_DIGEST_BYTES];
-	} f;
-};
-
-static int bad(struct bcast_unpack *u)
+int unpack_bad(struct bcast_unpack *u)
 {
 	return weft_err_set(&u->w.err, WEFT_ESTAGE,
 		"%s: what came is not what a broadcast is made of", u->dst);
 }
 
-static struct level *top(struct bcast_unpack *u)
+struct level *unpack_top(struct bcast_unpack *u)
 {
 	return &u->level[u->n_levels - 1];
 }
 
 static int dir_fd(struct bcast_unpack *u)
 {
-	return u->job.tree ? top(u)->fd : u->job.out;
+	return u->job.tree ? unpack_top(u)->fd : u->job.out;
 }
 
 static void xattrs_clear(struct xattrs *x)
@@ -127,14 +77,14 @@ void bcast_meta_read(const unsigned char *at, struct stat *st)
 }
 
 /* A name of one component; only the top has none. */
-static char *name_of(struct bcast_unpack *u, const unsigned char *at, size_t n)
+char *unpack_name(struct bcast_unpack *u, const unsigned char *at, size_t n)
 {
 	bool is_top = !u->begun;
 
 	if ((n == 0) != is_top || n > NAME_MAX || memchr(at, '/', n) ||
 		memchr(at, '\0', n) || (n == 1 && *at == '.') ||
 		(n == 2 && memcmp(at, "..", 2) == 0)) {
-		bad(u);
+		unpack_bad(u);
 		return NULL;
 	}
 	char *name = weft_arena_strndup(&u->job.arena, (const char *)at, n);
@@ -145,12 +95,12 @@ static char *name_of(struct bcast_unpack *u, const unsigned char *at, size_t n)
 
 static int add_xattr(struct bcast_unpack *u, const unsigned char *at, size_t n)
 {
-	struct xattrs *x = u->f.on ? &u->f.xattrs : &top(u)->xattrs;
+	struct xattrs *x = u->f.on ? &u->f.xattrs : &unpack_top(u)->xattrs;
 	size_t len = n >= 2 ? get(at, 2) : SIZE_MAX;
 
 	if ((!u->f.on && !u->n_levels) || len > 255 || len == 0 || n < 2 + len ||
 		x->n > 100000)
-		return bad(u);
+		return unpack_bad(u);
 	if (weft_grow(x->v, x->n, x->cap))
 		return weft_err_nomem(&u->w.err);
 	struct xattr *v = &x->v[x->n];
@@ -299,20 +249,20 @@ static int open_top(struct bcast_unpack *u)
 static int enter(struct bcast_unpack *u, const unsigned char *at, size_t n)
 {
 	struct level l = {.fd = -1};
-	struct level *up = u->n_levels ? top(u) : NULL;
+	struct level *up = u->n_levels ? unpack_top(u) : NULL;
 	struct stat st;
 
 	if (n < BCAST_META || u->f.on || (u->begun && !up))
-		return bad(u);
+		return unpack_bad(u);
 	bcast_meta_read(at, &st);
-	char *name = name_of(u, at + BCAST_META, n - BCAST_META);
+	char *name = unpack_name(u, at + BCAST_META, n - BCAST_META);
 	if (!name || !S_ISDIR(st.st_mode))
-		return name ? bad(u) : -1;
+		return name ? unpack_bad(u) : -1;
 	if (!up && open_top(u))
 		return -1;
 	if (weft_grow(u->level, u->n_levels, u->cap_levels))
 		return weft_err_nomem(&u->w.err);
-	up = u->n_levels ? top(u) : NULL; /* may have moved */
+	up = u->n_levels ? unpack_top(u) : NULL; /* may have moved */
 	l.dir = stage_folder_new(&u->w, up ? up->dir : NULL, name);
 	if (!l.dir)
 		return -1;
@@ -336,8 +286,8 @@ static int leave(struct bcast_unpack *u)
 	struct stat st;
 
 	if (!u->n_levels || u->f.on)
-		return bad(u);
-	l = top(u);
+		return unpack_bad(u);
+	l = unpack_top(u);
 	if (attrs(u, l->fd, &l->dir->st, &l->xattrs, l->dir, NULL))
 		return -1;
 	if (fstat(l->fd, &st))
@@ -358,13 +308,13 @@ static int note_first(
 {
 	if (weft_grow(u->first, u->n_first, u->cap_first))
 		return weft_err_nomem(&u->w.err);
-	u->first[u->n_first++] = (struct first){top(u)->dir, name, entry};
+	u->first[u->n_first++] = (struct first){unpack_top(u)->dir, name, entry};
 	return 0;
 }
 
 static struct stage_folder *here(struct bcast_unpack *u)
 {
-	return u->job.tree ? top(u)->dir : u->job.folders;
+	return u->job.tree ? unpack_top(u)->dir : u->job.folders;
 }
 
 static int begin_file(struct bcast_unpack *u, const unsigned char *at, size_t n)
@@ -372,11 +322,11 @@ static int begin_file(struct bcast_unpack *u, const unsigned char *at, size_t n)
 	struct statfs fs;
 
 	if (n < BCAST_META || u->f.on || (u->begun && !u->n_levels))
-		return bad(u);
+		return unpack_bad(u);
 	bcast_meta_read(at, &u->f.st);
-	char *name = name_of(u, at + BCAST_META, n - BCAST_META);
+	char *name = unpack_name(u, at + BCAST_META, n - BCAST_META);
 	if (!name || !S_ISREG(u->f.st.st_mode))
-		return name ? bad(u) : -1;
+		return name ? unpack_bad(u) : -1;
 	if (!u->begun) {
 		struct stage_folder *d = stage_folder_new(&u->w, NULL, "");
 
@@ -442,7 +392,7 @@ static int add_bytes(struct bcast_unpack *u, const unsigned char *at, size_t n)
 	uint64_t off = n >= 8 ? bcast_get64(at) : 0, end, limit;
 
 	if (!u->f.on || n < 8)
-		return bad(u);
+		return unpack_bad(u);
 	at += 8;
 	n -= 8;
 	/* In order, within a chunk whose sum is still to come. */
@@ -450,7 +400,7 @@ static int add_bytes(struct bcast_unpack *u, const unsigned char *at, size_t n)
 	limit = (u->f.sums + 1) * u->f.chunk;
 	if (off < u->f.at || end < off || end > limit ||
 		end > (uint64_t)u->f.st.st_size)
-		return bad(u);
+		return unpack_bad(u);
 	hash_hole(u, off);
 	weft_hasher_add(u->w.hasher, at, n);
 	u->f.at = end;
@@ -478,7 +428,7 @@ static int check_sum(struct bcast_unpack *u, const unsigned char *sum, size_t n)
 	uint64_t size = (uint64_t)u->f.st.st_size;
 
 	if (!u->f.on || n != WEFT_DIGEST_BYTES || i >= u->f.n_chunks)
-		return bad(u);
+		return unpack_bad(u);
 	hash_hole(u, end < size ? end : size);
 	weft_hasher_take(u->w.hasher, u->f.sum[i]);
 	if (memcmp(u->f.sum[i], sum, n) != 0) {
@@ -505,7 +455,7 @@ static int end_file(struct bcast_unpack *u)
 	int fd;
 
 	if (!u->f.on || u->f.sums != u->f.n_chunks)
-		return bad(u);
+		return unpack_bad(u);
 	if (attrs(u, u->f.fd, &u->f.st, &u->f.xattrs, here(u), e->name))
 		return -1;
 	if (fstat(u->f.fd, &st))
@@ -537,181 +487,6 @@ static int end_file(struct bcast_unpack *u)
 	return 0;
 }
 
-/* ---- what has no data -------------------------------------------------------- */
-
-static int finish_name(struct bcast_unpack *u, const char *name, const struct stat *st,
-	struct stage_entry *e)
-{
-	struct timespec times[2] = {st->st_atim, st->st_mtim};
-	mode_t mode = st->st_mode & 07777;
-	int dir = top(u)->fd;
-	struct stat now;
-
-	if (u->opt.archive &&
-		fchownat(dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW)) {
-		u->job.owners++;
-		(void)!fchownat(dir, name, (uid_t)-1, st->st_gid, AT_SYMLINK_NOFOLLOW);
-		mode &= 0777;
-	}
-	/* In a folder that is nobody else's yet, the name is what we made. */
-	if (!S_ISLNK(st->st_mode) && fchmodat(dir, name, mode, 0))
-		return stage_sys(&u->w, "copying", top(u)->dir, name);
-	(void)!utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW);
-	if (fstatat(dir, name, &now, AT_SYMLINK_NOFOLLOW))
-		return stage_sys(&u->w, "copying", top(u)->dir, name);
-	e->dst = stage_id_of(&now);
-	return 0;
-}
-
-static int make_link(struct bcast_unpack *u, const unsigned char *at, size_t n)
-{
-	struct stage_entry *e;
-	struct stat st;
-
-	if (n < BCAST_META + 2 || !u->n_levels || u->f.on)
-		return bad(u);
-	bcast_meta_read(at, &st);
-	size_t len = get(at + BCAST_META, 2);
-	at += BCAST_META + 2;
-	n -= BCAST_META + 2;
-	if (len > n || !S_ISLNK(st.st_mode))
-		return bad(u);
-	char *name = name_of(u, at, len);
-	weft_autofree char *to = strndup((const char *)at + len, n - len);
-	if (!name || !to)
-		return name ? weft_err_nomem(&u->w.err) : -1;
-	u->job.files++;
-	e = stage_entry_new(&u->w, top(u)->dir, name, 'l', &st);
-	if (!e || !(e->target = weft_arena_strdup(&u->w.arena, to)))
-		return weft_err_nomem(&u->w.err);
-	if (symlinkat(to, top(u)->fd, name))
-		return stage_sys(&u->w, "copying", top(u)->dir, name);
-	return finish_name(u, name, &st, e);
-}
-
-static int make_special(struct bcast_unpack *u, const unsigned char *at, size_t n)
-{
-	struct stage_entry *e;
-	struct stat st;
-
-	if (n < BCAST_META || !u->n_levels || u->f.on)
-		return bad(u);
-	bcast_meta_read(at, &st);
-	char *name = name_of(u, at + BCAST_META, n - BCAST_META);
-	if (!name)
-		return -1;
-	if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode))
-		return bad(u);
-	u->job.files++;
-	e = stage_entry_new(&u->w, top(u)->dir, name, 's', &st);
-	if (!e)
-		return -1;
-	if (mknodat(top(u)->fd, name, (st.st_mode & S_IFMT) | 0600, st.st_rdev))
-		return stage_sys(&u->w, "making", top(u)->dir, name);
-	return finish_name(u, name, &st, e);
-}
-
-static int make_same(struct bcast_unpack *u, const unsigned char *at, size_t n)
-{
-	weft_autostr struct weft_str path = {0};
-	uint64_t no = n >= 8 ? bcast_get64(at) : UINT64_MAX;
-	struct stage_entry *e;
-	struct stat st;
-
-	if (no >= u->n_first || !u->n_levels || u->f.on)
-		return bad(u);
-	char *name = name_of(u, at + 8, n - 8);
-	if (!name)
-		return -1;
-	const struct first *f = &u->first[no];
-	stage_folder_path(f->dir, &path);
-	if (path.len)
-		weft_str_addc(&path, '/');
-	weft_str_add(&path, f->name);
-	if (path.failed)
-		return weft_err_nomem(&u->w.err);
-	if (linkat(u->job.out, path.s, top(u)->fd, name, 0) ||
-		fstatat(top(u)->fd, name, &st, AT_SYMLINK_NOFOLLOW))
-		return stage_sys(&u->w, "linking", top(u)->dir, name);
-	u->job.files++;
-	e = stage_entry_new(&u->w, top(u)->dir, name, f->entry->type, &st);
-	if (!e)
-		return -1;
-	e->src = f->entry->src;
-	e->mode = f->entry->mode;
-	e->same = f->entry;
-	e->target = f->entry->target;
-	/* Its new name has changed its ctime. */
-	f->entry->dst = stage_id_of(&st);
-	return 0;
-}
-
-/* ---- the end ----------------------------------------------------------------- */
-
-/* The record is there before the copy has its name, for it says what that is. */
-static int write_record(struct bcast_unpack *u)
-{
-	weft_autostr struct weft_str text = {0};
-	char name[STAGE_MANIFEST_NAME];
-	weft_autoclose int fd = -1;
-
-	if (stage_settle(&u->job, &u->w.err) ||
-		stage_manifest_make(&u->job, u->src, u->hash, &text, &u->w.err))
-		return -1;
-	if (!u->opt.manifest)
-		return 0;
-	stage_manifest_name(u->t.name, name);
-	unlinkat(u->t.fd, u->t.manifest, 0);
-	fd = openat(u->t.fd, u->t.manifest,
-		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0 || weft_write_all(fd, text.s, text.len) ||
-		(u->opt.durable != WEFT_STAGE_NONE && fsync(fd)) ||
-		renameat(u->t.fd, u->t.manifest, u->t.fd, name))
-		return weft_err_sys(
-			&u->w.err, WEFT_ESTAGE, "writing the record of %s", u->dst);
-	return 0;
-}
-
-/* All was said: what was counted there is what came here. */
-static int check_all(struct bcast_unpack *u, const unsigned char *at, size_t n)
-{
-	if (n != 16 || u->n_levels || u->f.on || !u->begun ||
-		bcast_get64(at) != u->job.files || bcast_get64(at + 8) != u->job.bytes)
-		return bad(u);
-	u->ended = true;
-	return 0;
-}
-
-static int publish(struct bcast_unpack *u)
-{
-	char name[STAGE_MANIFEST_NAME];
-	struct stat st;
-
-	u->job.entry = u->w.entry;
-	u->job.n_entries = u->w.n_entries;
-	u->w.entry = NULL;
-	clock_gettime(CLOCK_REALTIME_COARSE, &u->job.ended);
-	if (stage_sync(&u->job, &u->w.err))
-		return -1;
-	if (!u->opt.replace &&
-		faccessat(u->t.fd, u->t.name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return stage_target_taken(&u->t, &u->w.err);
-	if (!u->opt.manifest) {
-		stage_manifest_name(u->t.name, name);
-		unlinkat(u->t.fd, name, 0);
-	}
-	if (write_record(u) || stage_target_publish(&u->t, u->job.tree, u->opt.replace,
-				       u->opt.durable == WEFT_STAGE_FULL, &u->w.err))
-		return -1;
-	u->part = false;
-	/* A single file's ctime is another once it has its name. */
-	if (u->job.tree || fstatat(u->t.fd, u->t.name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-		st.st_ino != u->job.entry[0]->dst.ino)
-		return 0;
-	u->job.entry[0]->dst = stage_id_of(&st);
-	return write_record(u);
-}
-
 /* Those with several names are numbered where they come first. */
 static int number(struct bcast_unpack *u, size_t before, const unsigned char *at)
 {
@@ -731,7 +506,7 @@ static int record(
 	int r;
 
 	if (u->ended)
-		return bad(u);
+		return unpack_bad(u);
 	switch (kind) {
 	case REC_FOLDER:
 		return enter(u, at, n);
@@ -749,17 +524,17 @@ static int record(
 	case REC_END:
 		return end_file(u);
 	case REC_LINK:
-		r = make_link(u, at, n);
+		r = unpack_make_link(u, at, n);
 		return r ? r : number(u, before, at);
 	case REC_SPECIAL:
-		r = make_special(u, at, n);
+		r = unpack_make_special(u, at, n);
 		return r ? r : number(u, before, at);
 	case REC_SAME:
-		return make_same(u, at, n);
+		return unpack_make_same(u, at, n);
 	case REC_ALL:
-		return check_all(u, at, n);
+		return unpack_check_all(u, at, n);
 	}
-	return bad(u);
+	return unpack_bad(u);
 }
 
 int bcast_unpack_piece(
@@ -767,13 +542,13 @@ int bcast_unpack_piece(
 {
 	const unsigned char *at = bcast_data(p);
 	size_t left = p->n;
-	int r = p->no == u->next++ ? 0 : bad(u);
+	int r = p->no == u->next++ ? 0 : unpack_bad(u);
 
 	while (r == 0 && left) {
 		size_t n = left >= BCAST_RECORD ? get(at + 1, 4) : SIZE_MAX;
 
 		if (left < BCAST_RECORD || n > left - BCAST_RECORD) {
-			r = bad(u);
+			r = unpack_bad(u);
 			break;
 		}
 		r = record(u, at[0], at + BCAST_RECORD, n);
@@ -781,10 +556,10 @@ int bcast_unpack_piece(
 		left -= BCAST_RECORD + n;
 	}
 	if (r == 0 && p->last != u->ended)
-		r = bad(u);
+		r = unpack_bad(u);
 	/* Not before it is known that nothing comes behind. */
 	if (r == 0 && p->last)
-		r = publish(u);
+		r = unpack_publish(u);
 	if (r)
 		weft_err_move(err, &u->w.err);
 	return r;

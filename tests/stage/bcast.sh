@@ -38,7 +38,7 @@ bcast() {
 }
 # Temporaries and processes that are left: none, after a while.
 clean() {
-	! ls -A "$T_TMP"/n* | grep -q weft-part
+	[ -z "$(find "$T_TMP"/n* -maxdepth 1 -name '.weft-part*')" ]
 }
 none_runs() {
 	for p in "$T_TMP"/n*.pid; do

@@ -1,0 +1,68 @@
+/* bcast_source.h - a broadcast as its source knows it; private to the room */
+#ifndef WEFT_STAGE_BCAST_SOURCE_H
+#define WEFT_STAGE_BCAST_SOURCE_H
+
+#include "stage/bcast.h"
+
+#define SOURCE UINT32_MAX /* as a parent */
+#define TRIES 3           /* of a node that lives, but whose link breaks */
+#define TREE_ARITY 2
+
+enum node_state { WAITED_FOR, HERE, DONE, FAILED };
+
+struct node {
+	struct source *of;
+	uint32_t rank, parent;
+	enum node_state state;
+	struct weft_link *control;
+	char *host; /* as the source sees it */
+	unsigned port, tries;
+	uint64_t pieces;
+};
+
+struct starter {
+	struct source *of;
+	pid_t pid;
+	uint32_t rank; /* of one node, or SOURCE: of all */
+	bool running;
+};
+
+struct source {
+	const char *src, *dst;
+	const struct weft_stage_cast *cast;
+	const struct weft_stage_options *opt;
+	struct weft_stage_node *out;
+	struct weft_loop *loop;
+	struct weft_link_options link;
+	char context[64], self[300];
+	struct weft_listener *listener;
+	struct bcast_relay relay;
+	struct node *node;
+	size_t n, n_here, n_over;
+	struct starter *starter;
+	size_t n_starters;
+	struct weft_timer *tick;
+	double began, sending;
+	bool started, ending;
+	uint64_t total, total_files;
+	uint64_t relinked; /* links that broke between two who live */
+	/* The thread that reads. */
+	struct bcast_queue queue;
+	struct bcast_pack pack;
+	pthread_t thread;
+	bool reading;
+	atomic_bool read_over;
+	int read_rc;
+	struct weft_err read_err;
+	int result;
+	struct weft_err *err;
+};
+
+/* bcast.c: it won't have it, for this reason */
+void source_fail(struct node *d, const char *fmt, ...) WEFT_PRINTF(2, 3);
+
+/* bcast_start.c: what starts the nodes' half, and its end */
+int source_start(struct source *s, struct weft_err *err);
+void source_end_starters(struct source *s);
+
+#endif

@@ -1,0 +1,70 @@
+/* bcast_unpack.h - records on their way to a file or tree; private to the room */
+#ifndef WEFT_STAGE_BCAST_UNPACK_H
+#define WEFT_STAGE_BCAST_UNPACK_H
+
+#include "stage/bcast.h"
+
+struct xattr {
+	char *name;
+	unsigned char *value;
+	size_t n;
+};
+
+/* Of what was named last, until it is whole. */
+struct xattrs {
+	struct xattr *v;
+	size_t n, cap;
+};
+
+struct level {
+	struct stage_folder *dir;
+	int fd;
+	struct xattrs xattrs;
+};
+
+struct first {
+	struct stage_folder *dir;
+	const char *name;
+	struct stage_entry *entry;
+};
+
+struct bcast_unpack {
+	struct weft_stage_options opt;
+	struct stage_target t;
+	struct stage_job job;
+	struct stage_worker w;
+	char *src, *dst;
+	uint64_t next; /* piece */
+	bool begun, ended, part;
+	char hash[WEFT_DIGEST_HEX];
+	struct level *level;
+	size_t n_levels, cap_levels;
+	/* With more than one name, by number. */
+	struct first *first;
+	size_t n_first, cap_first;
+	/* The file that is being filled. */
+	struct {
+		bool on;
+		int fd;
+		struct stat st;
+		struct stage_entry *entry;
+		struct xattrs xattrs;
+		uint64_t at, chunk, n_chunks, sums;
+		unsigned char (*sum)[WEFT_DIGEST_BYTES];
+	} f;
+};
+
+/* bcast_unpack.c */
+int unpack_bad(struct bcast_unpack *u); /* -1: what came makes no sense */
+struct level *unpack_top(struct bcast_unpack *u);
+/* A name of one component, in the job's arena; NULL: it isn't. */
+char *unpack_name(struct bcast_unpack *u, const unsigned char *at, size_t n);
+
+/* bcast_unpack_end.c */
+int unpack_make_link(struct bcast_unpack *u, const unsigned char *at, size_t n);
+int unpack_make_special(struct bcast_unpack *u, const unsigned char *at, size_t n);
+int unpack_make_same(struct bcast_unpack *u, const unsigned char *at, size_t n);
+int unpack_check_all(struct bcast_unpack *u, const unsigned char *at, size_t n);
+int unpack_publish(struct bcast_unpack *u);
+
+#endif
