@@ -268,7 +268,7 @@ else
 	head "$BENCH_TMP/diff"
 	BENCH_BAD=1
 fi
-rm -rf "$disk/deep" "$DISK"/* "$DISK"/.weft*
+rm -rf "$disk/deep" "${DISK:?}"/* "${DISK:?}"/.weft*
 }
 
 # ---- resume: killed at 90 %, by a library that counts
