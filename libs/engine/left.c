@@ -96,6 +96,19 @@ bool left_at_limit(const struct engine *g)
 	return g->e->go_on && g->e->end > 0 && weft_now() >= g->e->end - KILL;
 }
 
+bool left_any(const struct engine *g)
+{
+	weft_autofree char *why = NULL;
+
+	if (weft_run_stopped(g->e->run, &why) == 0)
+		return false;
+	for (size_t s = 0; s < g->e->wf->n_steps; s++)
+		for (size_t i = g->first[s]; g->ours[s] && i < g->last[s]; i++)
+			if (!weft_state_ended(g->slot[s][i].state))
+				return true;
+	return false;
+}
+
 static char *bad_nodes(const struct engine *g)
 {
 	weft_autostr struct weft_str out = {0};

@@ -179,6 +179,12 @@ void signals_watched(sigset_t *set)
 		sigaddset(set, SIGHUP);
 }
 
+static bool ended_by(int status, int sig)
+{
+	return (WIFSIGNALED(status) && WTERMSIG(status) == sig) ||
+	       (WIFEXITED(status) && WEXITSTATUS(status) == 128 + sig);
+}
+
 static void wait_for(struct unit *u, pid_t pid, double deadline, struct end *end)
 {
 	double kill_at = 0, tell_at = checkpoint_at(u, deadline);
@@ -219,6 +225,14 @@ static void wait_for(struct unit *u, pid_t pid, double deadline, struct end *end
 			kill_at = weft_monotonic() + GRACE;
 		}
 	}
+	/* Slurm signals all of a job at once: the program may have heard it before us.
+	 */
+	struct timespec moment = {1, 0};
+	int told = 0;
+	if (!end->cancelled && !kill_at && ended_by(end->status, SIGTERM))
+		while ((told = sigtimedwait(&set, NULL, &moment)) == SIGCHLD)
+			;
+	end->cancelled |= told == SIGTERM || told == SIGINT || told == SIGHUP;
 	/* What the program left behind in its group doesn't outlive it. */
 	kill(-pid, SIGKILL);
 }

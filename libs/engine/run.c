@@ -106,7 +106,7 @@ static int wait_some(struct engine *g, struct weft_err *err)
 		if (sig.ssi_signo == SIGCHLD || g->stopping)
 			continue;
 		g->stopping = true;
-		g->left |= left_at_limit(g);
+		g->at_limit |= left_at_limit(g);
 		for (size_t k = 0; k < g->n_running; k++)
 			kill(g->run[k].pid, SIGTERM);
 	}
@@ -176,6 +176,10 @@ static int turn(struct engine *g, struct weft_err *err)
 		return 0;
 	}
 	/* What else has no end is another job's. */
+	if (g->at_limit && !g->left && left_any(g)) {
+		g->left = true;
+		left_submit(g);
+	}
 	if (g->left)
 		return 1;
 	return ready_give_up(g) || weft_recorder_pending(g->recorder) ? 0 : 1;

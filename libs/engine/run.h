@@ -69,6 +69,7 @@ struct engine {
 	struct pace *pace;   /* of each step: how long its members take */
 	struct weft_engine_more more; /* what is left needs */
 	double begun;                 /* of weft_now() */
+	bool at_limit;                /* the job ends because its time is over */
 	bool left, left_told;         /* something is; the other job is there */
 	unsigned *active;             /* running members of each step */
 	struct queue *queue;          /* of each step */
@@ -183,6 +184,8 @@ void left_pace(struct engine *g, unsigned s, double seconds);
 bool left_is(struct engine *g, unsigned s, size_t i, const struct weft_plan_step *p);
 /* What ends now ends because the job's time is over; another job goes on. */
 bool left_at_limit(const struct engine *g);
+/* Has any member of ours no end, in a run that isn't stopped? */
+bool left_any(const struct engine *g);
 /* Submits the other job, where anything is left. */
 void left_submit(struct engine *g);
 

@@ -37,6 +37,32 @@ static char *original(const char *spooled, double *end_time)
 	return at && end ? strndup(at + 9, (size_t)(end - at - 9)) : NULL;
 }
 
+/* Slurm has started this job again: the run that it was at, if that is the latest of
+ * its name.  NULL: there is none. */
+static struct weft_run *requeued(const struct job *j)
+{
+	weft_autofree char *parent =
+		weft_path_join(run_parent(NULL, j->conf), j->wf->name);
+	const char *self = getenv("SLURM_JOB_ID"),
+		   *again = getenv("SLURM_RESTART_COUNT");
+	weft_autoerr struct weft_err err = {0};
+	struct run_jobs jobs = {0};
+	struct weft_run *run = NULL;
+	bool found = false;
+
+	if (!parent || !self || !again || weft_streq(again, "0") ||
+		weft_run_open(parent, NULL, &run, &err))
+		return NULL;
+	if (run_jobs_read(run, &jobs, &err) == 0)
+		for (size_t i = 0; i < jobs.n; i++)
+			found |= jobs.id[i] == strtoul(self, NULL, 10);
+	run_jobs_free(&jobs);
+	if (found)
+		return run;
+	weft_run_free(run);
+	return NULL;
+}
+
 static int run_in_job(const char *spooled)
 {
 	struct weft_err err = {0};
@@ -62,7 +88,8 @@ static int run_in_job(const char *spooled)
 	status = job_open(&j, &a);
 	if (status)
 		goto out;
-	if (make_run(&j, &a, run_parent(NULL, j.conf), &run, &err)) {
+	run = requeued(&j);
+	if (!run && make_run(&j, &a, run_parent(NULL, j.conf), &run, &err)) {
 		status = cmd_fail(&err);
 		goto out;
 	}
