@@ -2,6 +2,8 @@
 #include "engine/run.h"
 
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 
 void finish_without(struct engine *g, unsigned s, size_t i, enum weft_state state,
 	enum weft_code code, const char *reason)
@@ -105,6 +107,16 @@ static int take_record(struct engine *g, const struct running *r, struct weft_er
 	}
 	if (!rec)
 		return 1;
+	if (r->off && rec->state != WEFT_STATE_DONE) {
+		free(rec->reason);
+		rec->reason = strdup(STEER_CANCELLED);
+		rec->state = WEFT_STATE_SKIPPED;
+		rec->code = WEFT_OK;
+		if (!rec->reason) {
+			weft_record_free(rec);
+			return weft_err_nomem(err);
+		}
+	}
 	if (sweep)
 		bad = weft_recorder_add(g->recorder, rec, err);
 	if (!bad)

@@ -59,8 +59,7 @@ static int ask_until(
 	return r;
 }
 
-static int write_action(
-	struct engine *g, const struct weft_action *a, struct weft_err *err)
+int grow_write(struct engine *g, const struct weft_action *a, struct weft_err *err)
 {
 	if (!g->actions) {
 		weft_autofree char *name = weft_printf(
@@ -83,7 +82,7 @@ static int end_loop(
 		.step = (char *)g->e->wf->step[l->step[0]].name,
 		.text = (char *)why};
 
-	if (write_action(g, &end, err))
+	if (grow_write(g, &end, err))
 		return -1;
 	return weft_loop_end(g->e->wf, loop, why) ? weft_err_nomem(err) : 0;
 }
@@ -116,7 +115,7 @@ static int next_round(struct engine *g, unsigned loop, struct weft_err *err)
 
 		return end_loop(g, loop, why ? why : "", err);
 	}
-	if (write_action(g, &next, err))
+	if (grow_write(g, &next, err))
 		return -1;
 	weft_loop_next(g->e->wf, loop);
 	return 0;
@@ -136,6 +135,12 @@ static int look_at_loops(struct engine *g, bool *grown, struct weft_err *err)
 		enum weft_verdict v = weft_round_verdict(wf, l, g->tally);
 		if (v == WEFT_WAIT)
 			continue;
+		/* What the decision follows from is on disk before it. */
+		int kept = keep_commit(g, err);
+		if (kept) {
+			g->later = true;
+			return kept < 0 ? -1 : 0;
+		}
 		*grown = true;
 		/* A round that failed may go better when the run is resumed: no
 		 * decision of the run's. */
@@ -175,17 +180,23 @@ static int look_at_files(struct engine *g, bool *grown, struct weft_err *err)
 
 int grow_look(struct engine *g, struct weft_err *err)
 {
+	if (steer_look(g, err))
+		return -1;
 	while (g->grow) {
-		bool grown = false;
-
 		g->grow = false;
-		if (look_at_files(g, &grown, err) || look_at_loops(g, &grown, err))
+		if (look_at_files(g, &g->grown, err) ||
+			look_at_loops(g, &g->grown, err))
 			return -1;
-		if (!grown)
-			continue;
+		if (g->grown && state_grow(g, err))
+			return -1;
+	}
+	if (g->grown) {
 		if (state_grow(g, err))
 			return -1;
 		queue_rewind(g);
 	}
+	g->grown = false;
+	g->grow |= g->later;
+	g->later = false;
 	return 0;
 }

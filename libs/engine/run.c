@@ -96,9 +96,11 @@ static int wait_some(struct engine *g, struct weft_err *err)
 	struct pollfd p[] = {{.fd = g->signals, .events = POLLIN},
 		{.fd = g->hand[0], .events = POLLIN}};
 	struct signalfd_siginfo sig;
-	int most = g->stuck ? 1000
-			    : 1000 * (int)again_wait(g, budget_wait(g->budget,
-								g->e->fence ? 2 : 60));
+	int most =
+		g->stuck ? 1000
+			 : 1000 * (int)again_wait(g,
+					  steer_wait(g, budget_wait(g->budget,
+								g->e->fence ? 2 : 60)));
 
 	if (poll(p, 2, most) < 0 && errno != EINTR)
 		return weft_err_sys(err, WEFT_ESYS, "poll");
@@ -150,7 +152,7 @@ static int open_all(struct engine *g, const sigset_t *set, struct weft_err *err)
 		again_open(g, err) || left_open(g, err) || state_read_others(g, err) ||
 		state_read_ours(g, err))
 		return -1;
-	return queue_open(g, err) ? -1 : grow_open(g, err);
+	return queue_open(g, err) || grow_open(g, err) ? -1 : steer_open(g, err);
 }
 
 /* Starts what may, and waits; 1: there is nothing left to do. */
@@ -169,7 +171,7 @@ static int turn(struct engine *g, struct weft_err *err)
 		return -1;
 	if (!kept && !looked)
 		return 0;
-	if (g->n_running || kept || (again_any(g) && !g->stopping)) {
+	if (g->n_running || kept || steer_busy(g) || (again_any(g) && !g->stopping)) {
 		if (wait_some(g, err))
 			return -1;
 		finish_over_budget(g);
@@ -212,6 +214,7 @@ int weft_engine_run(const struct weft_engine *e, struct weft_err *err)
 	}
 	if (g.signals >= 0)
 		close(g.signals);
+	steer_close(&g);
 	/* What isn't on disk by then is the other engine's to say. */
 	if (!g.fenced)
 		keep_close(&g);

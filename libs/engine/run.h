@@ -21,7 +21,8 @@ struct running {
 	double begun; /* of weft_monotonic() */
 	unsigned step;
 	size_t member;
-	struct share share;   /* of the nodes */
+	struct share share; /* of the nodes */
+	bool off;           /* the program that steers its sweep wants no more of it */
 	struct weft_str line; /* of its record, as far as it was handed over */
 	bool recorded;        /* ... which is all of it */
 };
@@ -42,7 +43,11 @@ struct engine {
 	bool *ours;                /* steps that this engine runs */
 	size_t *count;             /* members of each step that are known here */
 	bool *feeds;               /* others have members because of what it makes */
-	bool grow; /* one that feeds has ended: look for members to come */
+	bool grow;  /* one that feeds has ended: look for members to come */
+	bool grown; /* there are more members, or it is known that there are no more */
+	bool later; /* look again, for now what happened can't be written */
+	struct steer *steer; /* programs that steer a sweep of ours */
+	size_t n_steers;
 	struct weft_actions
 		*actions;     /* where it is written what was decided; or NULL */
 	bool *alike;          /* all its members wait for the same */
@@ -108,6 +113,20 @@ static inline bool in_blocks(const struct engine *g)
 int grow_open(struct engine *g, struct weft_err *err);
 /* Where g->grow says that there may be some. */
 int grow_look(struct engine *g, struct weft_err *err);
+
+/* An action, on disk. */
+int grow_write(struct engine *g, const struct weft_action *a, struct weft_err *err);
+
+/* steer.c: programs that steer sweeps */
+#define STEER_CANCELLED "cancelled by the program that steers the sweep"
+int steer_open(struct engine *g, struct weft_err *err);
+void steer_close(struct engine *g);
+/* Starts those whose time has come, and does what those say that have ended. */
+int steer_look(struct engine *g, struct weft_err *err);
+/* Does one run, or is one about to? */
+bool steer_busy(const struct engine *g);
+/* Whole seconds, at most `most`, until there is something to do for one. */
+time_t steer_wait(const struct engine *g, time_t most);
 
 /* keep.c: what happened, on disk */
 int keep_open(struct engine *g, struct weft_err *err);

@@ -1,6 +1,7 @@
 /* grow.c - sweeps whose members are known only while the run goes on */
 #include "journal/journal.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -60,6 +61,23 @@ static int read_rows(const struct weft_run *run, const struct weft_workflow *wf,
 	return 0;
 }
 
+/* What was added is numbered: each once, however often it is read. */
+static int add_member(const struct weft_workflow *wf, unsigned step,
+	const struct weft_action *a, struct weft_err *err)
+{
+	weft_autoerr struct weft_err odd = {0};
+	struct weft_value params;
+	size_t index;
+
+	if (a->number != (int64_t)wf->step[step].sweep.count)
+		return 0;
+	if (weft_spec_json(a->params, strlen(a->params), &params, err))
+		return -1;
+	int bad = weft_sweep_add(wf, step, &params, &index, &odd);
+	weft_value_clear(&params);
+	return bad && odd.sys == ENOMEM ? weft_err_nomem(err) : 0;
+}
+
 static int apply(const struct weft_workflow *wf, const struct weft_action *a,
 	struct weft_err *err)
 {
@@ -71,6 +89,10 @@ static int apply(const struct weft_workflow *wf, const struct weft_action *a,
 	if (a->kind == WEFT_ACTION_ROUND && loop != WEFT_NO_LOOP &&
 		a->number == (int64_t)wf->loop[loop].rounds)
 		weft_loop_next(wf, loop);
+	if (a->kind == WEFT_ACTION_ADD)
+		return add_member(wf, (unsigned)step, a, err);
+	if (a->kind == WEFT_ACTION_STOP)
+		weft_sweep_end(wf, (unsigned)step);
 	if (a->kind == WEFT_ACTION_END && loop != WEFT_NO_LOOP &&
 		weft_loop_end(wf, loop, a->text))
 		return weft_err_nomem(err);

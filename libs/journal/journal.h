@@ -274,6 +274,10 @@ void weft_history_free(struct weft_history *h);
 int weft_metric_last(const char *file, const char *name, struct weft_value *out,
 	struct weft_err *err);
 
+/* All metrics of such a file as a JSON object, the last value of each; `{}` without
+ * one. */
+void weft_metrics_json(const char *file, struct weft_str *out);
+
 /* ---- journal ----------------------------------------------------------- */
 
 struct weft_event {
@@ -368,6 +372,11 @@ struct weft_status_step {
 	struct weft_status_member *member; /* in member order */
 	bool optional;
 	const struct weft_pairs *labels; /* borrowed from the workflow */
+	struct weft_status_steer {       /* what the program that steers it has done */
+		bool given;
+		size_t added, cancelled, odd; /* odd: what it said and can't be */
+		char *last;                   /* NULL: nothing yet */
+	} steer;
 	char **metric; /* of weft_status.metric: last value, or "MIN to MAX"; NULL none
 			*/
 };

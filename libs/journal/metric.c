@@ -54,6 +54,28 @@ int weft_metric_last(const char *file, const char *name, struct weft_value *out,
 	return 1;
 }
 
+void weft_metrics_json(const char *file, struct weft_str *out)
+{
+	weft_autofree char *text = NULL, *s = NULL;
+	json_t *all = json_object();
+	size_t n = 0;
+
+	if (weft_read_file(file, METRICS_MAX, &text, &n, NULL))
+		n = 0;
+	for (const char *p = text, *end = text + n, *nl; p < end; p = nl + 1) {
+		nl = memchr(p, '\n', (size_t)(end - p));
+		if (!nl)
+			nl = end;
+		json_t *o = json_loadb(p, (size_t)(nl - p), 0, NULL);
+		if (json_is_object(o))
+			json_object_update(all, o);
+		json_decref(o);
+	}
+	s = json_dumps(all, JSON_COMPACT);
+	json_decref(all);
+	weft_str_add(out, s ? s : "{}");
+}
+
 /* What a metric was over the members of a step. */
 struct range {
 	struct weft_value first, last; /* smallest and largest number, or any value */

@@ -36,6 +36,7 @@ void weft_status_free(struct weft_status *st)
 		for (size_t k = 0; st->step[i].metric && k < st->n_metrics; k++)
 			free(st->step[i].metric[k]);
 		free(st->step[i].metric);
+		free(st->step[i].steer.last);
 	}
 	free(st->step);
 	free(st->stopped);
@@ -506,6 +507,8 @@ int weft_status_load(const struct weft_run *run, const struct weft_workflow *wf,
 	sum_up(&l);
 	struct asking asking = {&l, job_alive, ctx};
 	status_loops(wf, l.st, alive, &asking);
+	if (status_steering(run, wf, l.st, err))
+		goto out;
 	*st = weft_steal(&l.st);
 	ret = 0;
 out:

@@ -9,4 +9,8 @@
 void status_loops(const struct weft_workflow *wf, struct weft_status *st,
 	bool (*alive)(void *ctx, const struct weft_status_step *step), void *ctx);
 
+/* What programs that steer sweeps have done. */
+int status_steering(const struct weft_run *run, const struct weft_workflow *wf,
+	struct weft_status *st, struct weft_err *err);
+
 #endif

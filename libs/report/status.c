@@ -217,6 +217,26 @@ static void print_loops(const struct weft_status *st, struct weft_str *out)
 	}
 }
 
+/* "simulate: 12 added, 3 cancelled, the last: stop: sure" */
+static void print_steering(const struct weft_status *st, struct weft_str *out)
+{
+	for (size_t i = 0; i < st->n_steps; i++) {
+		const struct weft_status_steer *s = &st->step[i].steer;
+
+		if (!s->given)
+			continue;
+		weft_str_printf(out, "\n%s: %zu added, %zu cancelled", st->step[i].name,
+			s->added, s->cancelled);
+		if (s->odd)
+			weft_str_printf(out, ", %zu refused", s->odd);
+		if (s->last) {
+			weft_str_add(out, ", the last: ");
+			paint_add(out, s->last);
+		}
+		weft_str_addc(out, '\n');
+	}
+}
+
 /* "done in 00:03:12", "stopped: ..." */
 static void print_end(const struct weft_run *run, const struct weft_status *st,
 	const struct weft_style *s, struct weft_str *out)
@@ -265,6 +285,7 @@ void weft_report_status(const struct weft_run *run, const struct weft_status *st
 		print_bad(&st->step[i], s, out);
 	print_attempts(st, out);
 	print_loops(st, out);
+	print_steering(st, out);
 	if (st->budget)
 		print_budget(st, out);
 	print_end(run, st, s, out);
@@ -319,10 +340,17 @@ static json_t *step_json(const struct weft_status *st, const struct weft_status_
 			json_decref(members);
 			return NULL;
 		}
-	return json_pack("{s:s,s:s,s:b,s:o,s:o,s:I,s:I,s:o}", "name", s->name, "state",
-		weft_state_name(s->state), "optional", (int)s->optional, "labels",
-		labels_json(s->labels), "metrics", metrics_json(st, s), "done",
-		(json_int_t)s->count[WEFT_STATE_DONE], "failed",
+	json_t *steer = !s->steer.given
+				? json_null()
+				: json_pack("{s:I,s:I,s:I,s:o}", "added",
+					  (json_int_t)s->steer.added, "cancelled",
+					  (json_int_t)s->steer.cancelled, "refused",
+					  (json_int_t)s->steer.odd, "last",
+					  paint_json(s->steer.last));
+	return json_pack("{s:s,s:s,s:b,s:o,s:o,s:o,s:I,s:I,s:o}", "name", s->name,
+		"state", weft_state_name(s->state), "optional", (int)s->optional,
+		"labels", labels_json(s->labels), "metrics", metrics_json(st, s),
+		"steer", steer, "done", (json_int_t)s->count[WEFT_STATE_DONE], "failed",
 		(json_int_t)(s->count[WEFT_STATE_FAILED] + s->count[WEFT_STATE_LOST]),
 		"members", members);
 }

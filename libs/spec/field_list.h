@@ -123,7 +123,7 @@ F(STEP, publishes, K_TEXT, NAMED, "Artifacts that others may follow while they c
 F(STEP, metrics, K_INSIDE, ONE, "JSON lines that the step appends to.",
 	.def = "metrics.jsonl", .names = AT_LOAD)
 F(STEP, steer, K_TEXT, MAP, "A program that adds and cancels members of the sweep.",
-	.sub = IN_STEER, .flags = NOT_YET)
+	.sub = IN_STEER, .flags = NO_DEFAULT)
 F(STEP, when, K_EXPR, ONE, "Skipped where this is false.", .names = AT_WHEN)
 F(STEP, optional, K_BOOL, ONE,
 	"Steps that need it run even where it was skipped or left nothing.",
@@ -251,11 +251,13 @@ F(BUDGET, core_hours, K_NUMBER, ONE, "Core hours.", .min = 0, .max = 1e12,
 F(RETRY, max, K_INT, ONE, "Attempts after the first.", .min = 0, .max = 1000,
 	.names = AT_LOAD, .flags = REQUIRED)
 F(RETRY, causes, K_TEXT, LIST | ONE,
-	"timeout, node_fail, preempted, oom, or exit codes; the default is any failure.")
+	"timeout, node_fail, preempted, oom, or exit codes; the default is any "
+	"failure.")
 F(RETRY, backoff, K_DURATION, ONE, "How long to wait before.", .max = 31622400,
 	.names = AT_LOAD)
 F(RETRY, restart, K_TEXT, ONE,
-	"Shell text that runs instead of run or command, in the directory as it was left.",
+	"Shell text that runs instead of run or command, in the directory as it was "
+	"left.",
 	.names = AT_RUN)
 F(CHECKPOINT, signal, K_TEXT, ONE, "The signal, by its name.", .def = "TERM",
 	.names = AT_LOAD)
@@ -299,11 +301,19 @@ F(PUBLISH, path, K_INSIDE, ONE, "Path relative to the working directory.",
 	.flags = REQUIRED)
 F(PUBLISH, when, K_EXPR, ONE, "Only versions for which this is true.", .names = AT_WHEN)
 F(PUBLISH, keep, K_INT, ONE, "Versions that are kept.", .min = 1, .max = 1000000)
-F(STEER, run, K_TEXT, ONE, "Shell text to run.", .names = AT_RUN)
-F(STEER, command, K_TEXT, LIST, "Program and arguments.", .names = AT_RUN)
-F(STEER, every, K_TEXT, ONE, "After so many members, or a duration.")
-F(STEER, max_members, K_INT, ONE, "Most members in all.", .min = 1, .max = 10000000)
-F(STEER, resources, K_TEXT, MAP, "What the program needs.", .sub = IN_RESOURCES)
+F(STEER, run, K_TEXT, ONE, "Shell text to run. Exactly one of run and command.",
+	.names = AT_STEER)
+F(STEER, command, K_TEXT, LIST, "Program and arguments.", .names = AT_STEER)
+F(STEER, every, K_TEXT, ONE,
+	"After so many members have ended, or a duration; else after each.",
+	.names = AT_LOAD)
+F(STEER, max_members, K_INT, ONE,
+	"Most members in all, those of the sweep among them; a plan reckons with them.",
+	.min = 1, .max = 10000000, .names = AT_LOAD, .flags = REQUIRED)
+F(STEER, time, K_DURATION, ONE, "Time limit of the program each time.", .min = 1,
+	.max = 31622400, .def = "10m", .names = AT_LOAD)
+F(STEER, resources, K_TEXT, MAP, "What the program needs.", .sub = IN_RESOURCES,
+	.flags = NOT_YET)
 F(CONTAINER, image, K_TEXT, ONE, "The image.", .flags = REQUIRED)
 F(CONTAINER, mounts, K_TEXT, LIST, "Mounts, as the runtime takes them.")
 F(CONTAINER, runtime, K_ENUM, ONE, "The runtime.", .values = "pyxis apptainer podman")

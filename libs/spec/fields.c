@@ -82,6 +82,8 @@ const char *spec_names_text(enum spec_names names)
 		return "`vars`, `member`, `attempt`, `run`, `step` and `workflow`";
 	case AT_SIZE:
 		return "`vars`, `params`, `member`, `loop` and `attempt`";
+	case AT_STEER:
+		return "`vars`, `run` and `workflow`";
 	case AT_UNTIL:
 		return "`vars`, `steps`, `loop`, `run` and `workflow`";
 	case AT_WHEN:

@@ -94,6 +94,7 @@ enum spec_names {
 	AT_SIZE,  /* when the plan is made */
 	AT_WHEN,  /* when a member could start */
 	AT_UNTIL, /* when a round of a loop has ended */
+	AT_STEER, /* between members of a sweep */
 	AT_START, /* before a member's inputs are there */
 	AT_RUN,   /* at launch: everything */
 };

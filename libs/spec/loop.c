@@ -116,7 +116,7 @@ static bool count_rounds(
 
 	if (w->kind == WEFT_SWEEP_EACH && p->wf->step[w->root].loop != s->loop)
 		return true; /* its rounds have the members of a sweep outside */
-	if (w->growing) {
+	if (w->growing && !s->steer.given) {
 		at_loop(p, l, "let a step before the loop make the file",
 			"the sweep of `%s` comes from a step: not in a loop", s->name);
 		return false;

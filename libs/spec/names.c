@@ -40,6 +40,8 @@ static unsigned allowed(enum spec_names names)
 		return R_VARS | R_MEMBER | R_ATTEMPT | R_RUN | R_STEP | R_WORKFLOW;
 	case AT_SIZE:
 		return R_VARS | R_PARAMS | R_MEMBER | R_LOOP | R_ATTEMPT;
+	case AT_STEER:
+		return R_VARS | R_RUN | R_WORKFLOW;
 	case AT_UNTIL:
 		return R_VARS | R_STEPS | R_LOOP | R_RUN | R_WORKFLOW;
 	case AT_WHEN:

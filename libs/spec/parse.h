@@ -234,6 +234,11 @@ void spec_try_resources(struct spec_parser *p);
 /* An expression that is true or false, with or without braces. */
 const struct weft_expr *spec_condition(struct spec_parser *p,
 	const struct weft_yaml_node *n, enum spec_names names, struct weft_text *text);
+/* ---- steer.c ---- */
+void spec_steer(struct spec_parser *p, struct weft_step *s,
+	const struct weft_yaml_node *n, const struct weft_yaml_node *map);
+/* Once all sweeps are known. */
+void spec_check_steer(struct spec_parser *p);
 /* ---- loop.c ---- */
 void spec_loops(struct spec_parser *p, const struct weft_yaml_node *n);
 /* Once all sweeps are known. */

@@ -535,6 +535,98 @@ int weft_sweep_read(const struct weft_workflow *wf, unsigned step, const char *p
 	return 0;
 }
 
+int weft_sweep_id(const struct weft_value *params, char id[WEFT_MEMBER_ID])
+{
+	weft_autostr struct weft_str json = {0};
+	char hex[WEFT_DIGEST_HEX];
+
+	if (spec_canonical(&json, params) || json.failed)
+		return -1;
+	weft_digest(json.s, json.len, hex);
+	memcpy(id, hex, WEFT_ID_DIGITS);
+	id[WEFT_ID_DIGITS] = '\0';
+	return 0;
+}
+
+static int check_params(const struct weft_step *step, const struct weft_value *params,
+	const struct weft_value **value, struct weft_err *err)
+{
+	const struct weft_sweep *s = &step->sweep;
+
+	for (size_t a = 0; a < s->n_axes; a++) {
+		value[a] = NULL;
+		for (size_t i = 0; i < params->n; i++)
+			if (weft_streq(params->name[i], s->axis[a].name))
+				value[a] = &params->item[i];
+		if (!value[a] || value[a]->kind == WEFT_V_NULL)
+			return weft_err_set(
+				err, WEFT_ESPEC, "`%s` has no value", s->axis[a].name);
+	}
+	for (size_t i = 0; i < params->n; i++) {
+		size_t a = 0;
+
+		while (a < s->n_axes && !weft_streq(params->name[i], s->axis[a].name))
+			a++;
+		if (a == s->n_axes)
+			return weft_err_set(err, WEFT_ESPEC,
+				"the sweep has no axis `%s`", params->name[i]);
+	}
+	return params->n == s->n_axes
+		       ? 0
+		       : weft_err_set(err, WEFT_ESPEC, "an axis is there twice");
+}
+
+int weft_sweep_check(const struct weft_workflow *wf, unsigned step,
+	const struct weft_value *params, struct weft_err *err)
+{
+	const struct weft_sweep *s = &wf->step[step].sweep;
+	weft_autofree const struct weft_value **value =
+		calloc(s->n_axes + 1, sizeof(*value));
+
+	if (!value)
+		return weft_err_nomem(err);
+	if (params->kind != WEFT_V_MAP)
+		return weft_err_set(err, WEFT_ESPEC, "params are an object");
+	if (check_params(&wf->step[step], params, value, err))
+		return -1;
+	if (s->count >= s->most)
+		return weft_err_set(
+			err, WEFT_ESPEC, "there are %zu members already", s->most);
+	return 0;
+}
+
+int weft_sweep_add(const struct weft_workflow *wf, unsigned step,
+	const struct weft_value *params, size_t *index, struct weft_err *err)
+{
+	struct weft_sweep *s = &wf->step[step].sweep;
+	weft_autofree const struct weft_value **value =
+		calloc(s->n_axes + 1, sizeof(*value));
+
+	if (!value || (!s->rows && !(s->rows = calloc(1, sizeof(*s->rows)))))
+		return weft_err_nomem(err);
+	if (weft_sweep_check(wf, step, params, err) ||
+		check_params(&wf->step[step], params, value, err))
+		return -1;
+	size_t len = s->rows->len;
+	if (begin_row(s->rows))
+		return weft_err_nomem(err);
+	for (size_t a = 0; a < s->n_axes; a++)
+		if (add_value(s->rows, value[a])) {
+			s->rows->n--;
+			s->rows->len = len;
+			return weft_err_nomem(err);
+		}
+	*index = s->count++;
+	tell_followers(wf, step);
+	return 0;
+}
+
+void weft_sweep_end(const struct weft_workflow *wf, unsigned step)
+{
+	wf->step[step].sweep.growing = false;
+	tell_followers(wf, step);
+}
+
 int weft_sweep_break(const struct weft_workflow *wf, unsigned step, const char *why)
 {
 	struct weft_sweep *s = &wf->step[step].sweep;

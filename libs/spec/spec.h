@@ -218,6 +218,15 @@ struct weft_checkpoint {
 	struct weft_text path; /* NULL text: the whole working directory */
 };
 
+/* A program that looks at members that have ended, and adds and cancels others. */
+struct weft_steer {
+	bool given;
+	struct weft_text run;
+	struct weft_texts command;
+	size_t every_members; /* or */
+	int64_t every;        /* seconds; both 0: as soon as a member has ended */
+	int64_t time;         /* limit of a call, seconds */
+};
 #define WEFT_NO_LOOP ((unsigned)-1)
 struct weft_step {
 	const char *name;
@@ -257,6 +266,7 @@ struct weft_step {
 	struct weft_retry *retry;
 	size_t n_retries;
 	struct weft_checkpoint checkpoint;
+	struct weft_steer steer;
 	unsigned loop; /* index; WEFT_NO_LOOP */
 };
 
@@ -356,6 +366,16 @@ int weft_sweep_read(const struct weft_workflow *wf, unsigned step, const char *p
 	struct weft_err *err);
 /* They'll never be there, or can't be read. -1: no memory. */
 int weft_sweep_break(const struct weft_workflow *wf, unsigned step, const char *why);
+/* A member with these params, of which every axis has one: *index is its number. */
+int weft_sweep_add(const struct weft_workflow *wf, unsigned step,
+	const struct weft_value *params, size_t *index, struct weft_err *err);
+/* Could they be a member's?  There may be one already. */
+int weft_sweep_check(const struct weft_workflow *wf, unsigned step,
+	const struct weft_value *params, struct weft_err *err);
+/* The id that it would have. */
+int weft_sweep_id(const struct weft_value *params, char id[WEFT_MEMBER_ID]);
+/* No more will be added. */
+void weft_sweep_end(const struct weft_workflow *wf, unsigned step);
 /* The next round of a loop begins; at max it is the last. */
 void weft_loop_next(const struct weft_workflow *wf, unsigned loop);
 /* It was the last one. -1: no memory. */

@@ -329,4 +329,5 @@ void spec_step(struct spec_parser *p, struct weft_step *s, struct weft_yaml_node
 	s->finally = truth(at[STEP_finally]);
 	spec_retries(p, s, at[STEP_retries]);
 	spec_checkpoint(p, s, at[STEP_checkpoint]);
+	spec_steer(p, s, at[STEP_steer], map);
 }

@@ -214,7 +214,8 @@ static void read_rows(
 		spec_bad(p, n, NULL, "the file has no rows");
 	} else {
 		sweep->axis = spec_rows_axes(sweep->rows, &sweep->n_axes);
-		sweep->count = sweep->most = spec_rows_count(sweep->rows);
+		sweep->count = spec_rows_count(sweep->rows);
+		sweep->most = sweep->count;
 		for (size_t a = 0; a < sweep->n_axes; a++)
 			sweep->axis[a].shared = weft_map_get(
 				&p->param_by_name, sweep->axis[a].name, NULL);
@@ -397,6 +398,7 @@ void spec_each(struct spec_parser *p)
 			wf->step[e->owner].sweep.each = (unsigned)to;
 	}
 	/* An each of an each: follow to the end, and not for ever. */
+	spec_check_steer(p);
 	for (size_t i = 0; i < p->n_each; i++) {
 		struct spec_each *e = &p->each[i];
 		struct weft_sweep *sweep = &wf->step[e->owner].sweep;

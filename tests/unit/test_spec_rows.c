@@ -190,5 +190,48 @@ START_TEST(many)
 }
 END_TEST
 
+static int add(struct weft_workflow *wf, const char *params, size_t *index,
+	struct weft_err *err)
+{
+	struct weft_value v;
+
+	ck_assert_int_eq(weft_spec_json(params, strlen(params), &v, err), 0);
+	int rc = weft_sweep_add(wf, 0, &v, index, err);
+	weft_value_clear(&v);
+	return rc;
+}
+
+/* Members that are added come behind those of the axes, and are as good. */
+START_TEST(members_are_added)
+{
+	struct weft_workflow *wf = load(HEAD STEP(
+		"a") "    sweep: {x: [1, 2], c: [a]}\n    steer: {run: x, max_members: "
+		     "4}\n" STEP("b") "    sweep: {each: a}\n    depends: [a]\n");
+	const struct weft_sweep *a = &wf->step[0].sweep, *b = &wf->step[1].sweep;
+	struct weft_err err = {0};
+	size_t i;
+
+	ck_assert(a->growing && b->growing);
+	ck_assert_uint_eq(a->most, 4);
+	ck_assert_uint_eq(b->most, 4);
+	ck_assert_int_eq(add(wf, "{\"c\": {\"n\": [1]}, \"x\": 0.5}", &i, &err), 0);
+	ck_assert_uint_eq(i, 2);
+	is(wf, 0, "{\"x\": 1, \"c\": \"a\"}");
+	is(wf, 2, "{\"x\": 0.5, \"c\": {\"n\": [1]}}");
+	ck_assert_uint_eq(b->count, 3);
+	struct weft_edge edge = {.step = 0};
+	ck_assert(weft_spec_one_to_one(wf, &wf->step[1], &edge));
+	refused(add(wf, "{\"x\": 1}", &i, &ok_err), "`c` has no value");
+	refused(add(wf, "{\"x\": 1, \"c\": 1, \"d\": 2}", &i, &ok_err), "no axis `d`");
+	refused(add(wf, "[1]", &i, &ok_err), "params are an object");
+	ck_assert_int_eq(add(wf, "{\"c\": \"b\", \"x\": 7}", &i, &err), 0);
+	refused(add(wf, "{\"c\": \"c\", \"x\": 7}", &i, &ok_err),
+		"there are 4 members already");
+	weft_sweep_end(wf, 0);
+	ck_assert(!a->growing && !b->growing);
+	weft_spec_free(wf);
+}
+END_TEST
+
 SUITE("spec_rows", a_csv, json_lines, an_id_is_of_the_params, what_is_wrong,
-	rows_of_a_step, many)
+	rows_of_a_step, members_are_added, many)
