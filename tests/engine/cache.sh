@@ -92,7 +92,7 @@ t_is "but that is" "$(cat weft-runs/flow/3/steps/many/*/stdout weft-runs/flow/3/
 chmod -R u+w "$NODE/scratch" && for f in "$NODE"/scratch/*/cache/e/*; do [ ! -f "$f" ] || echo bad >>"$f"; done
 t_run 0 "a cache that was written to" "$WEFT" run --local -q flow.yaml
 t_is "isn't believed" "$(cat weft-runs/flow/4/steps/many/*/stdout weft-runs/flow/4/steps/many/*/*/stdout 2>/dev/null | grep -c new)" 20
-rm -rf "$NODE"/scratch/* && mkdir -p -m 700 "$NODE/scratch/weft-$(id -u)" && mkdir -m 755 "$NODE/scratch/weft-$(id -u)/cache"
+rm -rf "$NODE"/scratch/* && mkdir -m 700 "$NODE/scratch/weft-$(id -u)" && mkdir -m 755 "$NODE/scratch/weft-$(id -u)/cache"
 t_run 0 "one that can't be" "$WEFT" run --local -q flow.yaml
 t_is "is done without" "$(staged flow/5 many)" 200000500
 rm -rf "$NODE"/scratch/*
