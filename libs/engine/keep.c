@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define GROUP 256     /* records that wait for the disk together, at most ... */
+#define SOON 0.005    /* ... and so many seconds, or as long as it took ... */
+#define SHARE 4.0     /* ... times this: a fifth of the time goes to waiting */
 #define PATIENCE 10.0 /* seconds in which a full disk may find room again */
 
 /* The job, or for tasks of an array JOB.SHARD/TASK: no folder of too many files. */
@@ -111,6 +114,7 @@ int keep_commit(struct engine *g, struct weft_err *err)
 			weft_recorder_settle(g->recorder, NULL);
 		return 0;
 	}
+	double begin = weft_monotonic();
 	if (weft_recorder_commit(g->recorder, &why)) {
 		double now = weft_monotonic();
 
@@ -124,6 +128,28 @@ int keep_commit(struct engine *g, struct weft_err *err)
 		weft_err_move(err, &why);
 		return -1;
 	}
+	double end = weft_monotonic(), wait = SHARE * (end - begin);
+	g->next_commit = end + (wait < SOON ? SOON : wait < 1 ? wait : 1);
 	g->stuck = 0;
 	return weft_records_poll_writer(g->records, g->writer, NULL, NULL, err);
+}
+
+int keep_turn(struct engine *g, struct weft_err *err)
+{
+	if (g->stuck || !g->n_running || weft_monotonic() >= g->next_commit ||
+		weft_recorder_pending(g->recorder) >= GROUP)
+		return keep_commit(g, err);
+	weft_recorder_flush(g->recorder);
+	if (weft_journal_flush(g->journal, NULL))
+		weft_log(WEFT_WARN, "journal: it can't be written");
+	return 0;
+}
+
+int keep_wait(const struct engine *g, int most)
+{
+	double left = (g->next_commit - weft_monotonic()) * 1e3;
+
+	if (g->stuck || !weft_recorder_pending(g->recorder) || left >= most)
+		return most;
+	return left > 0 ? (int)left + 1 : 0;
 }

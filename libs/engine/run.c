@@ -102,7 +102,7 @@ static int wait_some(struct engine *g, struct weft_err *err)
 					  steer_wait(g, budget_wait(g->budget,
 								g->e->fence ? 2 : 60)));
 
-	if (poll(p, 2, most) < 0 && errno != EINTR)
+	if (poll(p, 2, keep_wait(g, most)) < 0 && errno != EINTR)
 		return weft_err_sys(err, WEFT_ESYS, "poll");
 	while (read(g->signals, &sig, sizeof(sig)) == sizeof(sig)) {
 		if (sig.ssi_signo == SIGCHLD || g->stopping)
@@ -166,7 +166,7 @@ static int turn(struct engine *g, struct weft_err *err)
 	if (looked && ready_start(g, err))
 		return -1;
 	left_submit(g);
-	int kept = keep_commit(g, err);
+	int kept = keep_turn(g, err);
 	if (kept < 0)
 		return -1;
 	if (!kept && !looked)

@@ -59,10 +59,11 @@ struct engine {
 	struct weft_records *records; /* of the whole run */
 	struct weft_recorder *recorder;
 	struct weft_journal *journal;
-	char *writer; /* name of the files of these two */
-	double stuck; /* since when they can't be written; 0: they can */
-	int hand[2];  /* from members' processes: ours, theirs */
-	int signals;  /* those that are watched, to be read */
+	char *writer;       /* name of the files of these two */
+	double stuck;       /* since when they can't be written; 0: they can */
+	double next_commit; /* of what nobody waits for */
+	int hand[2];        /* from members' processes: ours, theirs */
+	int signals;        /* those that are watched, to be read */
 	struct room room;
 	struct budget *budget; /* NULL: there is none */
 	struct again *again;   /* members that wait for their next attempt */
@@ -139,6 +140,10 @@ int keep_end(struct engine *g, unsigned s, size_t i, enum weft_state state,
 /* Until it is 0 no member may start that others' ends let start.  1: not now, for want
  * of room; -1: it was so for too long. */
 int keep_commit(struct engine *g, struct weft_err *err);
+/* Writes what there is, and commits it now and then, or when nothing runs. */
+int keep_turn(struct engine *g, struct weft_err *err);
+/* Milliseconds, at most `most`, until it is to be called again. */
+int keep_wait(const struct engine *g, int most);
 
 /* queue.c: which members to look at */
 int queue_open(struct engine *g, struct weft_err *err);

@@ -192,6 +192,9 @@ size_t weft_recorder_pending(const struct weft_recorder *r);
 /* Does beforehand what the first commit waits for besides; for when there is nothing
  * else to do. */
 int weft_recorder_settle(struct weft_recorder *r, struct weft_err *err);
+/* Writes what was added: it outlives this process, though not the machine.  Of a
+ * failure the next commit tells. */
+void weft_recorder_flush(struct weft_recorder *r);
 /* Writes what was added, and waits until it is on disk: only then a result counts.  On
  * -1 nothing of it does; it stays in the buffer for the next commit. */
 int weft_recorder_commit(struct weft_recorder *r, struct weft_err *err);

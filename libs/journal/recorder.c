@@ -11,6 +11,7 @@ struct weft_recorder {
 	char *path;
 	struct weft_str buf; /* whole lines, that are not on disk yet */
 	size_t pending;      /* so many */
+	size_t written;      /* bytes of buf that are in the file by now */
 	bool torn;           /* the last line in the file may not be whole */
 	bool named;          /* the file's name is on disk */
 };
@@ -66,21 +67,37 @@ int weft_recorder_settle(struct weft_recorder *r, struct weft_err *err)
 	return 0;
 }
 
+static int write_rest(struct weft_recorder *r)
+{
+	/* After a failure all of it is written again: nobody knows what of it the disk
+	 * has.  A line that is there twice is one record. */
+	int bad = (r->torn && weft_write_all(r->fd, "\n", 1)) ||
+		  weft_write_all(r->fd, r->buf.s + r->written, r->buf.len - r->written);
+
+	r->torn = bad;
+	r->written = bad ? 0 : r->buf.len;
+	return bad ? -1 : 0;
+}
+
+void weft_recorder_flush(struct weft_recorder *r)
+{
+	if (!r->torn && r->written < r->buf.len)
+		write_rest(r);
+}
+
 int weft_recorder_commit(struct weft_recorder *r, struct weft_err *err)
 {
 	if (!r->pending)
 		return 0;
 	if (weft_recorder_settle(r, err))
 		return -1;
-	/* After a failure all of it is written again: nobody knows what of it the disk
-	 * has.  A line that is there twice is one record. */
-	if ((r->torn && weft_write_all(r->fd, "\n", 1)) ||
-		weft_write_all(r->fd, r->buf.s, r->buf.len) || fdatasync(r->fd)) {
+	if (write_rest(r) || fdatasync(r->fd)) {
 		r->torn = true;
+		r->written = 0;
 		return weft_err_sys(err, WEFT_ESYS, "%s", r->path);
 	}
-	r->torn = false;
 	r->pending = 0;
+	r->written = 0;
 	r->buf.len = 0;
 	return 0;
 }
