@@ -140,6 +140,10 @@ int finish_member(struct engine *g, const struct running *r, struct weft_err *er
 	if (st == WEFT_STATE_DONE)
 		left_pace(g, r->step, weft_monotonic() - r->begun);
 	again_count(g, &r->share, st == WEFT_STATE_FAILED || st == WEFT_STATE_NONE);
+	weft_autofree char *stop = NULL;
+	if (st == WEFT_STATE_CANCELLED && g->e->slurm && !g->cancelled &&
+		weft_run_stopped(g->e->run, &stop) != 0)
+		run_hear(g);
 	if (st == WEFT_STATE_FAILED || (st == WEFT_STATE_CANCELLED && !g->stopping))
 		finish_failed(g, r->step, r->member);
 	return 0;

@@ -91,6 +91,27 @@ static int take_words(struct engine *g, struct weft_err *err)
 	return r < 0 ? -1 : 0;
 }
 
+static void told_to_end(struct engine *g)
+{
+	g->stopping = true;
+	g->at_limit |= left_at_limit(g);
+	for (size_t k = 0; k < g->n_running; k++)
+		kill(g->run[k].pid, SIGTERM);
+}
+
+/* Slurm signals all of a job at once: a member may be gone before we hear of it. */
+void run_hear(struct engine *g)
+{
+	struct timespec moment = {1, 0};
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (!g->stopping && sigtimedwait(&set, NULL, &moment) > 0)
+		told_to_end(g);
+}
+
 static int wait_some(struct engine *g, struct weft_err *err)
 {
 	struct pollfd p[] = {{.fd = g->signals, .events = POLLIN},
@@ -107,10 +128,7 @@ static int wait_some(struct engine *g, struct weft_err *err)
 	while (read(g->signals, &sig, sizeof(sig)) == sizeof(sig)) {
 		if (sig.ssi_signo == SIGCHLD || g->stopping)
 			continue;
-		g->stopping = true;
-		g->at_limit |= left_at_limit(g);
-		for (size_t k = 0; k < g->n_running; k++)
-			kill(g->run[k].pid, SIGTERM);
+		told_to_end(g);
 	}
 	/* Whose process is gone has said all that it had to say: wait first, then
 	 * listen. */

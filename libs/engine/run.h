@@ -218,6 +218,9 @@ void left_submit(struct engine *g);
 int run_start(struct engine *g, unsigned s, size_t i, struct running *r,
 	struct weft_err *err);
 
+/* A member was cancelled: listens for a moment whether the job is. */
+void run_hear(struct engine *g);
+
 /* finish.c: ends, and what follows from them */
 /* An end without a run. */
 void finish_without(struct engine *g, unsigned s, size_t i, enum weft_state state,
