@@ -58,31 +58,4 @@ t_is "in as many jobs as it takes, one at a time" \
 	"$(awk '$1 == "begin" && !seen[$3]++ { jobs++ } END { print (jobs >= 2) }' "$home/log")" 1
 t_is "what depends on them came last" "$(tail -n 1 "$home/log" | cut -d ' ' -f 1)" after
 t_is "nothing stays queued" "$(as alice squeue -h)" ""
-
-# ---- a job that Slurm starts again ------------------------------------------------------
-cat >"$home/again.yaml" <<E
-#!/usr/bin/env weft
-#SBATCH --time=1
-name: again
-steps:
-  - name: m
-    sweep: {i: {range: [1, 8]}}
-    resources: {time: 20s, mem: 10M}
-    run: |
-      sleep 2
-      echo "\${{ params.i }}" >>$home/again.log
-E
-chown --reference="$home" "$home/again.yaml"
-as alice sbatch -Q -n 2 again.yaml
-some() { [ "$(wc -l <"$home/again.log")" -ge 2 ]; }
-t_until 60 some 2>/dev/null
-job=$(as alice squeue -h -n again.yaml -o %i)
-as alice scontrol requeue "$job"
-pending() { as alice squeue -h -j "$job" -t PENDING -o %i | grep -q .; }
-t_until 60 pending && as alice scontrol update "JobId=$job" StartTime=now
-all() { as alice weft status --offline --json again | grep -q '"finished": true'; }
-t_until 90 all || t_fail "it ends" "$(as alice weft status again; as alice squeue)"
-t_run 0 "a job that is requeued goes on with its run" as alice weft status again
-t_is "which stays one" "$(ls "$home/weft-runs/again")" 1
-t_is "no member is lost or repeated" "$(sort -n "$home/again.log" | tr '\n' ' ')" "1 2 3 4 5 6 7 8 "
 t_done
