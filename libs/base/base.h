@@ -258,7 +258,8 @@ int weft_open_trusted(const char *path, struct weft_err *err);
 /* ---- child processes --------------------------------------------------- */
 
 struct weft_spawn {
-	char *const *argv;    /* argv[0] absolute, or looked up in `path` */
+	char *const *argv;    /* argv[0] absolute, or looked up in PATH */
+	const char *program;  /* what to run, by path; NULL: argv[0] */
 	char *const *envp;    /* NULL: environ */
 	const char *cwd;      /* NULL: ours */
 	int in, out, err;     /* fds to become 0, 1, 2; -1: /dev/null */

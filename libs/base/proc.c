@@ -161,36 +161,41 @@ fail:
 	_exit(127);
 }
 
-#define STACK ((size_t)64 << 10)
+#define STACK ((size_t)16 << 10)
 
-/*
- * As vfork, but on a stack of its own: what the child does with its frames is no matter
- * of ours.  One that gives up root gets a copy of our memory instead: glibc changes the
- * user of all threads that it finds there, and no process of the user's may share
- * memory with root's.
- */
-static pid_t start(const struct child_plan *plan, int *why)
+/* As vfork: while the child runs in our memory we wait, so its stack may be a part of
+ * ours. */
+static pid_t start_shared(struct child_plan *plan)
 {
-	size_t size = STACK + sizeof(*plan);
-	char *stack = mmap(
-		NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char stack[STACK] __attribute__((aligned(16)));
 
-	if (stack == MAP_FAILED)
+	return clone(child, stack + STACK, CLONE_VFORK | SIGCHLD | CLONE_VM, plan);
+}
+
+/* One that gives up root gets a copy of our memory: glibc changes the user of all
+ * threads that it finds there, and no process of the user's may share memory with
+ * root's.  Only what failed is told through a page of both. */
+static pid_t start_apart(struct child_plan *plan)
+{
+	struct child_plan *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char stack[STACK] __attribute__((aligned(16)));
+
+	if (shared == MAP_FAILED)
 		return -1;
-	struct child_plan *shared = (void *)(stack + STACK);
 	*shared = *plan;
-	pid_t p = clone(child, stack + STACK,
-		CLONE_VFORK | SIGCHLD | (plan->s->drop ? 0 : CLONE_VM), shared);
+	pid_t p = clone(child, stack + STACK, CLONE_VFORK | SIGCHLD, shared);
 	int clone_errno = errno;
-	*why = shared->why;
-	munmap(stack, size);
+	*plan = *shared;
+	munmap(shared, sizeof(*shared));
 	errno = clone_errno;
 	return p;
 }
 
 int weft_spawn(const struct weft_spawn *s, pid_t *pid, struct weft_err *err)
 {
-	weft_autofree char *path = weft_which(s->argv[0]);
+	weft_autofree char *path =
+		s->program ? strdup(s->program) : weft_which(s->argv[0]);
 	sigset_t all, old;
 
 	*pid = -1;
@@ -206,17 +211,16 @@ int weft_spawn(const struct weft_spawn *s, pid_t *pid, struct weft_err *err)
 	/* No handler of ours may run in the child. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
-	int why = 0;
-	pid_t p = start(&plan, &why);
+	pid_t p = s->drop ? start_apart(&plan) : start_shared(&plan);
 	int clone_errno = errno;
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	if (p < 0) {
 		errno = clone_errno;
 		return weft_err_sys(err, WEFT_ESYS, "fork");
 	}
-	if (why) {
+	if (plan.why) {
 		waitpid(p, NULL, 0);
-		errno = why;
+		errno = plan.why;
 		return weft_err_sys(err, WEFT_ESYS, "%s%s%s", path,
 			s->cwd ? " in " : "", s->cwd ? s->cwd : "");
 	}

@@ -52,6 +52,9 @@ static void bring(struct engine *g, unsigned s, size_t member)
 void ahead_start(struct engine *g, unsigned s, size_t member)
 {
 	struct ahead *a = &g->ahead;
+	static const int handled[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+	struct sigaction dfl = {.sa_handler = SIG_DFL};
+	sigset_t all, old;
 	pid_t self = getpid();
 
 	if (g->e->n_nodes != 1 || a->pid ||
@@ -60,10 +63,17 @@ void ahead_start(struct engine *g, unsigned s, size_t member)
 		g->e->conf->node_cache == WEFT_NODE_CACHE_NO)
 		return;
 	fflush(NULL);
+	/* No handler of the engine's loop may run in the child. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
 	a->pid = fork();
 	if (a->pid < 0)
 		a->pid = 0;
-	if (a->pid == 0 && getpid() != self) {
+	bool child = a->pid == 0 && getpid() != self;
+	for (size_t k = 0; child && k < WEFT_COUNT(handled); k++)
+		sigaction(handled[k], &dfl, NULL);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (child) {
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		if (getppid() == self)
 			bring(g, s, member);

@@ -30,6 +30,8 @@ struct weft_engine_node {
 	/* CUDA_VISIBLE_DEVICES, or the like of another vendor, as it was; NULL: not
 	 * set. gpu_numbers: Slurm's numbers of the same, or NULL. */
 	const char *visible, *gpu_numbers;
+	/* The model that its members are placed by; NULL: not known. */
+	const struct weft_machine *machine;
 };
 
 /* What members that are left to another job need beyond this one; 0: nothing. */
@@ -63,8 +65,7 @@ struct weft_engine {
 	 * this node alone, and nothing but single tasks (weft_engine_can_direct()). */
 	bool direct;
 	const struct weft_engine_node *node; /* what the steps share */
-	/* The first node's model, where members are children and it's this machine's:
-	 * they are placed by it.  NULL: not known. */
+	/* This machine's model, where members are children; NULL: not known. */
 	const struct weft_machine *machine;
 	/* Where its text is to be read while the engine runs, so that members needn't
 	 * look at the machine again; NULL: nowhere. */
@@ -110,6 +111,12 @@ int weft_engine_run(const struct weft_engine *e, struct weft_err *err);
  * were it run now.  -1: an input isn't there, say. */
 int weft_engine_digest(const struct weft_engine *e, const struct weft_step *step,
 	size_t member, char own[WEFT_DIGEST_HEX], struct weft_err *err);
+
+/* `weft agent`: runs members on this node, e->node[0], for the engine that listens
+ * there; until that has no more of them, or the link breaks.  WEFT_WIRE_AUTH says who
+ * we are. */
+int weft_engine_agent(const struct weft_engine *e, const char *host, unsigned port,
+	struct weft_err *err);
 
 /* The half of a member's staging that happens on each of its nodes: run by
  * `weft member stage-in` and so on, under srun. `root` is the member's folder on the

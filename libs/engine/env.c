@@ -182,13 +182,13 @@ static const char *gpu_variable(const struct weft_engine *e)
 }
 
 /* What a placement needs to know, for the plug-in or for `weft bind`. */
-static int set_ticket(const struct unit *u, struct weft_env *env, struct weft_err *err)
+void unit_ticket(const struct unit *u, struct weft_ticket *out)
 {
 	const struct weft_plan_step *p = u->plan;
 	struct weft_place_request r;
 	bool bind = weft_select_place(u->step, u->e->conf, &r);
 	bool torchrun = p->launch == WEFT_LAUNCH_TORCHRUN;
-	struct weft_ticket t = {
+	*out = (struct weft_ticket){
 		.bind = bind,
 		.ntasks = p->ntasks,
 		.nodes = p->nodes,
@@ -211,15 +211,22 @@ static int set_ticket(const struct unit *u, struct weft_env *env, struct weft_er
 				.spare_cores = r.spare_cores,
 			},
 	};
-	weft_autostr struct weft_str text = {0};
 
 	/* torchrun is one task a node that spreads its workers over what it gets. */
 	if (torchrun)
-		t.place.cpus_per_task = 0;
-	t.place.mem_per_task = p->mem / (p->ntasks_per_node ? p->ntasks_per_node
-						: p->ntasks ? p->ntasks
-							    : 1);
-	snprintf(t.step, sizeof(t.step), "%s", u->step->name);
+		out->place.cpus_per_task = 0;
+	out->place.mem_per_task = p->mem / (p->ntasks_per_node ? p->ntasks_per_node
+						   : p->ntasks ? p->ntasks
+							       : 1);
+	snprintf(out->step, sizeof(out->step), "%s", u->step->name);
+}
+
+static int set_ticket(const struct unit *u, struct weft_env *env, struct weft_err *err)
+{
+	weft_autostr struct weft_str text = {0};
+	struct weft_ticket t;
+
+	unit_ticket(u, &t);
 	if (weft_ticket_encode(&t, &text) || text.failed)
 		return weft_err_nomem(err);
 	return set(env, WEFT_TICKET_ENV, text.s, err);

@@ -1,10 +1,6 @@
 /* finish.c - ends of members, and what follows from them */
 #include "engine/run.h"
 
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-
 void finish_without(struct engine *g, unsigned s, size_t i, enum weft_state state,
 	enum weft_code code, const char *reason)
 {
@@ -39,8 +35,8 @@ static void stop_run(struct engine *g, const char *why)
 	if (g->e->wf->on_failure != WEFT_ON_FAILURE_CANCEL)
 		return;
 	for (size_t k = 0; k < g->n_running; k++)
-		if (!weft_step_after_stop(&g->e->wf->step[g->run[k].step]))
-			kill(g->run[k].pid, SIGTERM);
+		if (!weft_step_after_stop(&g->e->wf->step[g->run[k]->step]))
+			run_cancel(g, g->run[k]);
 	if (g->e->cancel_run)
 		g->e->cancel_run(g->e->ctx);
 }
@@ -91,45 +87,34 @@ void finish_spent(struct engine *g, unsigned s, size_t i, const char *why)
 	finish_failed(g, s, i);
 }
 
-/* What its process handed over, or for a step without a sweep wrote. 1: nothing. */
-static int take_record(struct engine *g, const struct running *r, struct weft_err *err)
+/* What was handed over, or for a step without a sweep written. 1: nothing. */
+static int take_record(struct engine *g, const struct running *r,
+	const struct weft_record *rec, struct weft_err *err)
 {
-	bool sweep = g->e->wf->step[r->step].sweep.kind != WEFT_SWEEP_NONE;
-	struct weft_record *rec = NULL;
+	struct weft_record *own = NULL;
 	int bad = 0;
 
-	if (sweep && r->recorded)
-		rec = weft_record_parse(r->line.s, r->line.len);
-	if (!sweep && weft_records_read(g->records, r->step, 0, &rec, err) < 0) {
-		/* No proof of anything: it counts as none. */
-		weft_log(WEFT_WARN, "%s", err->text);
-		weft_err_clear(err);
+	if (g->e->wf->step[r->step].sweep.kind == WEFT_SWEEP_NONE) {
+		if (weft_records_read(g->records, r->step, 0, &own, err) < 0) {
+			/* No proof of anything: it counts as none. */
+			weft_log(WEFT_WARN, "%s", err->text);
+			weft_err_clear(err);
+		}
+		rec = own;
 	}
 	if (!rec)
 		return 1;
-	if (r->off && rec->state != WEFT_STATE_DONE) {
-		free(rec->reason);
-		rec->reason = strdup(STEER_CANCELLED);
-		rec->state = WEFT_STATE_SKIPPED;
-		rec->code = WEFT_OK;
-		if (!rec->reason) {
-			weft_record_free(rec);
-			return weft_err_nomem(err);
-		}
-	}
-	if (sweep)
-		bad = weft_recorder_add(g->recorder, rec, err);
-	if (!bad)
-		state_set(g, r->step, r->member, rec->state, rec->code);
-	if (!bad && rec->state == WEFT_STATE_NONE)
+	state_set(g, r->step, r->member, rec->state, rec->code);
+	if (rec->state == WEFT_STATE_NONE)
 		bad = again_add(g, r->step, r->member, rec, err);
-	weft_record_free(rec);
+	weft_record_free(own);
 	return bad;
 }
 
-int finish_member(struct engine *g, const struct running *r, struct weft_err *err)
+int finish_member(struct engine *g, const struct running *r,
+	const struct weft_record *rec, struct weft_err *err)
 {
-	int got = take_record(g, r, err);
+	int got = take_record(g, r, rec, err);
 
 	if (got < 0)
 		return -1;

@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GROUP 256     /* records that wait for the disk together, at most ... */
-#define SOON 0.005    /* ... and so many seconds, or as long as it took ... */
-#define SHARE 4.0     /* ... times this: a fifth of the time goes to waiting */
 #define PATIENCE 10.0 /* seconds in which a full disk may find room again */
 
 /* The job, or for tasks of an array JOB.SHARD/TASK: no folder of too many files. */
@@ -101,6 +98,62 @@ int keep_end(struct engine *g, unsigned s, size_t i, enum weft_state state,
 	return r;
 }
 
+/* The disk is full, perhaps for a while. -1: for too long. */
+static int stuck(struct engine *g, const char *why, struct weft_err *err)
+{
+	double now = weft_monotonic();
+
+	if (!g->stuck) {
+		weft_log(WEFT_WARN, "%s; nothing starts until there is room", why);
+		g->stuck = now;
+	}
+	if (g->n_running > g->n_kept || now < g->stuck + PATIENCE)
+		return 0;
+	return weft_err_set(err, WEFT_ESYS, "%s", why);
+}
+
+void keep_running(struct engine *g, struct running *r, const struct weft_record *rec)
+{
+	r->kept = (struct kept){.is = true,
+		.state = rec->state,
+		.code = rec->code,
+		.exit_status = rec->exit_status,
+		.attempt = rec->attempt,
+		.ended = rec->ended,
+		.cause = weft_cause_name(weft_cause_of(rec->cause))};
+	g->n_kept++;
+}
+
+/* What was written is on disk: it counts from now. */
+static void synced(void *ctx, const struct weft_err *why)
+{
+	struct engine *g = ctx;
+
+	if (why->code) {
+		if (!g->err.code)
+			stuck(g, why->text, &g->err);
+		return;
+	}
+	g->stuck = 0;
+	if (!g->err.code)
+		weft_records_poll_writer(g->records, g->writer, NULL, NULL, &g->err);
+	for (size_t k = g->n_running; k-- > 0;) {
+		struct running *r = k < g->n_running ? g->run[k] : NULL;
+
+		if (!r || !r->kept.is || !r->kept.written)
+			continue;
+		g->n_kept--;
+		struct weft_record rec = {.state = r->kept.state,
+			.code = r->kept.code,
+			.exit_status = r->kept.exit_status,
+			.attempt = r->kept.attempt,
+			.ended = r->kept.ended,
+			.cause = (char *)r->kept.cause,
+			.reason = (char *)""};
+		run_ended(g, r, &rec);
+	}
+}
+
 int keep_commit(struct engine *g, struct weft_err *err)
 {
 	weft_autoerr struct weft_err why = {0};
@@ -109,47 +162,21 @@ int keep_commit(struct engine *g, struct weft_err *err)
 		weft_log(WEFT_WARN, "journal: %s", why.text);
 		weft_err_clear(&why);
 	}
+	if (group_busy(g->group))
+		return 0;
 	if (!weft_recorder_pending(g->recorder)) {
 		if (g->n_running)
 			weft_recorder_settle(g->recorder, NULL);
 		return 0;
 	}
-	double begin = weft_monotonic();
-	if (weft_recorder_commit(g->recorder, &why)) {
-		double now = weft_monotonic();
-
-		if (!g->stuck) {
-			weft_log(WEFT_WARN, "%s; nothing starts until there is room",
-				why.text);
-			g->stuck = now;
-		}
-		if (g->n_running || now < g->stuck + PATIENCE)
-			return 1;
-		weft_err_move(err, &why);
-		return -1;
-	}
-	double end = weft_monotonic(), wait = SHARE * (end - begin);
-	g->next_commit = end + (wait < SOON ? SOON : wait < 1 ? wait : 1);
-	g->stuck = 0;
-	return weft_records_poll_writer(g->records, g->writer, NULL, NULL, err);
-}
-
-int keep_turn(struct engine *g, struct weft_err *err)
-{
-	if (g->stuck || !g->n_running || weft_monotonic() >= g->next_commit ||
-		weft_recorder_pending(g->recorder) >= GROUP)
-		return keep_commit(g, err);
-	weft_recorder_flush(g->recorder);
-	if (weft_journal_flush(g->journal, NULL))
-		weft_log(WEFT_WARN, "journal: it can't be written");
+	if (group_begin(g->group, &why))
+		return stuck(g, why.text, err);
+	for (size_t k = 0; k < g->n_running; k++)
+		g->run[k]->kept.written = g->run[k]->kept.is;
 	return 0;
 }
 
-int keep_wait(const struct engine *g, int most)
+int keep_start(struct engine *g, struct weft_err *err)
 {
-	double left = (g->next_commit - weft_monotonic()) * 1e3;
-
-	if (g->stuck || !weft_recorder_pending(g->recorder) || left >= most)
-		return most;
-	return left > 0 ? (int)left + 1 : 0;
+	return group_open(&g->group, g->recorder, g->loop, synced, g, err);
 }

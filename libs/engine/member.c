@@ -14,28 +14,31 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define GRACE 5.0 /* seconds between SIGTERM and SIGKILL */
-
 static void journal(struct unit *u, enum weft_state state, const char *text)
 {
 	if (hand_event(u->hand, u->step->index, u->index, state, text))
 		weft_log(WEFT_WARN, "journal: %s", strerror(errno));
 }
 
-static int record(struct unit *u, struct weft_err *err)
+void member_fill(struct unit *u)
 {
-	bool sweep = u->step->sweep.kind != WEFT_SWEEP_NONE;
-	weft_autostr struct weft_str line = {0};
-
 	u->record.step = (char *)u->step->name;
-	u->record.member = sweep ? u->member.id : (char *)"";
+	u->record.member =
+		u->step->sweep.kind == WEFT_SWEEP_NONE ? (char *)"" : u->member.id;
 	u->record.index = u->index;
 	u->record.job = (char *)u->e->job;
 	u->record.attempt = u->slot.attempt;
 	u->record.ended = weft_now();
 	checkpoint_again(u);
 	cause_again(u);
-	if (!sweep) {
+}
+
+static int record(struct unit *u, struct weft_err *err)
+{
+	weft_autostr struct weft_str line = {0};
+
+	member_fill(u);
+	if (u->step->sweep.kind == WEFT_SWEEP_NONE) {
 		if (weft_record_write(u->dir, &u->record, err))
 			return -1;
 		journal(u, u->record.state, u->record.reason);
@@ -49,7 +52,7 @@ static int record(struct unit *u, struct weft_err *err)
 }
 
 /* What an earlier try left goes away: a run starts in an empty directory. */
-static int prepare(struct unit *u, struct weft_err *err)
+int member_prepare(struct unit *u, struct weft_err *err)
 {
 	static const char *const leftover[] = {"done.json", "work", "out", "in",
 		"parts", "metrics.jsonl", "rendezvous"};
@@ -71,7 +74,7 @@ static int prepare(struct unit *u, struct weft_err *err)
 	return 0;
 }
 
-static int digest(struct unit *u, struct weft_err *err)
+int member_digest(struct unit *u, struct weft_err *err)
 {
 	char *own = weft_arena_alloc(&u->arena, WEFT_DIGEST_HEX);
 	char *all = weft_arena_alloc(&u->arena, WEFT_DIGEST_HEX);
@@ -101,7 +104,7 @@ static int stage_in(struct unit *u, struct weft_err *err)
 	return u->step->scratch == WEFT_SCRATCH_SHARED ? files_place(u, err) : 0;
 }
 
-static int open_log(struct unit *u, const struct weft_text *text, const char *name,
+int member_log(struct unit *u, const struct weft_text *text, const char *name,
 	struct weft_err *err)
 {
 	weft_autofree char *path = NULL, *given = NULL;
@@ -137,8 +140,8 @@ static int start(struct unit *u, pid_t *pid, struct weft_err *err)
 	placed_open(u);
 	if (unit_env(u, &env, err) || script_write(u, &script, err))
 		goto out;
-	out = open_log(u, &u->step->stdout_path, "stdout", err);
-	errfd = out < 0 ? -1 : open_log(u, &u->step->stderr_path, "stderr", err);
+	out = member_log(u, &u->step->stdout_path, "stdout", err);
+	errfd = out < 0 ? -1 : member_log(u, &u->step->stderr_path, "stderr", err);
 	if (errfd < 0)
 		goto out;
 	char *argv[] = {(char *)script_shell(u), script, NULL};
@@ -159,13 +162,6 @@ out:
 	return r;
 }
 
-struct end {
-	int status; /* wait()'s */
-	struct rusage use;
-	bool cancelled; /* we were told to stop */
-	bool over_time;
-};
-
 void signals_watched(sigset_t *set)
 {
 	struct sigaction hup;
@@ -185,7 +181,7 @@ static bool ended_by(int status, int sig)
 	       (WIFEXITED(status) && WEXITSTATUS(status) == 128 + sig);
 }
 
-static void wait_for(struct unit *u, pid_t pid, double deadline, struct end *end)
+static void wait_for(struct unit *u, pid_t pid, double deadline, struct unit_end *end)
 {
 	double kill_at = 0, tell_at = checkpoint_at(u, deadline);
 	sigset_t set;
@@ -204,7 +200,7 @@ static void wait_for(struct unit *u, pid_t pid, double deadline, struct end *end
 		if (deadline && !kill_at && now >= deadline) {
 			end->over_time = true;
 			kill(-pid, SIGTERM);
-			kill_at = now + GRACE;
+			kill_at = now + MEMBER_GRACE;
 		}
 		if (kill_at && now >= kill_at) {
 			kill(-pid, SIGKILL);
@@ -222,7 +218,7 @@ static void wait_for(struct unit *u, pid_t pid, double deadline, struct end *end
 		if ((sig == SIGTERM || sig == SIGINT || sig == SIGHUP) && !kill_at) {
 			end->cancelled = true;
 			kill(-pid, SIGTERM);
-			kill_at = weft_monotonic() + GRACE;
+			kill_at = weft_monotonic() + MEMBER_GRACE;
 		}
 	}
 	/* Slurm signals all of a job at once: the program may have heard it before us.
@@ -243,7 +239,7 @@ static bool at_limit(const struct unit *u)
 	return u->e->end > 0 && weft_now() >= u->e->end - 5;
 }
 
-static void judge(struct unit *u, const struct end *end)
+void member_judge(struct unit *u, const struct unit_end *end)
 {
 	struct weft_record *r = &u->record;
 	char limit[WEFT_UNIT_MAX];
@@ -292,7 +288,7 @@ static void judge(struct unit *u, const struct end *end)
 	cause_find(u, timeout, (uint64_t)end->use.ru_maxrss * 1024);
 }
 
-static int stage_out(struct unit *u, struct weft_err *err)
+int member_stage_out(struct unit *u, struct weft_err *err)
 {
 	weft_autofree char *out = weft_path_join(u->dir, "out");
 	weft_autofree char *parts = weft_path_join(u->dir, "parts");
@@ -341,7 +337,7 @@ static void clean_up(struct unit *u)
 }
 
 /* An error of ours becomes the member's end. */
-static void fail_with(struct unit *u, struct weft_err *err)
+void member_fail(struct unit *u, struct weft_err *err)
 {
 	weft_autofree char *line = weft_err_line(err);
 
@@ -353,10 +349,10 @@ static void fail_with(struct unit *u, struct weft_err *err)
 
 static int run(struct unit *u, struct weft_err *err)
 {
-	struct end end = {0};
+	struct unit_end end = {0};
 	pid_t pid;
 
-	if (digest(u, err) || prepare(u, err))
+	if (member_digest(u, err) || member_prepare(u, err))
 		return -1;
 	journal(u, WEFT_STATE_STAGING, "");
 	if (stage_in(u, err))
@@ -372,8 +368,8 @@ static int run(struct unit *u, struct weft_err *err)
 				  : 0;
 	wait_for(u, pid, deadline, &end);
 	placed_read(u);
-	judge(u, &end);
-	if (u->record.state == WEFT_STATE_DONE && stage_out(u, err))
+	member_judge(u, &end);
+	if (u->record.state == WEFT_STATE_DONE && member_stage_out(u, err))
 		return -1;
 	return 0;
 }
@@ -398,7 +394,7 @@ enum weft_code member_run(const struct weft_engine *e, const struct weft_step *s
 	u.record.exit_status = -1;
 	u.record.hosts = slot->nodes ? (char *)slot->nodes : host;
 	if (run(&u, &err))
-		fail_with(&u, &err);
+		member_fail(&u, &err);
 	if (!u.record.reason)
 		u.record.reason = (char *)"";
 	clean_up(&u);

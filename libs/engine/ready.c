@@ -91,7 +91,8 @@ static int consider(
 		g->e->plan, g->e->wf, g->e->conf, s, i, attempt, &plan, &arena, err);
 	if (!ret) {
 		weft_autofree uint64_t *near = near_find(g, s, i);
-		const struct choice choice = {attempt ? g->bad : NULL, near};
+		const struct choice choice = {
+			run_how(g, s, &plan), attempt ? g->bad : NULL, near};
 
 		ret = room_take(&g->room, &plan, step, &choice, &r.share, err);
 	}

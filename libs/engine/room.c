@@ -3,31 +3,51 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Members will be given their own of it. */
+static void open_node(struct room *r, unsigned i)
+{
+	const struct weft_engine_node *node = &r->e->node[i];
+	struct room_node *n = &r->node[i];
+
+	n->here = node->allowed;
+	n->gpus_here =
+		node->gpus >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << node->gpus) - 1;
+	seat_open(r, i);
+}
+
 int room_open(struct room *r, const struct weft_engine *e, struct weft_err *err)
 {
 	*r = (struct room){.e = e};
-	r->cpus = calloc(e->n_nodes + 1, sizeof(*r->cpus));
-	r->gpus = calloc(e->n_nodes + 1, sizeof(*r->gpus));
-	if (!r->cpus || !r->gpus)
+	r->node = calloc(e->n_nodes + 1, sizeof(*r->node));
+	if (!r->node)
 		return weft_err_nomem(err);
 	for (size_t i = 0; i < e->n_nodes; i++) {
-		r->cpus[i] = e->node[i].cpus;
-		r->gpus[i] = e->node[i].gpus;
+		r->node[i].cpus = e->node[i].cpus;
+		r->node[i].gpus = e->node[i].gpus;
 	}
-	if ((!e->slurm || e->direct) && e->n_nodes) {
-		unsigned gpus = e->node[0].gpus;
-
-		r->here = e->node[0].allowed;
-		r->gpus_here = gpus >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << gpus) - 1;
-		seat_open(r);
-	}
+	if ((!e->slurm || e->direct) && e->n_nodes)
+		open_node(r, 0);
 	return 0;
+}
+
+void room_agent(struct room *r, unsigned node, bool there)
+{
+	struct room_node *n = &r->node[node];
+
+	n->agent = there;
+	/* Nobody has anything of it: what it has may be more or less than was thought.
+	 */
+	if (there && !n->members && !n->steps) {
+		n->cpus = r->e->node[node].cpus;
+		n->gpus = r->e->node[node].gpus;
+	}
+	if (there)
+		open_node(r, node);
 }
 
 void room_close(struct room *r)
 {
-	free(r->cpus);
-	free(r->gpus);
+	free(r->node);
 	*r = (struct room){0};
 }
 
@@ -80,44 +100,63 @@ static void add_gpu(struct weft_str *out, const char *visible, unsigned i)
 }
 
 /* Where nothing is known of the machine: the first. */
-static void take_first(struct room *r, struct share *s, unsigned cpus, unsigned gpus)
+static void take_first(
+	struct room_node *n, struct share *s, unsigned cpus, unsigned gpus)
 {
-	for (int cpu = -1; cpus && (cpu = weft_cpuset_next(&r->here, cpu + 1)) >= 0;
+	for (int cpu = -1; cpus && (cpu = weft_cpuset_next(&n->here, cpu + 1)) >= 0;
 		cpus--)
 		weft_cpuset_add(&s->here, (unsigned)cpu);
 	for (unsigned i = 0; gpus && i < 64; i++)
-		if (r->gpus_here >> i & 1) {
+		if (n->gpus_here >> i & 1) {
 			s->gpus_here |= UINT64_C(1) << i;
 			gpus--;
 		}
 }
 
 /* Without srun nobody else keeps members that run at once apart. */
-static int take_here(struct room *r, const struct weft_plan_step *p,
+static int take_own(struct room *r, const struct weft_plan_step *p,
 	const struct weft_step *step, struct share *s, struct weft_err *err)
 {
-	unsigned cpus = cpus_of(r, s, 0), gpus = gpus_of(r, s, 0);
+	unsigned node = s->node[0];
+	struct room_node *n = &r->node[node];
+	unsigned cpus = cpus_of(r, s, node), gpus = gpus_of(r, s, node);
 	weft_autostr struct weft_str list = {0};
 	char text[4096];
 
-	if (!seat_take(r, p, step, cpus, gpus, &s->here, &s->gpus_here)) {
+	if (!seat_take(r, node, p, step, cpus, gpus, &s->here, &s->gpus_here)) {
 		s->here = (struct weft_cpuset){0};
 		s->gpus_here = 0;
-		take_first(r, s, cpus, gpus);
+		take_first(n, s, cpus, gpus);
 	}
 	for (size_t w = 0; w < WEFT_CPU_WORDS; w++)
-		r->here.w[w] &= ~s->here.w[w];
-	r->gpus_here &= ~s->gpus_here;
+		n->here.w[w] &= ~s->here.w[w];
+	n->gpus_here &= ~s->gpus_here;
 	for (unsigned i = 0; i < 64; i++)
 		if (s->gpus_here >> i & 1)
-			add_gpu(&list, r->e->node[0].visible, i);
+			add_gpu(&list, r->e->node[node].visible, i);
 	if (weft_cpuset_count(&s->here) &&
 		weft_cpuset_print(&s->here, text, sizeof(text)))
 		s->slot.cpus = strdup(text);
 	/* In a job with GPUs none of them are for a member that asked for none. */
-	if (list.len || (r->e->direct && r->e->node[0].gpus))
+	if (list.len || (r->e->slurm && r->e->node[node].gpus))
 		s->slot.gpus = list.len ? weft_str_take(&list) : strdup("");
 	return list.failed ? weft_err_nomem(err) : 0;
+}
+
+/* Steps of srun get whatever CPUs Slurm thinks are free, which knows nothing of an
+ * agent's members: a node has the ones or the others. */
+static bool may_use(const struct room_node *n, enum how how)
+{
+	return how == HOW_HERE ||
+	       (how == HOW_AGENT ? n->agent && !n->steps : !n->members);
+}
+
+static void count(struct room_node *n, enum how how, int change)
+{
+	if (how == HOW_AGENT)
+		n->members += (unsigned)change;
+	else if (how == HOW_STEP)
+		n->steps += (unsigned)change;
 }
 
 #define BAD 2 /* failures in a row */
@@ -125,8 +164,10 @@ static int take_here(struct room *r, const struct weft_plan_step *p,
 static bool has_room(const struct room *r, const unsigned char *bad,
 	const struct share *s, unsigned i)
 {
-	return r->cpus[i] >= cpus_of(r, s, i) && r->gpus[i] >= gpus_of(r, s, i) &&
-	       (!bad || bad[i] < BAD);
+	const struct room_node *n = &r->node[i];
+
+	return n->cpus >= cpus_of(r, s, i) && n->gpus >= gpus_of(r, s, i) &&
+	       may_use(n, s->how) && (!bad || bad[i] < BAD);
 }
 
 static bool is_picked(const struct share *s, size_t n, unsigned i)
@@ -165,6 +206,7 @@ int room_take(struct room *r, const struct weft_plan_step *p,
 {
 	unsigned want = r->e->slurm && p->nodes ? p->nodes : 1;
 	const unsigned char *bad = choice->bad;
+	enum how how = choice->how;
 	size_t n = 0, good = 0;
 
 	for (size_t i = 0; i < r->e->n_nodes; i++)
@@ -172,7 +214,7 @@ int room_take(struct room *r, const struct weft_plan_step *p,
 	if (good < want)
 		bad = NULL; /* better there than nowhere */
 
-	*s = (struct share){.slot = {.n_nodes = 1}};
+	*s = (struct share){.how = how, .slot = {.n_nodes = 1}};
 	s->cpus = per_node(p->ntasks * p->cpus_per_task, want);
 	s->gpus = p->gpus_per_node ? p->gpus_per_node : per_node(p->gpus, want);
 	s->node = calloc(want, sizeof(*s->node));
@@ -190,8 +232,11 @@ int room_take(struct room *r, const struct weft_plan_step *p,
 	}
 	s->n_nodes = n;
 	for (size_t k = 0; k < n; k++) {
-		r->cpus[s->node[k]] -= cpus_of(r, s, s->node[k]);
-		r->gpus[s->node[k]] -= gpus_of(r, s, s->node[k]);
+		struct room_node *node = &r->node[s->node[k]];
+
+		node->cpus -= cpus_of(r, s, s->node[k]);
+		node->gpus -= gpus_of(r, s, s->node[k]);
+		count(node, how, 1);
 	}
 	if (r->e->slurm) {
 		s->slot.n_nodes = (unsigned)n;
@@ -199,18 +244,23 @@ int room_take(struct room *r, const struct weft_plan_step *p,
 		if (!s->slot.nodes)
 			return weft_err_nomem(err);
 	}
-	return !r->e->slurm || r->e->direct ? take_here(r, p, step, s, err) : 0;
+	return how == HOW_STEP ? 0 : take_own(r, p, step, s, err);
 }
 
 void room_give(struct room *r, struct share *s)
 {
 	for (size_t k = 0; k < s->n_nodes; k++) {
-		r->cpus[s->node[k]] += cpus_of(r, s, s->node[k]);
-		r->gpus[s->node[k]] += gpus_of(r, s, s->node[k]);
+		struct room_node *node = &r->node[s->node[k]];
+
+		node->cpus += cpus_of(r, s, s->node[k]);
+		node->gpus += gpus_of(r, s, s->node[k]);
+		count(node, s->how, -1);
+		if (s->how == HOW_STEP)
+			continue;
+		for (int cpu = -1; (cpu = weft_cpuset_next(&s->here, cpu + 1)) >= 0;)
+			weft_cpuset_add(&node->here, (unsigned)cpu);
+		node->gpus_here |= s->gpus_here;
 	}
-	for (int cpu = -1; (cpu = weft_cpuset_next(&s->here, cpu + 1)) >= 0;)
-		weft_cpuset_add(&r->here, (unsigned)cpu);
-	r->gpus_here |= s->gpus_here;
 	free(s->node);
 	free((char *)s->slot.nodes);
 	free((char *)s->slot.cpus);

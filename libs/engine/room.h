@@ -4,13 +4,29 @@
 
 #include "engine/unit.h"
 
+/* What is free of a node. */
+struct room_node {
+	unsigned cpus, gpus;
+	/* Where members are given CPUs and GPUs of their own: which of them are free,
+	 * a bit each GPU, and the index of each bit in the node's model. */
+	struct weft_cpuset here;
+	uint64_t gpus_here;
+	unsigned gpu[64];
+	bool knows_gpus;         /* ... that is known */
+	bool agent;              /* an agent runs members there */
+	unsigned members, steps; /* that an agent, or srun, runs there now */
+};
+
 struct room {
 	const struct weft_engine *e;
-	unsigned *cpus, *gpus;   /* free ones of each node */
-	struct weft_cpuset here; /* without Slurm: this machine's free CPUs */
-	uint64_t gpus_here;      /* and its free GPUs, a bit each */
-	unsigned gpu[64];        /* of each bit: index in the machine's model */
-	bool knows_gpus;         /* ... that is known */
+	struct room_node *node;
+};
+
+/* Who starts a member. */
+enum how {
+	HOW_HERE,  /* this process, on this machine */
+	HOW_AGENT, /* the agent of a node */
+	HOW_STEP,  /* srun */
 };
 
 /* A member's share of the nodes. */
@@ -18,6 +34,7 @@ struct share {
 	unsigned *node; /* indices */
 	size_t n_nodes;
 	unsigned cpus, gpus; /* on each */
+	enum how how;
 	struct weft_cpuset here;
 	uint64_t gpus_here;
 	struct slot slot; /* strings are the share's */
@@ -25,8 +42,9 @@ struct share {
 
 int room_open(struct room *r, const struct weft_engine *e, struct weft_err *err);
 void room_close(struct room *r);
-/* What speaks for or against each node; both may be NULL. */
+/* Who starts it, and what speaks for or against each node; both may be NULL. */
 struct choice {
+	enum how how;
 	const unsigned char *bad; /* over 1: left alone while there are others */
 	const uint64_t *near;     /* the more, the better */
 };
@@ -37,10 +55,13 @@ int room_take(struct room *r, const struct weft_plan_step *p,
 	struct weft_err *err);
 void room_give(struct room *r, struct share *s);
 
-/* seat.c: which of this machine's free CPUs and GPUs; false: it can't be told, any
- * will do. */
-void seat_open(struct room *r);
-bool seat_take(const struct room *r, const struct weft_plan_step *plan,
+/* An agent has come to a node, whose CPUs and GPUs e->node tells; or it has gone. */
+void room_agent(struct room *r, unsigned node, bool there);
+
+/* seat.c: which of a node's free CPUs and GPUs; false: it can't be told, any will do.
+ */
+void seat_open(struct room *r, unsigned node);
+bool seat_take(const struct room *r, unsigned node, const struct weft_plan_step *plan,
 	const struct weft_step *step, unsigned cpus, unsigned gpus,
 	struct weft_cpuset *got, uint64_t *got_gpus);
 

@@ -1,94 +1,141 @@
-/* run.c - an engine's loop, and the processes of its members */
+/* run.c - an engine's loop, and where its members run */
 #include "engine/run.h"
 
-#include <errno.h>
+#include "engine/agents.h"
+#include "engine/hand.h"
+
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <poll.h>
-#include <sys/prctl.h>
+#include <string.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-int run_start(
-	struct engine *g, unsigned s, size_t i, struct running *r, struct weft_err *err)
+/* ---- a member's way ------------------------------------------------------ */
+
+enum how run_how(const struct engine *g, unsigned s, const struct weft_plan_step *p)
 {
-	const struct weft_step *step = &g->e->wf->step[s];
+	if (!g->e->slurm || g->e->direct)
+		return HOW_HERE;
+	return g->agents && agents_fit(g->agents, s, p) ? HOW_AGENT : HOW_STEP;
+}
 
-	/* What it needs must be on disk: no result is lost that others were made of. */
-	if (step->n_edges || step->finally) {
-		int kept = keep_commit(g, err);
+int run_start(struct engine *g, unsigned s, size_t i, struct running *def,
+	struct weft_err *err)
+{
+	struct running *r;
+	int bad;
 
-		if (kept)
-			return kept;
-	}
-	if (weft_grow(g->run, g->n_running, g->cap))
+	r = malloc(sizeof(*r));
+	if (!r || weft_grow(g->run, g->n_running, g->cap)) {
+		free(r);
 		return weft_err_nomem(err);
-	fflush(NULL);
-	pid_t self = getpid();
-	r->pid = fork();
-	if (r->pid < 0)
-		return weft_err_sys(err, WEFT_ESYS, "fork");
-	if (r->pid == 0) {
-		/* An engine that dies takes its members along, in good order. */
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		if (getppid() != self)
-			raise(SIGTERM); /* it is blocked, and waits in line */
-		close(g->hand[0]); /* else nobody tells us when the engine is gone */
-		_exit(member_run(g->e, step, i, &r->share.slot, g->hand[1]));
 	}
+	*r = *def;
 	r->step = s;
 	r->member = i;
+	if (r->share.how == HOW_AGENT)
+		bad = agents_start(g->agents, r, err);
+	else
+		bad = agent_start(g->agent, s, i, &r->share.slot, r, &r->here, err);
+	if (bad) {
+		free(r);
+		return -1;
+	}
 	r->begun = weft_monotonic();
-	g->run[g->n_running++] = *r;
+	r->at = g->n_running;
+	g->run[g->n_running++] = r;
 	state_set(g, s, i, WEFT_STATE_RUNNING, WEFT_OK);
 	budget_member(g->budget, s, 1);
 	g->active[s]++;
 	return 0;
 }
 
-/* It has ended: its record says how, and if there is none, that says it too. */
-static int reap(struct engine *g, size_t k, struct weft_err *err)
+void run_cancel(struct engine *g, struct running *r)
 {
-	struct running r = g->run[k];
-
-	g->run[k] = g->run[--g->n_running];
-	g->active[r.step]--;
-	budget_member(g->budget, r.step, -1);
-	int bad = finish_member(g, &r, err);
-	room_give(&g->room, &r.share);
-	weft_str_free(&r.line);
-	return bad;
+	if (r->by_agent)
+		agents_cancel(g->agents, r);
+	else if (r->here)
+		agent_cancel(g->agent, r->here);
 }
 
-/* What members' processes have said. */
-static int take_words(struct engine *g, struct weft_err *err)
+void run_free(struct engine *g, struct running *r)
 {
-	struct hand_got got;
-	int r;
+	if (r->freed)
+		return;
+	r->freed = true;
+	g->active[r->step]--;
+	budget_member(g->budget, r->step, -1);
+	room_give(&g->room, &r->share);
+}
 
-	while ((r = hand_take(g->hand[0], &got, err)) == 0) {
-		struct running *of = NULL;
+static void forget(struct engine *g, struct running *r)
+{
+	run_free(g, r);
+	g->run[r->at] = g->run[--g->n_running];
+	g->run[r->at]->at = r->at;
+	free(r);
+}
 
+void run_ended(struct engine *g, struct running *r, const struct weft_record *rec)
+{
+	if (!g->err.code)
+		finish_member(g, r, rec, &g->err);
+	forget(g, r);
+}
+
+void run_again(struct engine *g, struct running *r)
+{
+	unsigned s = r->step;
+	size_t i = r->member;
+
+	forget(g, r);
+	state_set(g, s, i, WEFT_STATE_NONE, WEFT_OK);
+	if (queue_push(g, s, i) && !g->err.code)
+		weft_err_nomem(&g->err);
+}
+
+/* ---- the loop ------------------------------------------------------------ */
+
+static void on_event(void *ctx, unsigned s, size_t i, enum weft_state state,
+	const char *text, double time)
+{
+	struct engine *g = ctx;
+
+	/* Its programs are through: others may have their CPUs and GPUs. */
+	if (state == WEFT_STATE_STAGING && weft_streq(text, STAGING_OUT))
 		for (size_t k = 0; k < g->n_running; k++)
-			if (g->run[k].step == got.step &&
-				g->run[k].member == got.member)
-				of = &g->run[k];
-		if (!of)
-			continue;
-		/* Its programs are through: others may have their CPUs and GPUs. */
-		if (!got.record && got.state == WEFT_STATE_STAGING &&
-			weft_streq(got.data, STAGING_OUT))
-			room_give(&g->room, &of->share);
-		if (!got.record) {
-			keep_event(
-				g, got.step, got.member, got.state, got.data, got.time);
-			continue;
-		}
-		weft_str_addn(&of->line, got.data, got.n);
-		of->recorded = got.last && !of->line.failed;
+			if (g->run[k]->step == s && g->run[k]->member == i)
+				room_give(&g->room, &g->run[k]->share);
+	keep_event(g, s, i, state, text, time);
+}
+
+/* Of one that is done others may have the share at once; what follows from a failure is
+ * to be known first. */
+static void on_ended(void *ctx, void *tag, const struct weft_record *rec)
+{
+	struct engine *g = ctx;
+	struct running *r = tag;
+
+	struct weft_record off;
+
+	r->here = NULL;
+	if (rec && r->off && rec->state != WEFT_STATE_DONE) {
+		off = *rec;
+		off.state = WEFT_STATE_SKIPPED;
+		off.code = WEFT_OK;
+		off.reason = (char *)STEER_CANCELLED;
+		rec = &off;
 	}
-	return r < 0 ? -1 : 0;
+	if (!rec) {
+		run_ended(g, r, NULL);
+	} else if (weft_recorder_add(g->recorder, rec, &g->err) == 0) {
+		keep_running(g, r, rec);
+		if (rec->state == WEFT_STATE_DONE) {
+			again_count(g, &r->share, false);
+			run_free(g, r);
+		}
+	}
 }
 
 static void told_to_end(struct engine *g)
@@ -96,70 +143,74 @@ static void told_to_end(struct engine *g)
 	g->stopping = true;
 	g->at_limit |= left_at_limit(g);
 	for (size_t k = 0; k < g->n_running; k++)
-		kill(g->run[k].pid, SIGTERM);
+		run_cancel(g, g->run[k]);
+}
+
+static void read_signals(void *arg, unsigned what)
+{
+	struct engine *g = arg;
+	struct signalfd_siginfo sig;
+
+	(void)what;
+	while (read(g->signals, &sig, sizeof(sig)) == sizeof(sig))
+		if (!g->stopping)
+			told_to_end(g);
 }
 
 /* Slurm signals all of a job at once: a member may be gone before we hear of it. */
 void run_hear(struct engine *g)
 {
-	struct timespec moment = {1, 0};
-	sigset_t set;
+	struct pollfd p = {.fd = g->signals, .events = POLLIN};
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	if (!g->stopping && sigtimedwait(&set, NULL, &moment) > 0)
-		told_to_end(g);
+	if (!g->stopping && poll(&p, 1, 1000) > 0)
+		read_signals(g, WEFT_READABLE);
 }
 
-static int wait_some(struct engine *g, struct weft_err *err)
+/* They are blocked: read when it suits, also where the loop isn't. */
+static int watch_signals(struct engine *g, sigset_t *old, struct weft_err *err)
 {
-	struct pollfd p[] = {{.fd = g->signals, .events = POLLIN},
-		{.fd = g->hand[0], .events = POLLIN}};
-	struct signalfd_siginfo sig;
-	int most =
-		g->stuck ? 1000
-			 : 1000 * (int)again_wait(g,
-					  steer_wait(g, budget_wait(g->budget,
-								g->e->fence ? 2 : 60)));
+	sigset_t set;
 
-	if (poll(p, 2, keep_wait(g, most)) < 0 && errno != EINTR)
-		return weft_err_sys(err, WEFT_ESYS, "poll");
-	while (read(g->signals, &sig, sizeof(sig)) == sizeof(sig)) {
-		if (sig.ssi_signo == SIGCHLD || g->stopping)
-			continue;
-		told_to_end(g);
-	}
-	/* Whose process is gone has said all that it had to say: wait first, then
-	 * listen. */
-	for (size_t k = 0; k < g->n_running; k++) {
-		pid_t got = waitpid(g->run[k].pid, NULL, WNOHANG);
-
-		g->run[k].gone = got == g->run[k].pid || (got < 0 && errno == ECHILD);
-	}
-	ahead_reap(g, false);
-	if (take_words(g, err))
-		return -1;
-	for (size_t k = 0; k < g->n_running;) {
-		if (!g->run[k].gone)
-			k++;
-		else if (reap(g, k, err))
-			return -1;
-	}
+	signals_watched(&set);
+	sigdelset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, old);
+	g->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (g->signals < 0)
+		return weft_err_sys(err, WEFT_ESYS, "signalfd");
 	return 0;
 }
 
-static int open_all(struct engine *g, const sigset_t *set, struct weft_err *err)
+static int hear_signals(struct engine *g, struct weft_err *err)
+{
+	if (weft_watch_new(&g->heard, g->loop, g->signals, read_signals, g, err))
+		return -1;
+	weft_watch_want(g->heard, WEFT_READABLE);
+	return 0;
+}
+
+/* What agents will tell of their nodes has a place in a copy. */
+static int own_nodes(struct engine *g, struct weft_err *err)
 {
 	const struct weft_engine *e = g->e;
 
-	g->signals = signalfd(-1, set, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (g->signals < 0)
-		return weft_err_sys(err, WEFT_ESYS, "signalfd");
+	g->node = calloc(e->n_nodes + 1, sizeof(*g->node));
+	if (!g->node)
+		return weft_err_nomem(err);
+	if (e->n_nodes)
+		memcpy(g->node, e->node, e->n_nodes * sizeof(*g->node));
+	if (e->n_nodes && (!e->slurm || e->direct))
+		g->node[0].machine = e->machine;
+	g->own.node = g->node;
+	return 0;
+}
+
+static int open_all(struct engine *g, struct weft_err *err)
+{
+	static const struct agent_sink sink = {.event = on_event, .ended = on_ended};
+	const struct weft_engine *e = g->e;
+
 	/* Before anything is read: who was there before us writes no more. */
-	if (fence_open(g, err))
-		return -1;
-	if (hand_open(g->hand, err) ||
+	if (own_nodes(g, err) || fence_open(g, err) || weft_loop_new(&g->loop, err) ||
 		weft_records_open(e->run, e->wf, &g->records, err))
 		return -1;
 	g->own.records = g->records;
@@ -168,30 +219,45 @@ static int open_all(struct engine *g, const sigset_t *set, struct weft_err *err)
 	if (keep_open(g, err) || state_open(g, err) ||
 		budget_open(&g->budget, e, err) || room_open(&g->room, e, err) ||
 		again_open(g, err) || left_open(g, err) || state_read_others(g, err) ||
-		state_read_ours(g, err))
+		state_read_ours(g, err) || queue_open(g, err) || grow_open(g, err) ||
+		steer_open(g, err))
 		return -1;
-	return queue_open(g, err) || grow_open(g, err) ? -1 : steer_open(g, err);
+	if (agent_open(&g->agent, e, g->loop, g->writer, &sink, g, err) ||
+		keep_start(g, err) || hear_signals(g, err))
+		return -1;
+	return agents_open(&g->agents, g, err);
+}
+
+static double patience(const struct engine *g)
+{
+	/* Who steers is waited for by looking. */
+	if (g->stuck || steer_busy(g))
+		return g->stuck ? 1 : 0.1;
+	return (double)again_wait(
+		g, steer_wait(g, budget_wait(g->budget, g->e->fence ? 2 : 60)));
 }
 
 /* Starts what may, and waits; 1: there is nothing left to do. */
 static int turn(struct engine *g, struct weft_err *err)
 {
-	bool looked = !g->stuck;
-
 	if (fence_lost(g))
 		return 1;
-
-	if (looked && ready_start(g, err))
+	/* What has ended is written before its room is used: a disk that is full is
+	 * known by then. */
+	if (keep_commit(g, err) || agents_catch_up(g->agents, err) ||
+		(!g->stuck && ready_start(g, err)))
 		return -1;
 	left_submit(g);
-	int kept = keep_turn(g, err);
-	if (kept < 0)
+	if (keep_commit(g, err))
 		return -1;
-	if (!kept && !looked)
-		return 0;
-	if (g->n_running || kept || steer_busy(g) || (again_any(g) && !g->stopping)) {
-		if (wait_some(g, err))
+	if (g->n_running || weft_recorder_pending(g->recorder) || steer_busy(g) ||
+		(!g->stopping && (again_any(g) || agents_awaited(g->agents)))) {
+		weft_loop_turn(g->loop, patience(g));
+		if (g->err.code) {
+			weft_err_move(err, &g->err);
 			return -1;
+		}
+		ahead_reap(g, false);
 		finish_over_budget(g);
 		return 0;
 	}
@@ -207,14 +273,14 @@ static int turn(struct engine *g, struct weft_err *err)
 
 int weft_engine_run(const struct weft_engine *e, struct weft_err *err)
 {
-	struct engine g = {.own = *e, .hand = {-1, -1}, .signals = -1};
-	sigset_t set, old;
+	struct engine g = {.own = *e, .signals = -1};
+	sigset_t old;
 	int r;
 
 	g.e = &g.own;
-	signals_watched(&set);
-	sigprocmask(SIG_BLOCK, &set, &old);
-	r = open_all(&g, &set, err);
+	r = watch_signals(&g, &old, err);
+	if (!r)
+		r = open_all(&g, err);
 	while (r == 0)
 		r = turn(&g, err);
 	if ((g.stopping && !g.left && !g.code) || g.fenced)
@@ -222,22 +288,25 @@ int weft_engine_run(const struct weft_engine *e, struct weft_err *err)
 	if (r > 0)
 		r = (int)g.code;
 	ahead_reap(&g, true);
-	/* First, so that none of them waits for us to listen. */
-	hand_close(g.hand);
-	for (size_t k = 0; k < g.n_running; k++) {
-		kill(g.run[k].pid, SIGTERM);
-		waitpid(g.run[k].pid, NULL, 0);
-		room_give(&g.room, &g.run[k].share);
-		weft_str_free(&g.run[k].line);
+	agents_close(g.agents);
+	agent_close(g.agent);
+	while (g.n_running) {
+		struct running *last = g.run[--g.n_running];
+
+		run_free(&g, last);
+		free(last);
 	}
+	weft_watch_free(g.heard);
 	if (g.signals >= 0)
 		close(g.signals);
 	steer_close(&g);
 	/* What isn't on disk by then is the other engine's to say. */
+	group_close(g.group);
 	if (!g.fenced)
 		keep_close(&g);
 	fence_close(&g);
 	weft_records_free(g.records);
+	weft_loop_free(g.loop);
 	free(g.run);
 	room_close(&g.room);
 	again_close(&g);
@@ -246,6 +315,8 @@ int weft_engine_run(const struct weft_engine *e, struct weft_err *err)
 	queue_close(&g);
 	free(g.stop);
 	state_close(&g);
+	free(g.node);
+	weft_err_clear(&g.err);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return r;
 }

@@ -2,8 +2,9 @@
 #ifndef WEFT_ENGINE_RUN_H
 #define WEFT_ENGINE_RUN_H
 
+#include "engine/agent.h"
 #include "engine/budget.h"
-#include "engine/hand.h"
+#include "engine/group.h"
 #include "engine/room.h"
 
 struct member_slot {
@@ -15,16 +16,30 @@ struct member_slot {
 	bool delayed;           /* again.c knows from when on, and where not */
 };
 
+/* What a record says of an end that counts once it is on disk. */
+struct kept {
+	bool is, written;
+	enum weft_state state;
+	enum weft_code code;
+	int exit_status;
+	unsigned attempt;
+	double ended;
+	const char *cause;
+};
+
 struct running {
-	pid_t pid;
-	bool gone;    /* it was waited for */
 	double begun; /* of weft_monotonic() */
+	size_t at;    /* in engine.run */
 	unsigned step;
 	size_t member;
 	struct share share; /* of the nodes */
 	bool off;           /* the program that steers its sweep wants no more of it */
-	struct weft_str line; /* of its record, as far as it was handed over */
-	bool recorded;        /* ... which is all of it */
+	struct agent_member *here; /* else */
+	bool by_agent;             /* of a node: */
+	unsigned node;
+	uint64_t tag;
+	struct kept kept;
+	bool freed; /* its share is others' again */
 };
 
 /* The process that brings a member's inputs to the node before there is room for it. */
@@ -53,17 +68,23 @@ struct engine {
 	bool *alike;          /* all its members wait for the same */
 	size_t *first, *last; /* members [first, last) of each step are ours */
 	size_t *next;         /* none before it is unfinished, when that is asked */
-	struct running *run;
+	struct running **run;
 	size_t n_running, cap;
+	size_t n_kept; /* of these: ended, and their records not on disk yet */
+	struct group *group;
 	struct weft_engine own;       /* what e points to */
 	struct weft_records *records; /* of the whole run */
 	struct weft_recorder *recorder;
 	struct weft_journal *journal;
-	char *writer;       /* name of the files of these two */
-	double stuck;       /* since when they can't be written; 0: they can */
-	double next_commit; /* of what nobody waits for */
-	int hand[2];        /* from members' processes: ours, theirs */
-	int signals;        /* those that are watched, to be read */
+	char *writer; /* name of the files of these two */
+	double stuck; /* since when they can't be written; 0: they can */
+	struct weft_engine_node *node; /* own.node */
+	struct weft_loop *loop;
+	int signals;              /* those that are watched, to be read */
+	struct weft_watch *heard; /* ... by the loop */
+	struct agent *agent;      /* of this process */
+	struct agents *agents;    /* of the nodes; NULL: there are none */
+	struct weft_err err;      /* that a callback has met with */
 	struct room room;
 	struct budget *budget; /* NULL: there is none */
 	struct again *again;   /* members that wait for their next attempt */
@@ -137,13 +158,12 @@ void keep_event(struct engine *g, unsigned s, size_t i, enum weft_state state,
 /* The record of a member that ended without a run, or without a record. */
 int keep_end(struct engine *g, unsigned s, size_t i, enum weft_state state,
 	enum weft_code code, const char *reason, struct weft_err *err);
-/* Until it is 0 no member may start that others' ends let start.  1: not now, for want
- * of room; -1: it was so for too long. */
+/* Once the loop is there. */
+int keep_start(struct engine *g, struct weft_err *err);
+/* A member's end counts (run_ended()) once the record, that was added, is on disk. */
+void keep_running(struct engine *g, struct running *r, const struct weft_record *rec);
+/* Has what was added written; -1: there was no room for it for too long. */
 int keep_commit(struct engine *g, struct weft_err *err);
-/* Writes what there is, and commits it now and then, or when nothing runs. */
-int keep_turn(struct engine *g, struct weft_err *err);
-/* Milliseconds, at most `most`, until it is to be called again. */
-int keep_wait(const struct engine *g, int most);
 
 /* queue.c: which members to look at */
 int queue_open(struct engine *g, struct weft_err *err);
@@ -213,10 +233,19 @@ bool left_any(const struct engine *g);
 /* Submits the other job, where anything is left. */
 void left_submit(struct engine *g);
 
-/* run.c: the processes */
-/* 1: not now. */
+/* run.c: where they run */
+enum how run_how(const struct engine *g, unsigned s, const struct weft_plan_step *p);
+/* r: its share. */
 int run_start(struct engine *g, unsigned s, size_t i, struct running *r,
 	struct weft_err *err);
+/* Asks it to end. */
+void run_cancel(struct engine *g, struct running *r);
+/* It has ended, and its share is free; its record counts later. */
+void run_free(struct engine *g, struct running *r);
+/* It has ended, with this record, which is on disk, or none, and r is no more. */
+void run_ended(struct engine *g, struct running *r, const struct weft_record *rec);
+/* It hasn't run, and starts anew; r is no more. */
+void run_again(struct engine *g, struct running *r);
 
 /* A member was cancelled: listens for a moment whether the job is. */
 void run_hear(struct engine *g);
@@ -225,8 +254,10 @@ void run_hear(struct engine *g);
 /* An end without a run. */
 void finish_without(struct engine *g, unsigned s, size_t i, enum weft_state state,
 	enum weft_code code, const char *reason);
-/* A member's process has ended. */
-int finish_member(struct engine *g, const struct running *r, struct weft_err *err);
+/* A member has ended; rec: its record, which is on disk; NULL: none, or in its step's
+ * folder. */
+int finish_member(struct engine *g, const struct running *r,
+	const struct weft_record *rec, struct weft_err *err);
 /* The step can't go on: what then? */
 void finish_stop(struct engine *g, const struct weft_step *step, enum weft_code code,
 	const char *why);

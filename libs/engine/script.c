@@ -22,6 +22,11 @@ static void add_words(struct weft_str *out, const struct weft_argv *words)
 	}
 }
 
+int script_run(struct unit *u, const char *text, char **path, struct weft_err *err)
+{
+	return write_script(u->dir, "run.sh", text, path, err);
+}
+
 /* `run` goes into a file of its own, so that every task of the step can read it. */
 static int add_run(struct unit *u, const struct weft_text *run, struct weft_str *out,
 	struct weft_err *err)
@@ -29,7 +34,7 @@ static int add_run(struct unit *u, const struct weft_text *run, struct weft_str 
 	weft_autofree char *text = NULL, *path = NULL;
 
 	if (weft_scope_text(&u->scope, run, &text, err) ||
-		write_script(u->dir, "run.sh", text, &path, err))
+		script_run(u, text, &path, err))
 		return -1;
 	if (!u->step->shell.n)
 		weft_str_add(out, " /bin/bash -eo pipefail");
@@ -59,7 +64,7 @@ static int add_command(struct unit *u, struct weft_str *out, struct weft_err *er
 	return 0;
 }
 
-static int add_setup(struct unit *u, struct weft_str *out, struct weft_err *err)
+int script_setup(struct unit *u, struct weft_str *out, struct weft_err *err)
 {
 	const char *site = u->e->conf->role[u->step->role].setup;
 	weft_autofree char *text = NULL;
@@ -97,7 +102,7 @@ int script_write(struct unit *u, char **path, struct weft_err *err)
 	weft_str_printf(&out, "#!%s\n# weft: step %s%s%s of run %s\nset -e\n",
 		script_shell(u), u->step->name, *u->member.id ? ", member " : "",
 		u->member.id, u->e->run->id);
-	if (add_setup(u, &out, err) || launch_words(u, &words, err))
+	if (script_setup(u, &out, err) || launch_words(u, &words, err))
 		return -1;
 	weft_str_add(&out, "exec");
 	add_words(&out, &words);

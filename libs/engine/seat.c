@@ -1,5 +1,5 @@
 /*
- * seat.c - which of this machine's free CPUs and GPUs a member gets.
+ * seat.c - which of a node's free CPUs and GPUs a member gets.
  *
  * Members that run at once are placed by the machine's model: one with GPUs beside
  * them, one without where it leaves the cores beside free GPUs to those that may come
@@ -16,32 +16,38 @@ static const enum weft_place_cpus policy[] = {
 
 /* The room counts GPUs as the launcher's list does, without those of no known vendor.
  */
-void seat_open(struct room *r)
+void seat_open(struct room *r, unsigned node)
 {
-	const struct weft_engine *e = r->e;
-	const struct weft_machine *m = e->machine;
+	const struct weft_engine_node *of = &r->e->node[node];
+	struct room_node *rn = &r->node[node];
+	const struct weft_machine *m = of->machine;
 	unsigned usable[WEFT_MAX_DEVICES];
 	size_t n, k = 0;
 
-	r->knows_gpus = false;
+	rn->knows_gpus = false;
 	if (!m)
 		return;
-	n = weft_bind_usable_gpus(
-		m, e->node[0].gpu_numbers, e->node[0].visible, usable);
-	for (size_t i = 0; i < n && k < WEFT_COUNT(r->gpu); i++)
+	n = weft_bind_usable_gpus(m, of->gpu_numbers, of->visible, usable);
+	for (size_t i = 0; i < n && k < WEFT_COUNT(rn->gpu); i++)
 		if (m->gpu[usable[i]].vendor != WEFT_VENDOR_OTHER)
-			r->gpu[k++] = usable[i];
-	r->knows_gpus = k == e->node[0].gpus;
+			rn->gpu[k++] = usable[i];
+	rn->knows_gpus = k == of->gpus;
 }
 
+/* A node, and what is free of it. */
+struct at {
+	const struct weft_engine_node *node;
+	const struct room_node *free;
+};
+
 /* Free GPUs as indices of the model. */
-static size_t free_gpus(const struct room *r, unsigned *out)
+static size_t free_gpus(const struct at *r, unsigned *out)
 {
 	size_t n = 0;
 
-	for (unsigned i = 0; i < r->e->node[0].gpus && i < WEFT_COUNT(r->gpu); i++)
-		if (r->gpus_here >> i & 1)
-			out[n++] = r->gpu[i];
+	for (unsigned i = 0; i < r->node->gpus && i < WEFT_COUNT(r->free->gpu); i++)
+		if (r->free->gpus_here >> i & 1)
+			out[n++] = r->free->gpu[i];
 	return n;
 }
 
@@ -63,10 +69,10 @@ static struct weft_place_step member_of(const struct weft_plan_step *p,
 }
 
 /* The most for each of those who may come for the free GPUs. */
-static unsigned expected(const struct room *r, size_t gpus, unsigned cpus)
+static unsigned expected(const struct at *r, size_t gpus, unsigned cpus)
 {
-	const struct weft_engine_node *node = &r->e->node[0];
-	unsigned free = weft_cpuset_count(&r->here);
+	const struct weft_engine_node *node = r->node;
+	unsigned free = weft_cpuset_count(&r->free->here);
 	unsigned each = free > cpus ? (free - cpus) / (unsigned)gpus : 0;
 	unsigned fair = node->cpus / node->gpus;
 
@@ -98,16 +104,16 @@ static void trim(const struct weft_machine *m, const struct weft_cpuset *cpus,
 		}
 }
 
-static bool take(const struct room *r, const struct weft_placement *p,
+static bool take(const struct at *r, const struct weft_placement *p,
 	const struct weft_place_step *s, unsigned cpus, unsigned gpus,
 	struct weft_cpuset *got, uint64_t *got_gpus)
 {
 	for (size_t i = 0; i < s->ntasks; i++) {
 		const struct weft_placed_task *t = &p->task[i];
-		trim(r->e->machine, &t->cpus, s->cpus_per_task, got);
+		trim(r->node->machine, &t->cpus, s->cpus_per_task, got);
 		for (size_t g = 0; g < t->n_gpus; g++)
-			for (unsigned k = 0; k < r->e->node[0].gpus; k++)
-				if (r->gpu[k] == t->gpu[g])
+			for (unsigned k = 0; k < r->node->gpus; k++)
+				if (r->free->gpu[k] == t->gpu[g])
 					*got_gpus |= UINT64_C(1) << k;
 	}
 	return weft_cpuset_count(got) == cpus &&
@@ -115,7 +121,7 @@ static bool take(const struct room *r, const struct weft_placement *p,
 }
 
 /* One try: the member, and beside it a task for each free GPU with so many CPUs. */
-static bool try(const struct room *r, const struct weft_place_step *member,
+static bool try(const struct at *r, const struct weft_place_step *member,
 	unsigned expected, const unsigned *free, size_t n_free, unsigned cpus,
 	unsigned gpus, struct weft_cpuset *got, uint64_t *got_gpus)
 {
@@ -127,25 +133,27 @@ static bool try(const struct room *r, const struct weft_place_step *member,
 
 	*got = (struct weft_cpuset){0};
 	*got_gpus = 0;
-	if (weft_place(r->e->machine, &r->here, free, n_free, s, 2, &p, NULL))
+	if (weft_place(r->node->machine, &r->free->here, free, n_free, s, 2, &p, NULL))
 		return false;
 	bool ok = take(r, p, s, cpus, gpus, got, got_gpus);
 	weft_placement_free(p);
 	return ok;
 }
 
-bool seat_take(const struct room *r, const struct weft_plan_step *plan,
-	const struct weft_step *step, unsigned cpus, unsigned gpus,
-	struct weft_cpuset *got, uint64_t *got_gpus)
+bool seat_take(const struct room *room, unsigned node_index,
+	const struct weft_plan_step *plan, const struct weft_step *step, unsigned cpus,
+	unsigned gpus, struct weft_cpuset *got, uint64_t *got_gpus)
 {
-	unsigned free[WEFT_COUNT(r->gpu)] = {0}, each = 0;
+	const struct at at = {&room->e->node[node_index], &room->node[node_index]};
+	const struct at *r = &at;
+	unsigned free[WEFT_COUNT(room->node->gpu)] = {0}, each = 0;
 	struct weft_place_step member;
 	size_t n = 0;
 
-	if (!r->e->machine || !cpus || (gpus && !r->knows_gpus) ||
-		r->e->node[0].gpus > WEFT_COUNT(r->gpu))
+	if (!r->node->machine || !cpus || (gpus && !r->free->knows_gpus) ||
+		r->node->gpus > WEFT_COUNT(r->free->gpu))
 		return false;
-	if (r->knows_gpus)
+	if (r->free->knows_gpus)
 		n = free_gpus(r, free);
 	member = member_of(plan, step, cpus, gpus);
 	if (!gpus && n)
@@ -153,7 +161,7 @@ bool seat_take(const struct room *r, const struct weft_plan_step *plan,
 	/* The more for them the better, but not at the price of its own locality. */
 	for (;; each /= 2) {
 		bool ok = try(r, &member, each, free, n, cpus, gpus, got, got_gpus);
-		if (!each || (ok && in_one_node(r->e->machine, got)))
+		if (!each || (ok && in_one_node(r->node->machine, got)))
 			return ok;
 	}
 }

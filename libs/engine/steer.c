@@ -85,9 +85,9 @@ static void cancel_member(struct engine *g, struct steer *st, size_t i)
 	if (weft_state_ended(g->slot[st->step][i].state))
 		return;
 	for (size_t k = 0; k < g->n_running; k++)
-		if (g->run[k].step == st->step && g->run[k].member == i) {
-			g->run[k].off = true;
-			kill(g->run[k].pid, SIGTERM);
+		if (g->run[k]->step == st->step && g->run[k]->member == i) {
+			g->run[k]->off = true;
+			run_cancel(g, g->run[k]);
 			return;
 		}
 	finish_without(g, st->step, i, WEFT_STATE_SKIPPED, WEFT_OK, STEER_CANCELLED);

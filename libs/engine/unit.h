@@ -6,6 +6,7 @@
 #include "stage/stage.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 
 /* What a member gets of its nodes. */
 struct slot {
@@ -165,10 +166,15 @@ int outputs_record(struct unit *u, const char *out, struct weft_err *err);
 
 /* env.c */
 int unit_env(struct unit *u, struct weft_env *env, struct weft_err *err);
+struct weft_ticket;
+void unit_ticket(const struct unit *u, struct weft_ticket *out);
 
 /* script.c: the launch script of the member, in its folder */
 int script_write(struct unit *u, char **path, struct weft_err *err);
 const char *script_shell(const struct unit *u); /* that runs it */
+/* Its parts: the text of setup, "" where there is none; the file that has `run`. */
+int script_setup(struct unit *u, struct weft_str *out, struct weft_err *err);
+int script_run(struct unit *u, const char *text, char **path, struct weft_err *err);
 
 /* launch.c, launch_local.c, launch_srun.c: the words in front of the program */
 int launch_words(const struct unit *u, struct weft_argv *argv, struct weft_err *err);
@@ -209,7 +215,33 @@ const struct weft_retry *unit_retry(const struct unit *u);
 /* Does this attempt go on in the directory that the one before left? */
 bool unit_goes_on(const struct unit *u);
 
-/* member.c: signals that wait in line (blocked) until sigtimedwait takes them */
+/* member.c: how its program ended */
+struct unit_end {
+	int status; /* wait()'s */
+	struct rusage use;
+	bool cancelled; /* we were told to stop */
+	bool over_time;
+};
+#define MEMBER_GRACE 5.0 /* seconds between SIGTERM and SIGKILL */
+
+/* What the record says of which definition it was. */
+int member_digest(struct unit *u, struct weft_err *err);
+/* An empty folder to run in. */
+int member_prepare(struct unit *u, struct weft_err *err);
+/* Its standard output or error: where the file says, else NAME in its folder. A
+ * descriptor, or -1. */
+int member_log(struct unit *u, const struct weft_text *text, const char *name,
+	struct weft_err *err);
+/* The record's verdict on an end. */
+void member_judge(struct unit *u, const struct unit_end *end);
+/* Publishes and records what it has made. */
+int member_stage_out(struct unit *u, struct weft_err *err);
+/* An error of ours becomes its end; err is empty after. */
+void member_fail(struct unit *u, struct weft_err *err);
+/* Who, when, by which attempt. */
+void member_fill(struct unit *u);
+
+/* Signals that wait in line (blocked) until sigtimedwait takes them */
 void signals_watched(sigset_t *set);
 /* The whole way, in a process of its own; its result is a record: of a sweep's member
  * handed to the engine (hand.h), else written into the step's folder. */

@@ -192,12 +192,15 @@ size_t weft_recorder_pending(const struct weft_recorder *r);
 /* Does beforehand what the first commit waits for besides; for when there is nothing
  * else to do. */
 int weft_recorder_settle(struct weft_recorder *r, struct weft_err *err);
-/* Writes what was added: it outlives this process, though not the machine.  Of a
- * failure the next commit tells. */
-void weft_recorder_flush(struct weft_recorder *r);
 /* Writes what was added, and waits until it is on disk: only then a result counts.  On
  * -1 nothing of it does; it stays in the buffer for the next commit. */
 int weft_recorder_commit(struct weft_recorder *r, struct weft_err *err);
+/* The same in three parts, so that more may be added meanwhile: writes what was added;
+ * waits for the disk, which another thread may do (errno); and is told how that went.
+ */
+int weft_recorder_begin(struct weft_recorder *r, struct weft_err *err);
+int weft_recorder_sync(const struct weft_recorder *r);
+void weft_recorder_end(struct weft_recorder *r, bool synced);
 /* Commits what is left as far as it goes; NULL is fine. */
 void weft_recorder_close(struct weft_recorder *r);
 

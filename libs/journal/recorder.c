@@ -9,9 +9,10 @@
 struct weft_recorder {
 	int fd;
 	char *path;
-	struct weft_str buf; /* whole lines, that are not on disk yet */
-	size_t pending;      /* so many */
-	size_t written;      /* bytes of buf that are in the file by now */
+	struct weft_str buf; /* whole lines, that are not written yet */
+	struct weft_str out; /* those that are, and not yet on disk */
+	size_t pending;      /* so many, in both */
+	size_t written;      /* of these, in out */
 	bool torn;           /* the last line in the file may not be whole */
 	bool named;          /* the file's name is on disk */
 };
@@ -67,39 +68,65 @@ int weft_recorder_settle(struct weft_recorder *r, struct weft_err *err)
 	return 0;
 }
 
-static int write_rest(struct weft_recorder *r)
+/* Nobody knows what of it the disk has: all of it is written again.  A line that is
+ * there twice is one record. */
+static void take_back(struct weft_recorder *r)
 {
-	/* After a failure all of it is written again: nobody knows what of it the disk
-	 * has.  A line that is there twice is one record. */
-	int bad = (r->torn && weft_write_all(r->fd, "\n", 1)) ||
-		  weft_write_all(r->fd, r->buf.s + r->written, r->buf.len - r->written);
-
-	r->torn = bad;
-	r->written = bad ? 0 : r->buf.len;
-	return bad ? -1 : 0;
+	r->torn = true;
+	if (!r->out.len)
+		return;
+	weft_str_addn(&r->out, r->buf.s, r->buf.len);
+	struct weft_str was = r->buf;
+	r->buf = r->out;
+	r->out = was;
+	r->out.len = 0;
 }
 
-void weft_recorder_flush(struct weft_recorder *r)
+int weft_recorder_begin(struct weft_recorder *r, struct weft_err *err)
 {
-	if (!r->torn && r->written < r->buf.len)
-		write_rest(r);
+	struct weft_str was = r->out;
+
+	if (weft_recorder_settle(r, err))
+		return -1;
+	r->out = r->buf;
+	r->buf = was;
+	r->written = r->pending;
+	if ((r->torn && weft_write_all(r->fd, "\n", 1)) ||
+		weft_write_all(r->fd, r->out.s, r->out.len)) {
+		weft_err_sys(err, WEFT_ESYS, "%s", r->path);
+		take_back(r);
+		return -1;
+	}
+	r->torn = false;
+	return 0;
+}
+
+int weft_recorder_sync(const struct weft_recorder *r)
+{
+	return fdatasync(r->fd);
+}
+
+void weft_recorder_end(struct weft_recorder *r, bool synced)
+{
+	if (!synced) {
+		take_back(r);
+		return;
+	}
+	r->pending -= r->written;
+	r->out.len = 0;
 }
 
 int weft_recorder_commit(struct weft_recorder *r, struct weft_err *err)
 {
 	if (!r->pending)
 		return 0;
-	if (weft_recorder_settle(r, err))
+	if (weft_recorder_begin(r, err))
 		return -1;
-	if (write_rest(r) || fdatasync(r->fd)) {
-		r->torn = true;
-		r->written = 0;
-		return weft_err_sys(err, WEFT_ESYS, "%s", r->path);
-	}
-	r->pending = 0;
-	r->written = 0;
-	r->buf.len = 0;
-	return 0;
+	bool synced = weft_recorder_sync(r) == 0;
+	if (!synced)
+		weft_err_sys(err, WEFT_ESYS, "%s", r->path);
+	weft_recorder_end(r, synced);
+	return synced ? 0 : -1;
 }
 
 void weft_recorder_close(struct weft_recorder *r)
@@ -111,6 +138,7 @@ void weft_recorder_close(struct weft_recorder *r)
 	if (r->fd >= 0)
 		close(r->fd);
 	weft_str_free(&r->buf);
+	weft_str_free(&r->out);
 	free(r->path);
 	free(r);
 }

@@ -208,8 +208,8 @@ int weft_select_policy(const struct weft_workflow *wf, const struct weft_plan *p
 	struct weft_errs *errs);
 
 /* Seconds that a block of the group's members may take, where each job of its array may
- * run any block: one that has time left takes that of one that still waits.  0: they may
- * not, or the time isn't limited. */
+ * run any block: one that has time left takes that of one that still waits.  0: they
+ * may not, or the time isn't limited. */
 int64_t weft_plan_block_time(const struct weft_plan *plan, size_t group);
 
 /* The plan as JSON (schema: conf/plan.schema.json), and back. */

@@ -266,7 +266,8 @@ F(CHECKPOINT, before, K_DURATION, ONE, "How long before the limit.", .min = 1,
 F(CHECKPOINT, max, K_INT, ONE, "How often it may go on.", .min = 1, .max = 1000,
 	.def = "10", .names = AT_LOAD)
 F(CHECKPOINT, path, K_INSIDE, ONE,
-	"What it leaves for the next job; where the working directory is shared, all stays.",
+	"What it leaves for the next job; where the working directory is shared, all "
+	"stays.",
 	.names = AT_START)
 
 /* ---- known, checked, and refused until they are built ---- */

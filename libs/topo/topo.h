@@ -96,7 +96,8 @@ struct weft_device {     /* GPU, a GPU's partition, NIC or NVMe disk */
 	char uuid[64];   /* GPU-... or MIG-..., where known */
 	char parent[64]; /* a partition's whole GPU: its UUID, where known */
 	enum weft_vendor vendor;
-	enum weft_nic_link link; /* NIC: verbs is InfiniBand or RoCE, fabric Slingshot... */
+	enum weft_nic_link
+		link; /* NIC: verbs is InfiniBand or RoCE, fabric Slingshot... */
 	struct weft_cpuset cpus; /* local CPUs */
 	unsigned package;
 	/* PCI bridges from the root (path[0] is the host bridge): the longer the

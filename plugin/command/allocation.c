@@ -65,6 +65,51 @@ int allocation_nodes(struct weft_engine *e, struct weft_err *err)
 	return 0;
 }
 
+/* How many entries "0,1" has. */
+static unsigned listed(const char *s)
+{
+	unsigned n = s && *s ? 1 : 0;
+
+	for (; s && *s; s++)
+		n += *s == ',';
+	return n;
+}
+
+int allocation_own_node(struct weft_engine *e, struct weft_err *err)
+{
+	const char *own = getenv("SLURMD_NODENAME");
+	const char *visible = getenv("CUDA_VISIBLE_DEVICES");
+	struct weft_engine_node *all, *node;
+
+	if (!own)
+		return weft_err_set(
+			err, WEFT_ESLURM, "SLURMD_NODENAME isn't set in this job");
+	if (allocation_nodes(e, err))
+		return -1;
+	all = (struct weft_engine_node *)e->node;
+	for (size_t i = 0; i < e->n_nodes; i++)
+		if (weft_streq(all[i].name, own)) {
+			struct weft_engine_node was = all[0];
+
+			all[0] = all[i];
+			all[i] = was;
+		}
+	for (size_t i = 1; i < e->n_nodes; i++)
+		free((char *)all[i].name);
+	node = &all[0];
+	if (e->n_nodes > 1)
+		own_cpus(node);
+	e->n_nodes = 1;
+	if (!weft_streq(node->name, own))
+		return weft_err_set(
+			err, WEFT_ESLURM, "%s isn't a node of this job", own);
+	/* What the step of the agents was given. */
+	node->gpus = number_of("SLURM_GPUS_ON_NODE");
+	if (!node->gpus)
+		node->gpus = listed(visible);
+	return 0;
+}
+
 /* All of the job's share of a node is ours now. */
 static void take(struct weft_node *node, unsigned cpus, unsigned gpus)
 {

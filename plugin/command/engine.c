@@ -108,6 +108,16 @@ static bool needs_mpi(const struct weft_engine *e)
 	return false;
 }
 
+/* "1234", or of an array "1234_7" */
+static char *job_name(void)
+{
+	const char *array = getenv("SLURM_ARRAY_JOB_ID"),
+		   *task = getenv("SLURM_ARRAY_TASK_ID");
+	const char *id = getenv("SLURM_JOB_ID");
+
+	return array && task ? weft_printf("%s_%s", array, task) : strdup(id ? id : "");
+}
+
 int engine_fill(struct weft_engine *e, const struct opened *o, struct weft_err *err)
 {
 	e->run = o->run;
@@ -124,11 +134,7 @@ int engine_fill(struct weft_engine *e, const struct opened *o, struct weft_err *
 	e->user = strdup(cmd_user());
 	if (!e->user)
 		return weft_err_nomem(err);
-	const char *array = getenv("SLURM_ARRAY_JOB_ID"),
-		   *task = getenv("SLURM_ARRAY_TASK_ID");
-	const char *id = getenv("SLURM_JOB_ID");
-	e->job = array && task ? weft_printf("%s_%s", array, task)
-			       : strdup(id ? id : "");
+	e->job = job_name();
 	if (!e->job)
 		return weft_err_nomem(err);
 	if (allocation_nodes(e, err))
@@ -143,6 +149,23 @@ int engine_fill(struct weft_engine *e, const struct opened *o, struct weft_err *
 	if (o->conf->mpi || needs_mpi(e))
 		e->mpi = engine_mpi(o->conf);
 	return 0;
+}
+
+int engine_fill_agent(
+	struct weft_engine *e, const struct opened *o, struct weft_err *err)
+{
+	e->run = o->run;
+	e->wf = o->wf;
+	e->plan = o->plan;
+	e->conf = o->conf;
+	e->weft = weft_self_path();
+	e->user = strdup(cmd_user());
+	e->job = job_name();
+	if (!e->weft || !e->user || !e->job)
+		return weft_err_nomem(err);
+	e->shared = true;
+	e->direct = true;
+	return allocation_own_node(e, err);
 }
 
 void engine_clear(struct weft_engine *e)

@@ -75,6 +75,9 @@ int revise_run(const struct job *j, const struct job_args *a,
 /* engine.c: what an engine needs besides the run and its steps, which are set before;
  * strings stay with *e. */
 int engine_fill(struct weft_engine *e, const struct opened *o, struct weft_err *err);
+/* For `weft agent`: of this node alone. */
+int engine_fill_agent(
+	struct weft_engine *e, const struct opened *o, struct weft_err *err);
 void engine_clear(struct weft_engine *e);
 /* Once it is known whether members share this node as children: its model. */
 void engine_find_machine(struct weft_engine *e);
@@ -86,6 +89,8 @@ char *engine_mpi(const struct weft_conf *conf);
 /* allocation.c: the job that we are in, as the engine's nodes (freed with
  * engine_clear) and as a cluster of its partition and nodes alone. */
 int allocation_nodes(struct weft_engine *e, struct weft_err *err);
+/* Of these, the one that we are on. */
+int allocation_own_node(struct weft_engine *e, struct weft_err *err);
 int allocation_cluster(struct weft_cluster **c, struct weft_err *err);
 /* When its time is over, by Slurm; 0: not known.  And of a text of scontrol's, the time
  * after a key. */

@@ -45,8 +45,11 @@ static void open_room(struct fixture *f, bool knows, const char *visible)
 
 	memset(f, 0, sizeof(*f));
 	f->m = machine();
-	f->node = (struct weft_engine_node){
-		.name = "here", .cpus = 16, .gpus = 2, .visible = visible};
+	f->node = (struct weft_engine_node){.name = "here",
+		.cpus = 16,
+		.gpus = 2,
+		.visible = visible,
+		.machine = knows ? f->m : NULL};
 	weft_cpuset_parse("0-15", &f->node.allowed);
 	f->e = (struct weft_engine){
 		.node = &f->node, .n_nodes = 1, .machine = knows ? f->m : NULL};
@@ -97,8 +100,8 @@ START_TEST(beside_gpus)
 	room_give(&f.r, &two);
 	room_give(&f.r, &cpu);
 	room_give(&f.r, &rest);
-	ck_assert_uint_eq(weft_cpuset_count(&f.r.here), 16);
-	ck_assert_uint_eq(f.r.gpus_here, 3);
+	ck_assert_uint_eq(weft_cpuset_count(&f.r.node[0].here), 16);
+	ck_assert_uint_eq(f.r.node[0].gpus_here, 3);
 	close_room(&f);
 }
 END_TEST
@@ -180,7 +183,7 @@ START_TEST(nodes_with_its_data)
 		struct weft_plan_step p = {.nodes = t[i].nodes,
 			.ntasks = t[i].nodes,
 			.cpus_per_task = t[i].cpus};
-		const struct choice choice = {t[i].bad ? bad : NULL, near};
+		const struct choice choice = {HOW_STEP, t[i].bad ? bad : NULL, near};
 
 		ck_assert_int_eq(room_take(&r, &p, &step, &choice, &s[i], &err), 0);
 		ck_assert_str_eq(s[i].slot.nodes, t[i].want);
