@@ -1,7 +1,6 @@
-#include "engine/agents.h"
+#include "engine/agents_room.h"
 
 #include "engine/order.h"
-#include "wire/link.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -16,59 +15,6 @@
 #define LOOK 1.0     /* seconds between two looks at who is late */
 #define TRIES 3      /* agents that a node may have */
 #define FAREWELL 8.0 /* seconds for them to end */
-
-extern char **environ;
-
-enum stage {
-	STARTING,
-	UP,
-	LOST, /* until its members must have ended */
-	GONE, /* for good */
-};
-
-struct node_agent {
-	struct agents *all;
-	unsigned node;
-	enum stage stage;
-	double until; /* of STARTING and LOST; monotonic */
-	unsigned tries;
-	bool news; /* it has recorded something since its file was read */
-	struct weft_link *link;
-	struct weft_machine *machine;
-	char *visible, *gpu_numbers;
-};
-
-/* A step of srun that has started agents. */
-struct agent_step {
-	struct agent_step *next;
-	struct agents *all;
-	pid_t pid;
-};
-
-struct agents {
-	struct engine *g;
-	struct weft_auth *auth;
-	struct weft_listener *listener;
-	char *context;
-	bool needed; /* there are steps that need others */
-	struct weft_timer *look;
-	struct node_agent *node; /* of each of the engine's */
-	unsigned count[GONE + 1];
-	struct agent_step *step;
-	/* What runs, by the low half of its tag; the high half tells those apart that
-	 * had the same place. */
-	struct running **by_tag;
-	size_t n_tags, cap;
-	size_t *free_tag, n_free, cap_free;
-	uint32_t turn;
-	/* Agents that haven't said where they are, and their models. */
-	struct newcomer {
-		struct newcomer *next;
-		struct agents *all;
-		struct weft_link *link;
-		struct weft_machine *machine;
-	} * newcomer;
-};
 
 static void set_stage(struct node_agent *n, enum stage stage)
 {
@@ -208,90 +154,6 @@ int agents_catch_up(struct agents *a, struct weft_err *err)
 			return -1;
 	}
 	return 0;
-}
-
-/* ---- starting them ------------------------------------------------------- */
-
-static void step_ended(void *arg, const struct weft_child_end *end)
-{
-	struct agent_step *s = arg;
-
-	(void)end;
-	s->pid = -1;
-	/* Nobody is left who could come, where this was the only one. */
-	for (struct agent_step *k = s->all->step; k; k = k->next)
-		if (k->pid > 0)
-			return;
-	for (size_t i = 0; i < s->all->g->e->n_nodes; i++)
-		s->all->node[i].until = weft_monotonic();
-}
-
-/* On all nodes, or the one. */
-static int start_step(struct agents *a, const char *node, struct weft_err *err)
-{
-	const struct weft_engine *e = a->g->e;
-	weft_autoargv struct weft_argv argv = {0};
-	weft_autostr struct weft_str auth = {0};
-	struct weft_spawn s = WEFT_SPAWN_INIT;
-	struct weft_env env = {0};
-	struct agent_step *step = calloc(1, sizeof(*step));
-	size_t n = node ? 1 : e->n_nodes;
-	char host[256] = "";
-	int r = -1;
-
-	gethostname(host, sizeof(host) - 1);
-	weft_argv_add(&argv, "srun");
-	/* Beside all other steps: it has the nodes' CPUs and GPUs as a whole. */
-	weft_argv_add(&argv, "--overlap");
-	weft_argv_addf(&argv, "--nodes=%zu", n);
-	weft_argv_addf(&argv, "--ntasks=%zu", n);
-	weft_argv_add(&argv, "--ntasks-per-node=1");
-	if (node)
-		weft_argv_addf(&argv, "--nodelist=%s", node);
-	weft_argv_add(&argv, "--mem=0");
-	weft_argv_add(&argv, "--mpi=none");
-	weft_argv_add(&argv, "--cpu-bind=none");
-	weft_argv_add(&argv, "--kill-on-bad-exit=0");
-	weft_argv_add(&argv, "--wait=0");
-	weft_argv_add(&argv, "--input=none");
-	weft_argv_add(&argv, "--quiet");
-	weft_argv_add(&argv, "--job-name=agent");
-	if (e->plugin)
-		weft_argv_add(&argv, "--weft-bind=none");
-	weft_argv_add(&argv, e->weft);
-	weft_argv_add(&argv, "agent");
-	weft_argv_addf(&argv, "--connect=%s:%u", host, weft_listener_port(a->listener));
-	if (e->end > 0)
-		weft_argv_addf(&argv, "--end=%.0f", e->end);
-	weft_argv_add(&argv, e->run->dir);
-	if (!step || argv.failed || weft_env_copy(&env, environ) ||
-		weft_auth_text(a->auth, &auth) || auth.failed) {
-		weft_err_nomem(err);
-		goto out;
-	}
-	weft_engine_forget_sizes(&env);
-	if (weft_env_set(&env, WEFT_AUTH_ENV, auth.s)) {
-		weft_err_nomem(err);
-		goto out;
-	}
-	s.argv = argv.v;
-	s.envp = env.vars.v;
-	s.group = true;
-	s.die_with_parent = true;
-	if (weft_spawn(&s, &step->pid, err) ||
-		weft_loop_child(a->g->loop, step->pid, step_ended, step, err))
-		goto out;
-	step->all = a;
-	step->next = a->step;
-	a->step = step;
-	step = NULL;
-	r = 0;
-out:
-	if (auth.s)
-		explicit_bzero(auth.s, auth.len);
-	weft_env_free(&env);
-	free(step);
-	return r;
 }
 
 /* ---- their coming and going ---------------------------------------------- */
@@ -474,7 +336,7 @@ static void late(struct node_agent *n)
 		count_members(n);
 	else
 		weft_log(WEFT_WARN, "no agent comes from %s", name);
-	if (++n->tries >= TRIES || a->g->stopping || start_step(a, name, &err)) {
+	if (++n->tries >= TRIES || a->g->stopping || agents_start_step(a, name, &err)) {
 		if (err.text)
 			weft_log(WEFT_WARN, "an agent for %s: %s", name, err.text);
 		set_stage(n, GONE);
@@ -544,7 +406,7 @@ int agents_open(struct agents **out, struct engine *g, struct weft_err *err)
 		goto bad;
 	opt.auth = a->auth;
 	if (weft_listener_new(&a->listener, g->loop, NULL, 0, &opt, on_link, a, err) ||
-		start_step(a, NULL, err))
+		agents_start_step(a, NULL, err))
 		goto bad;
 	weft_timer_set(a->look, LOOK, LOOK);
 	*out = a;

@@ -1,5 +1,5 @@
 /* steer.c - programs that look at members that have ended, and add and cancel others */
-#include "engine/run.h"
+#include "engine/steer.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -11,28 +11,6 @@
 #define FAILURES 3 /* calls in a row, then it is given up */
 #define PAUSE 1.0  /* seconds after a failure */
 #define SAID_MAX ((size_t)64 << 20)
-
-struct steer {
-	unsigned step;
-	char *dir;                   /* of the program */
-	pid_t pid;                   /* 0: it doesn't run */
-	bool late;                   /* it was ended for its time limit */
-	double deadline, last, from; /* of this call; last call; not before */
-	size_t seen;                 /* members that had ended at the last call */
-	unsigned calls, failed;      /* failed: in a row */
-	bool over;                   /* it isn't called any more */
-	bool *told;                  /* members whose results it was given */
-	size_t n_told;
-	int results;          /* the file of these; -1 */
-	struct weft_map ids;  /* of members, to their index */
-	struct weft_arena id; /* their text */
-	size_t n_ids;
-};
-
-static const struct weft_step *step_of(const struct engine *g, const struct steer *st)
-{
-	return &g->e->wf->step[st->step];
-}
 
 static size_t ended(const struct engine *g, const struct steer *st)
 {
@@ -49,14 +27,14 @@ static size_t ended(const struct engine *g, const struct steer *st)
 static int act(struct engine *g, const struct steer *st, struct weft_action a,
 	struct weft_err *err)
 {
-	a.step = (char *)step_of(g, st)->name;
+	a.step = (char *)steer_step(g, st)->name;
 	return grow_write(g, &a, err);
 }
 
 static int note(struct engine *g, const struct steer *st, const char *text,
 	struct weft_err *err)
 {
-	weft_log(WEFT_WARN, "%s: steer: %s", step_of(g, st)->name, text);
+	weft_log(WEFT_WARN, "%s: steer: %s", steer_step(g, st)->name, text);
 	return act(g, st,
 		(struct weft_action){.kind = WEFT_ACTION_NOTE, .text = (char *)text},
 		err);
@@ -64,7 +42,7 @@ static int note(struct engine *g, const struct steer *st, const char *text,
 
 static int index_ids(struct engine *g, struct steer *st, struct weft_err *err)
 {
-	const struct weft_step *step = step_of(g, st);
+	const struct weft_step *step = steer_step(g, st);
 
 	for (; st->n_ids < step->sweep.count; st->n_ids++) {
 		struct weft_member m;
@@ -109,7 +87,7 @@ static void stop_sweep(struct engine *g, struct steer *st, const char *why)
 static int add_member(struct engine *g, struct steer *st,
 	const struct weft_value *params, const char **odd, struct weft_err *err)
 {
-	const struct weft_step *step = step_of(g, st);
+	const struct weft_step *step = steer_step(g, st);
 	weft_autostr struct weft_str json = {0};
 	struct weft_action a = {
 		.kind = WEFT_ACTION_ADD, .number = (int64_t)step->sweep.count};
@@ -251,80 +229,6 @@ static int obey_all(struct engine *g, struct steer *st, struct weft_err *err)
 	return 0;
 }
 
-/* ---- what it is given ---------------------------------------------------- */
-
-static int add_result(
-	struct engine *g, struct steer *st, size_t i, struct weft_str *out)
-{
-	const struct weft_step *step = step_of(g, st);
-	weft_autoerr struct weft_err err = {0};
-	struct weft_record *rec = NULL;
-	struct weft_member m;
-
-	if (weft_sweep_member(g->e->wf, step, i, &m, &err))
-		return -1;
-	weft_autofree char *dir = weft_run_step_dir(g->e->run, step, &m);
-	weft_autofree char *metrics = dir ? weft_path_join(dir, "metrics.jsonl") : NULL;
-	weft_str_printf(out, "{\"member\":\"%s\",\"params\":", m.id);
-	weft_value_json(out, &m.params);
-	weft_str_printf(out, ",\"state\":\"%s\",\"metrics\":",
-		weft_state_name(g->slot[st->step][i].state));
-	weft_metrics_json(metrics ? metrics : "", out);
-	weft_str_add(out, ",\"outputs\":{");
-	weft_records_read(g->records, st->step, i, &rec, &err);
-	for (size_t k = 0; rec && k < rec->n_outputs; k++) {
-		struct weft_value path = {
-			.kind = WEFT_V_STRING, .str = rec->output[k].path};
-
-		weft_str_printf(out, "%s\"%s\":", k ? "," : "", rec->output[k].name);
-		weft_value_json(out, &path);
-	}
-	weft_str_add(out, "}}\n");
-	weft_record_free(rec);
-	weft_member_clear(&m);
-	return out->failed ? -1 : 0;
-}
-
-/* Results are added to a file that grows; what is yet to come is written anew. */
-static int write_files(struct engine *g, struct steer *st, struct weft_err *err)
-{
-	const struct weft_step *step = step_of(g, st);
-	weft_autostr struct weft_str results = {0}, pending = {0};
-	weft_autofree char *path = weft_path_join(st->dir, "pending.jsonl");
-	bool *told = realloc(st->told, step->sweep.count * sizeof(*told) + 1);
-
-	if (!told || !path)
-		return weft_err_nomem(err);
-	memset(told + st->n_told, 0, (step->sweep.count - st->n_told) * sizeof(*told));
-	st->told = told;
-	st->n_told = step->sweep.count;
-	for (size_t i = 0; i < step->sweep.count; i++) {
-		enum weft_state s = g->slot[st->step][i].state;
-		struct weft_member m;
-
-		if (weft_state_ended(s)) {
-			if (!told[i] && add_result(g, st, i, &results))
-				return weft_err_nomem(err);
-			told[i] = true;
-			continue;
-		}
-		if (weft_sweep_member(g->e->wf, step, i, &m, err))
-			return -1;
-		weft_str_printf(&pending, "{\"member\":\"%s\",\"params\":", m.id);
-		weft_value_json(&pending, &m.params);
-		weft_str_printf(&pending, ",\"state\":\"%s\",\"priority\":%d}\n",
-			s == WEFT_STATE_NONE ? "waiting" : "running",
-			g->slot[st->step][i].priority);
-		weft_member_clear(&m);
-	}
-	if (results.failed || pending.failed)
-		return weft_err_nomem(err);
-	if (results.len && weft_write_all(st->results, results.s, results.len))
-		return weft_err_sys(err, WEFT_ESYS, "%s/results.jsonl", st->dir);
-	return weft_write_file(
-		path, pending.s ? pending.s : "", pending.len, 0644, err);
-}
-
 /* ---- the program --------------------------------------------------------- */
 
 static int open_dir(struct steer *st, struct weft_err *err)
@@ -393,7 +297,7 @@ static int spawn(struct engine *g, struct steer *st, struct weft_err *err)
 		weft_err_nomem(err);
 		goto done;
 	}
-	if (unit_open(&u, g->e, step_of(g, st), 0, err) || program(&u, &argv, err) ||
+	if (unit_open(&u, g->e, steer_step(g, st), 0, err) || program(&u, &argv, err) ||
 		environment(&u, st, &env, err))
 		goto done;
 	s.out = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -445,8 +349,8 @@ static int call(struct engine *g, struct steer *st, struct weft_err *err)
 	st->seen = ended(g, st);
 	st->last = now;
 	st->late = false;
-	st->deadline = now + (double)step_of(g, st)->steer.time;
-	if ((st->results < 0 && open_dir(st, &bad)) || write_files(g, st, &bad) ||
+	st->deadline = now + (double)steer_step(g, st)->steer.time;
+	if ((st->results < 0 && open_dir(st, &bad)) || steer_write_files(g, st, &bad) ||
 		spawn(g, st, &bad)) {
 		st->pid = 0;
 		weft_autofree char *line = weft_err_line(&bad);
@@ -482,7 +386,7 @@ static int take(struct engine *g, struct steer *st, int status, struct weft_err 
 
 static bool is_due(const struct engine *g, const struct steer *st, bool idle)
 {
-	const struct weft_steer *s = &step_of(g, st)->steer;
+	const struct weft_steer *s = &steer_step(g, st)->steer;
 	double now = weft_monotonic();
 	size_t new = ended(g, st) - st->seen;
 
@@ -512,7 +416,7 @@ static int end_sweep(struct engine *g, struct steer *st, struct weft_err *err)
 
 static int look(struct engine *g, struct steer *st, struct weft_err *err)
 {
-	const struct weft_step *step = step_of(g, st);
+	const struct weft_step *step = steer_step(g, st);
 	bool idle = ended(g, st) >= step->sweep.count;
 	int status;
 
@@ -567,7 +471,7 @@ time_t steer_wait(const struct engine *g, time_t most)
 		double at = st->pid ? st->deadline
 			    : st->from > now
 				    ? st->from
-				    : st->last + (double)step_of(g, st)->steer.every;
+				    : st->last + (double)steer_step(g, st)->steer.every;
 
 		if (st->pid && st->late)
 			continue; /* its end wakes us */
@@ -584,7 +488,7 @@ time_t steer_wait(const struct engine *g, time_t most)
 /* Members that were added are there already: the rest of what was said. */
 static int replay(struct engine *g, struct steer *st, struct weft_err *err)
 {
-	const struct weft_step *step = step_of(g, st);
+	const struct weft_step *step = steer_step(g, st);
 	struct weft_action *v;
 	size_t n, m;
 	int bad = index_ids(g, st, err);

@@ -198,12 +198,12 @@ static int read_record(struct events *ev, const char *line, size_t n)
 
 	if (!r)
 		return 0;
-	struct weft_event e = {.time = r->ended,
-		.state = r->state,
-		.step = weft_steal(&r->step),
-		.member = weft_steal(&r->member),
-		.job = weft_steal(&r->job),
-		.text = weft_steal(&r->reason)};
+	struct weft_event e = {.time = r->ended, .state = r->state};
+
+	e.step = weft_steal(&r->step);
+	e.member = weft_steal(&r->member);
+	e.job = weft_steal(&r->job);
+	e.text = weft_steal(&r->reason);
 	weft_record_free(r);
 	return add_event(ev, &e);
 }

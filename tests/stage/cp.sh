@@ -109,7 +109,7 @@ else
 fi
 
 # ---- threads wait for each other in a folder of many files; more would wait longer
-mkdir many && (cd many && head -c 60000 /dev/urandom >0 && seq 3000 | xargs -n 500 -P 2 sh -c 'for i; do head -c 20000 0 >$i; done' sh)
+mkdir many && (cd many && head -c 60000 /dev/urandom >seed && seq 3000 | xargs -n 500 -P 2 sh -c 'for i; do head -c 20000 seed >"$i"; done' sh)
 t_run 0 "many files that are in memory" "$WEFT" stage cp --json --durable none many many2
 t_is "take no more threads than cores" "$(test "$(json threads)" -le "$(nproc)" && echo yes)" yes
 t_is "and say what share of the limit they reach" "$(awk -v s="$(json share)" -v l="$(json limit)" 'BEGIN { print (s > 0 && s <= 1 && l > 0) }')" 1

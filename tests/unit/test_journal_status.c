@@ -155,13 +155,14 @@ static void record(
 	static unsigned attempt;
 	struct weft_record r = {.state = state,
 		.code = code,
-		.attempt = attempt++,
+		.attempt = attempt,
 		.started = 10,
 		.ended = 20,
 		.reason = (char *)"because",
 		.staged_in = 5,
 		.staged_out = 6};
 
+	attempt++;
 	put_record(run, wf, step, member, &r, "w");
 }
 
