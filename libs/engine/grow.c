@@ -121,6 +121,41 @@ static int next_round(struct engine *g, unsigned loop, struct weft_err *err)
 	return 0;
 }
 
+static bool round_ended(const struct engine *g, const struct weft_loop *l, size_t round)
+{
+	for (size_t k = 0; k < l->n_steps; k++) {
+		size_t n = g->e->wf->step[l->step[k]].sweep.round;
+
+		for (size_t i = round * n; i < (round + 1) * n; i++)
+			if (!weft_state_ended(g->slot[l->step[k]][i].state))
+				return false;
+	}
+	return true;
+}
+
+/* A run that is resumed knows of its later rounds before the earlier ones have ended.
+ */
+static void count_rounds(struct engine *g)
+{
+	for (size_t k = 0; k < g->e->wf->n_loops; k++) {
+		const struct weft_loop *l = &g->e->wf->loop[k];
+
+		while (g->ours[l->step[0]] && g->whole[k] + 1 < l->rounds &&
+			round_ended(g, l, g->whole[k])) {
+			g->whole[k]++;
+			g->grown = true;
+		}
+	}
+}
+
+bool grow_holds(const struct engine *g, unsigned s, size_t i)
+{
+	const struct weft_step *step = &g->e->wf->step[s];
+
+	return step->loop != WEFT_NO_LOOP && step->sweep.round &&
+	       i / step->sweep.round > g->whole[step->loop];
+}
+
 /* Rounds that have ended; *grown: there are more members, or it is known that there
  * won't be. */
 static int look_at_loops(struct engine *g, bool *grown, struct weft_err *err)
@@ -190,6 +225,7 @@ int grow_look(struct engine *g, struct weft_err *err)
 		if (g->grown && state_grow(g, err))
 			return -1;
 	}
+	count_rounds(g);
 	if (g->grown) {
 		if (state_grow(g, err))
 			return -1;

@@ -75,6 +75,8 @@ static int consider(
 		finish_without(g, s, i, WEFT_STATE_NOT_RUN, WEFT_OK, g->stop);
 		return MOVED;
 	}
+	if (grow_holds(g, s, i))
+		return WAITS;
 	if (!again_ready(g, s, i, &retry))
 		return LATER;
 	if (step->max_parallel && g->active[s] >= step->max_parallel)
@@ -193,7 +195,8 @@ bool ready_give_up(struct engine *g)
 						g->tally, &why);
 					finish_without(g, s, i, WEFT_STATE_NOT_RUN,
 						WEFT_OK, why);
-				} else if (weft_verdict(wf, &wf->step[s], i, state_of,
+				} else if (!grow_holds(g, s, i) &&
+					   weft_verdict(wf, &wf->step[s], i, state_of,
 						   g, g->tally, NULL) == WEFT_READY) {
 					ended = true;
 					finish_without(g, s, i, WEFT_STATE_FAILED,

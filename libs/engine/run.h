@@ -57,6 +57,7 @@ struct engine {
 	struct weft_tally *tally;  /* of each step */
 	bool *ours;                /* steps that this engine runs */
 	size_t *count;             /* members of each step that are known here */
+	size_t *whole;             /* of each loop: rounds that have ended */
 	bool *feeds;               /* others have members because of what it makes */
 	bool grow;  /* one that feeds has ended: look for members to come */
 	bool grown; /* there are more members, or it is known that there are no more */
@@ -136,6 +137,8 @@ int grow_open(struct engine *g, struct weft_err *err);
 /* Where g->grow says that there may be some. */
 int grow_look(struct engine *g, struct weft_err *err);
 
+/* Is it of a round whose turn hasn't come? */
+bool grow_holds(const struct engine *g, unsigned s, size_t i);
 /* An action, on disk. */
 int grow_write(struct engine *g, const struct weft_action *a, struct weft_err *err);
 

@@ -39,10 +39,11 @@ int state_open(struct engine *g, struct weft_err *err)
 	g->alike = calloc(n + 1, sizeof(*g->alike));
 	g->count = calloc(n + 1, sizeof(*g->count));
 	g->feeds = calloc(n + 1, sizeof(*g->feeds));
+	g->whole = calloc(e->wf->n_loops + 1, sizeof(*g->whole));
 	g->first = calloc(n + 1, sizeof(*g->first));
 	g->last = calloc(n + 1, sizeof(*g->last));
 	if (!g->slot || !g->ours || !g->next || !g->active || !g->tally || !g->alike ||
-		!g->count || !g->feeds || !g->first || !g->last)
+		!g->count || !g->feeds || !g->whole || !g->first || !g->last)
 		return weft_err_nomem(err);
 	for (size_t s = 0; s < n; s++) {
 		size_t count = e->wf->step[s].sweep.count;
@@ -96,6 +97,7 @@ void state_close(struct engine *g)
 	free(g->alike);
 	free(g->count);
 	free(g->feeds);
+	free(g->whole);
 	weft_actions_close(g->actions);
 	free(g->ours);
 	free(g->next);

@@ -62,12 +62,20 @@ static void on_async(uv_async_t *h)
 		loop->woken(loop->woken_arg);
 }
 
+static void on_limit(uv_timer_t *h)
+{
+	(void)h;
+}
+
 /* What a call adds is done in the same pass. While there is some, it keeps the loop
  * alive. */
 static void on_before(uv_prepare_t *h)
 {
 	struct weft_loop *loop = h->data;
 
+	/* Whoever takes turns with the loop looks at what they did before it waits. */
+	if (loop->soon)
+		uv_timer_start(&loop->limit, on_limit, 0, 0);
 	while (loop->soon) {
 		struct weft_soon *s = loop->soon;
 
@@ -79,11 +87,6 @@ static void on_before(uv_prepare_t *h)
 		s->fn(s->arg);
 	}
 	uv_unref((uv_handle_t *)h);
-}
-
-static void on_limit(uv_timer_t *h)
-{
-	(void)h;
 }
 
 static void on_child(uv_signal_t *h, int sig)

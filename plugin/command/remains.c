@@ -30,7 +30,37 @@ static int runs_again(void *ctx, size_t member)
 {
 	const struct looking *l = ctx;
 
-	return l->r->why[l->step][member] != REMAINS_NOT;
+	return l->r->why[l->step] && l->r->why[l->step][member] != REMAINS_NOT;
+}
+
+/* ... in an earlier round of its loop? */
+static bool follows_round(const struct remains *r, const struct weft_step *step,
+	size_t member, unsigned *by)
+{
+	const struct weft_workflow *wf = r->o->wf;
+	size_t own = step->sweep.round ? member / step->sweep.round : 0;
+
+	for (size_t k = 0; own && k < step->n_inputs; k++) {
+		const struct weft_input *in = &step->input[k];
+
+		for (size_t n = 0; in->round != WEFT_ROUND_THIS && n < in->n_from;
+			n++) {
+			const struct weft_input_from *from = &in->from[n];
+			const struct weft_edge e = {
+				.step = from->step, .all = from->all};
+			struct looking l = {r, from->step};
+			size_t round = in->round == WEFT_ROUND_ALL ? 0 : own - 1;
+
+			if (from->step == WEFT_NO_STEP || !r->n[from->step])
+				continue;
+			*by = from->step;
+			for (; round < own; round++)
+				if (weft_spec_each_in_round(wf, step, member, &e, round,
+					    runs_again, &l))
+					return true;
+		}
+	}
+	return false;
 }
 
 /* Does anything run again that it needs?  *by: of which step. */
@@ -51,11 +81,13 @@ static bool follows(const struct remains *r, const struct weft_step *step,
 		if (!r->n[e->step])
 			continue;
 		*by = e->step;
-		if (!weft_spec_matches(wf, step, e) ||
+		/* Of a loop's step it is the members of a round that are needed. */
+		if ((!weft_spec_matches(wf, step, e) &&
+			    !wf->step[e->step].sweep.round) ||
 			weft_spec_each_match(wf, step, member, e, runs_again, &l))
 			return true;
 	}
-	return false;
+	return follows_round(r, step, member, by);
 }
 
 /* Some are to go once nothing needs them. */
@@ -101,6 +133,32 @@ static enum remains_why judge(struct remains *r, const struct weft_engine *e,
 	return why;
 }
 
+/* A round may need the one before, whose members come later in the order of steps. */
+static void follow_rounds(struct remains *r)
+{
+	const struct weft_workflow *wf = r->o->wf;
+	bool more = wf->n_loops > 0;
+
+	while (more) {
+		more = false;
+		for (size_t k = 0; k < wf->n_steps; k++) {
+			const struct weft_step *step = &wf->step[wf->order[k]];
+			unsigned s = step->index, by;
+
+			for (size_t i = 0; i < step->sweep.count; i++) {
+				if (r->why[s][i] != REMAINS_NOT ||
+					!follows(r, step, i, &by))
+					continue;
+				r->why[s][i] = REMAINS_FOLLOWS;
+				r->by[s] = by;
+				r->n[s]++;
+				r->total++;
+				more = true;
+			}
+		}
+	}
+}
+
 int remains_find(struct remains *r, const struct opened *o, struct weft_err *err)
 {
 	const struct weft_workflow *wf = o->wf;
@@ -131,6 +189,7 @@ int remains_find(struct remains *r, const struct opened *o, struct weft_err *err
 		}
 		r->total += r->n[s];
 	}
+	follow_rounds(r);
 	return 0;
 }
 

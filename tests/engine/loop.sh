@@ -78,4 +78,53 @@ t_run 3 "\`until\` must have a value" "$WEFT" run --local -q --set loop.until='s
 t_is "else the loop ends there" "$(done_of l)" "1 2 2 1 0 0 1"
 t_is "as a failure of its steps" "$(status l "d[\"steps\"][1][\"state\"], d[\"code\"]")" "failed 3"
 t_has "and says why" "$(status l 'd["stopped"]')" "until"
+
+# ---- an engine that dies in a round: what is done stays, the rest is made in its turn
+cat >k.yaml <<'E2'
+name: k
+loop: {steps: [sim, train], max: 3}
+steps:
+  - name: sim
+    sweep: {x: [1, 2, 3]}
+    inputs: [{from: train.m, as: m, round: prev, first: ./first}]
+    run: |
+      echo sim ${{ params.x }} ${{ loop.index }} >>"${{ workflow.dir }}/effects"
+      sleep 0.05
+      cat $WEFT_INPUT_M >${{ outputs.o }}
+    outputs: {o: o.txt}
+  - name: train
+    inputs: [{from: sim.o, as: all}]
+    run: |
+      echo train ${{ loop.index }} >>"${{ workflow.dir }}/effects"
+      sleep 0.05
+      cat $WEFT_INPUT_ALL/*/* >${{ outputs.m }}
+    outputs: {m: m.txt}
+  - {name: after, depends: [train], run: 'echo after >>"${{ workflow.dir }}/effects"'}
+E2
+echo first >first
+bad=""
+for at in 1 4 5 7 8 11; do
+	rm -rf weft-runs/k effects
+	: >effects
+	setsid "$WEFT" run --local -q k.yaml >/dev/null 2>&1 &
+	pid=$!
+	end=$((SECONDS + 20))
+	until [ "$(wc -l <effects)" -ge $at ]; do
+		[ $SECONDS -lt $end ] || { bad="$bad $at:no-effects" && break; }
+		sleep 0.02
+	done
+	kill -9 -- -$pid
+	wait $pid 2>/dev/null
+	timeout 40 "$WEFT" resume -q k >said 2>&1 || bad="$bad $at:resume-$?"
+	[ "$(sort -u effects | wc -l)" = 13 ] || bad="$bad $at:lost"
+	[ "$(wc -l <effects)" -le $((13 + $(nproc))) ] || bad="$bad $at:again"
+	[ "$(cat weft-runs/k/1/steps/train/r2/out/m.txt | wc -l)" = 27 ] || bad="$bad $at:result"
+done
+t_is "killed in any round it goes on in that round" "$bad" ""
+
+# What an early round made is gone: it, and all that came of it, is made again in turn.
+rm -r weft-runs/k/1/steps/train/r0/out
+: >effects
+t_run 0 "an early round may be made again" "$WEFT" resume -q k
+t_is "with those after it, in turn" "$(cut -d' ' -f1 effects | uniq -c | tr -s ' \n' ' ')" " 1 train 3 sim 1 train 3 sim 1 train 1 after "
 t_done

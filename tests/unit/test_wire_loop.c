@@ -273,7 +273,7 @@ START_TEST(another_thread_wakes_it)
 END_TEST
 
 static struct weft_soon soon[3];
-static char order[16];
+static char order[32];
 
 static void first_soon(void *arg)
 {
@@ -301,6 +301,10 @@ START_TEST(soon_is_before_it_waits)
 	weft_loop_soon(loop, &soon[2]);
 	weft_loop_run(loop);
 	ck_assert_str_eq(order, "abc");
+	weft_loop_soon(loop, &soon[0]);
+	double start = weft_monotonic();
+	weft_loop_turn(loop, 100);
+	ck_assert_double_lt(weft_monotonic() - start, 50);
 	weft_loop_free(loop);
 }
 END_TEST
