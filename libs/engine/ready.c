@@ -209,5 +209,5 @@ bool ready_give_up(struct engine *g)
 			}
 		}
 	}
-	return ended || g->grow;
+	return ended || (g->grow && !g->stopping);
 }
