@@ -300,7 +300,7 @@ demo: all $(EXAMPLE) $(PLAIN)
 	@BUILD=$(B) contrib/demo
 
 BENCH_TOOLS := $(B)/tests/submit_rate $(B)/tests/measure $(B)/tests/place_figures \
-	$(B)/tests/faulty.so $(B)/tests/hash_rate $(B)/tests/copy_limit $(B)/tests/records
+	$(B)/tests/faulty.so $(B)/tests/hash_rate $(B)/tests/copy_limit $(B)/tests/records $(B)/tests/agents
 bench: all $(BENCH_TOOLS)
 	@BUILD=$(B) tests/bench/run
 

@@ -1,0 +1,3 @@
+#!/bin/sh
+# A job.
+exec /bin/true
