@@ -9,6 +9,9 @@
 #   t_until SECONDS CMD...     polls CMD until it is true; false at the deadline
 #   t_need_hosts NAME    ends the suite with a skip where the private cluster's nodes
 #                        can't be hosts of their own
+#   t_cluster NAME OPT.. a private cluster in $DIR until the end of the suite, which is a
+#                        skip of NAME where there can be none: `devcluster VERB..` is of
+#                        it, `as USER CMD..` runs on its login host
 #   t_root_dir           makes and prints a folder that is root's down from /, and whose
 #                        programs run, also for others
 #   t_done               prints the closing line; exit status 1 if any check failed
@@ -81,6 +84,31 @@ t_need_hosts() {
 	[ "$(id -u)" -eq 0 ] || return 0
 	unshare --mount --net --uts --ipc --pid --fork true 2>/dev/null && return
 	t_skip "$1" "needs namespaces: root may make none here (a container?)"
+	t_done
+}
+devcluster() {
+	t_verb=$1
+	shift
+	"$TOP/contrib/devcluster/devcluster" "$t_verb" --dir "$DIR" "$@"
+}
+as() {
+	t_user=$1
+	shift
+	devcluster sh --user "$t_user" -- "$@"
+}
+t_cluster() {
+	t_name=$1
+	shift
+	t_need_hosts "$t_name"
+	DIR=/var/tmp/weft-test.$$
+	trap 'devcluster down >/dev/null 2>&1; rm -rf "$T_TMP"' EXIT
+	t_got=0
+	devcluster up --build "$BUILD" -q "$@" >"$T_TMP/up.log" 2>&1 || t_got=$?
+	case $t_got in
+	0) return ;;
+	2) t_skip "$t_name" "$(head -n 1 "$T_TMP/up.log")" ;;
+	*) t_fail "the cluster comes up" "$(cat "$T_TMP/up.log")" ;;
+	esac
 	t_done
 }
 # /tmp is everyone's; /run is mounted noexec by Debian's initramfs.

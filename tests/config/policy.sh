@@ -4,28 +4,7 @@
 # shellcheck source=tests/lib.sh disable=SC2317
 . "$(dirname "$0")/../lib.sh"
 
-t_need_hosts "policy on Slurm"
-DIR=/var/tmp/weft-policytest.$$
-devcluster() { "$TOP/contrib/devcluster/devcluster" "$@" --dir "$DIR"; }
-as() {
-	user=$1
-	shift
-	"$TOP/contrib/devcluster/devcluster" sh --dir "$DIR" --user "$user" -- "$@"
-}
-trap 'devcluster down >/dev/null 2>&1; rm -rf "$T_TMP"' EXIT
-"$TOP/contrib/devcluster/devcluster" up --dir "$DIR" --build "$BUILD" --cpu-nodes 3 \
-	--gpu-nodes 1 --boot "$TOP/contrib/devcluster/borrowed-topology" -q >"$T_TMP/up.log" 2>&1
-case $? in
-0) ;;
-2)
-	t_skip "policy on Slurm" "$(head -n 1 "$T_TMP/up.log")"
-	t_done
-	;;
-*)
-	t_fail "the cluster comes up" "$(cat "$T_TMP/up.log")"
-	t_done
-	;;
-esac
+t_cluster "policy on Slurm" --cpu-nodes 3 --gpu-nodes 1 --boot "$TOP/contrib/devcluster/borrowed-topology"
 
 cat >>"$DIR/etc/weft.conf" <<E
 

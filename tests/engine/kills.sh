@@ -8,29 +8,13 @@
 # shellcheck source=tests/lib.sh disable=SC2317
 . "$(dirname "$0")/../lib.sh"
 
-t_need_hosts "kills"
 if [ -n "${LONG-}" ]; then
 	kinds=${KINDS:-engine slurmstepd slurmd slurmctld node link} each=${KILLS:-50} members=${MEMBERS:-500}
 else
 	kinds=${KINDS:-engine engine engine engine node} each=${KILLS:-1} members=${MEMBERS:-60}
 fi
 RANDOM=${SEED:-$$}
-DIR=/var/tmp/weft-killtest.$$
-cluster() { verb=$1 && shift && "$TOP/contrib/devcluster/devcluster" "$verb" --dir "$DIR" "$@"; }
-as() { user=$1 && shift && "$TOP/contrib/devcluster/devcluster" sh --dir "$DIR" --user "$user" -- "$@"; }
-trap 'cluster down >/dev/null 2>&1; rm -rf "$T_TMP"' EXIT
-cluster up --build "$BUILD" --gpu-nodes 0 -q >"$T_TMP/up.log" 2>&1
-case $? in
-0) ;;
-2)
-	t_skip "kills" "$(head -n 1 "$T_TMP/up.log")"
-	t_done
-	;;
-*)
-	t_fail "the cluster comes up" "$(cat "$T_TMP/up.log")"
-	t_done
-	;;
-esac
+t_cluster "kills" --gpu-nodes 0
 home=$DIR/home/alice
 runs=$home/weft-runs/kill
 
@@ -96,17 +80,17 @@ kill_one() { # kill_one KIND RUN
 	case $1 in
 	engine) kill -9 "$pid" ;;
 	slurmstepd) kill -9 "$(ps -o ppid= -p "$pid")" ;;
-	slurmd) cluster kill-node --slurmd "$node" ;;
-	slurmctld) cluster kill-node ctl ;;
-	node) cluster kill-node "$node" ;;
-	link) cluster link "$node" down ;;
+	slurmd) devcluster kill-node --slurmd "$node" ;;
+	slurmctld) devcluster kill-node ctl ;;
+	node) devcluster kill-node "$node" ;;
+	link) devcluster link "$node" down ;;
 	esac >/dev/null 2>&1
 }
 mend() {
 	case $1 in
-	slurmd | node) cluster start-node "$node" ;;
-	slurmctld) cluster start-node ctl ;;
-	link) cluster link "$node" up ;;
+	slurmd | node) devcluster start-node "$node" ;;
+	slurmctld) devcluster start-node ctl ;;
+	link) devcluster link "$node" up ;;
 	esac >/dev/null 2>&1
 	as root scontrol update "NodeName=c[1-2]" State=RESUME >/dev/null 2>&1
 }

@@ -4,30 +4,10 @@
 # shellcheck source=tests/lib.sh disable=SC2317
 . "$(dirname "$0")/../lib.sh"
 
-t_need_hosts "jobs that take over"
 # LONG=1: as many and as long as the project's bar asks for.
 members=30 seconds=5 wide=2
 [ -z "${LONG-}" ] || { members=120 wide=4; }
-DIR=/var/tmp/weft-walltest.$$
-devcluster() { "$TOP/contrib/devcluster/devcluster" "$@" --dir "$DIR"; }
-as() {
-	user=$1
-	shift
-	"$TOP/contrib/devcluster/devcluster" sh --dir "$DIR" --user "$user" -- "$@"
-}
-trap 'devcluster down >/dev/null 2>&1; rm -rf "$T_TMP"' EXIT
-"$TOP/contrib/devcluster/devcluster" up --dir "$DIR" --build "$BUILD" --gpu-nodes 0 -q >"$T_TMP/up.log" 2>&1
-case $? in
-0) ;;
-2)
-	t_skip "jobs that take over" "$(head -n 1 "$T_TMP/up.log")"
-	t_done
-	;;
-*)
-	t_fail "the cluster comes up" "$(cat "$T_TMP/up.log")"
-	t_done
-	;;
-esac
+t_cluster "jobs that take over" --gpu-nodes 0
 home=$DIR/home/alice
 cat >"$home/wall.yaml" <<E
 #!/usr/bin/env weft

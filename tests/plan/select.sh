@@ -63,23 +63,7 @@ for f in "$dir"/script-*.expected; do
 done
 
 # ---- on a real Slurm ---------------------------------------------------------------
-t_need_hosts "weft select on Slurm"
-DIR=/var/tmp/weft-selecttest.$$
-as_alice() { "$TOP/contrib/devcluster/devcluster" sh --dir "$DIR" -- "$@"; }
-trap '"$TOP/contrib/devcluster/devcluster" down --dir "$DIR" >/dev/null 2>&1; rm -rf "$T_TMP"' EXIT
-"$TOP/contrib/devcluster/devcluster" up --dir "$DIR" --build "$BUILD" --cpu-nodes 2 \
-	--gpu-nodes 1 -q >"$T_TMP/up.log" 2>&1
-case $? in
-0) ;;
-2)
-	t_skip "weft select on Slurm" "$(head -n 1 "$T_TMP/up.log")"
-	t_done
-	;;
-*)
-	t_fail "the cluster comes up" "$(cat "$T_TMP/up.log")"
-	t_done
-	;;
-esac
+t_cluster "weft select on Slurm" --cpu-nodes 2 --gpu-nodes 1
 
 home=$DIR/home/alice
 put() { # put NAME < text
@@ -119,20 +103,20 @@ echo "gpus ${SLURM_GPUS_ON_NODE-0} task ${SLURM_ARRAY_TASK_ID-none}"
 J
 # sbatch's own words: a job's output by the name of a step
 size() {
-	as_alice sh -c "sbatch --wait --output=$1.out \$(weft select flow.yaml $1) job.sh" 2>&1
+	as alice sh -c "sbatch --wait --output=$1.out \$(weft select flow.yaml $1) job.sh" 2>&1
 }
 t_has "sbatch takes the line" "$(size two)" "Submitted batch job"
 t_has "and the job is as planned" "$(cat "$home/two.out")" "2 6 2 cpu 200"
-limit=$(as_alice sh -c "sbatch --parsable --hold \$(weft select flow.yaml two) job.sh")
-t_has "its time too" "$(as_alice scontrol show job "$limit")" "TimeLimit=00:03:00"
-as_alice scancel "$limit"
+limit=$(as alice sh -c "sbatch --parsable --hold \$(weft select flow.yaml two) job.sh")
+t_has "its time too" "$(as alice scontrol show job "$limit")" "TimeLimit=00:03:00"
+as alice scancel "$limit"
 size gpu >/dev/null
 t_has "GPUs" "$(cat "$home/gpu.out")" "gpus 2"
-as_alice sh -c "sbatch --wait --output=sweep-%a.out \$(weft select flow.yaml sweep) job.sh" >/dev/null
+as alice sh -c "sbatch --wait --output=sweep-%a.out \$(weft select flow.yaml sweep) job.sh" >/dev/null
 t_is "a sweep is an array" "$(cat "$home"/sweep-[0-2].out | grep -c 'task [0-2]')" 3
 
 script() { # STEP: how sbatch of its script ended, then what it printed
-	as_alice sh -c "weft select --script flow.yaml $1 >$1.sh && sbatch --wait --output=$1.log $1.sh"
+	as alice sh -c "weft select --script flow.yaml $1 >$1.sh && sbatch --wait --output=$1.log $1.sh"
 	echo "status $?"
 	cat "$home/$1.log"
 }
