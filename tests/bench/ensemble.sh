@@ -139,7 +139,7 @@ by_snakemake() {
 }
 # per_second NAME: the best that it came to
 per_second() {
-	awk -v name="$1" '$1 == name && $2 / $3 > r { r = $2 / $3 } END { if (r) printf "%.1f", r }' "$home/rate/said"
+	awk -v name="$1" '$1 == name && $2 / $3 > r { r = $2 / $3 } END { if (r) printf "%.2f", r }' "$home/rate/said"
 }
 # against NAME TITLE BAR
 against() {
@@ -169,14 +169,18 @@ rate() {
 	else
 		echo 'ensemble: no snakemake here, and it could not be installed (contrib/deps --bench): not compared with'
 	fi
-	awk '$1 == "weft" || $1 == "xargs" { rate[$1, ++n[$1]] = $2 / $3 }
+	awk '$1 == "weft" || $1 == "xargs" { rate[$1, ++n[$1]] = $2 / $3; cpu[$1, n[$1]] = $4 / $2 * 1e6 }
 		END {
 			for (i = 1; i <= n["weft"] && i <= n["xargs"]; i++)
-				print rate["weft", i] / rate["xargs", i], rate["weft", i], rate["xargs", i]
+				print rate["weft", i] / rate["xargs", i], rate["weft", i], rate["xargs", i],
+					cpu["xargs", i] / cpu["weft", i], cpu["weft", i], cpu["xargs", i]
 		}' "$home/rate/said" >"$BENCH_TMP/pairs"
 	at_least "$MEMBERS members against xargs -P $(awk '/^xargs-P/ { print $2 }' "$home/rate/said") on each node" \
 		"$(median <"$BENCH_TMP/pairs" | awk '{ printf "%.2f", $1 }')" 0.7 x \
 		"$(awk '{ printf "%s%.0f/s, it %.0f/s", (NR > 1 ? "; " : ""), $2, $3 }' "$BENCH_TMP/pairs")"
+	printf '%-44s %7s x   %s\n' '    by CPU time, whoever else is here' \
+		"$(awk '{ print $4 }' "$BENCH_TMP/pairs" | median | awk '{ printf "%.2f", $1 }')" \
+		"$(awk '{ printf "%s%.0f us each, it %.0f us", (NR > 1 ? "; " : ""), $5, $6 }' "$BENCH_TMP/pairs")"
 	against srun 'srun --exact' 15
 	against sbatch sbatch 50
 	against snakemake 'Snakemake --cluster sbatch' 500
@@ -247,10 +251,10 @@ resume() {
 
 for part in $ONLY; do
 	case $part in
-	rate | agents | resume | size)
-		# shellcheck disable=SC2034 # bench_done's
-		"$part" || BENCH_BAD=1
-		;;
+	rate) rate ;;
+	agents) agents ;;
+	resume) resume ;;
+	size) size ;;
 	*)
 		echo "ensemble: no part '$part'"
 		exit 2

@@ -1,26 +1,37 @@
 #!/bin/bash
 # rate.sh MEMBERS PAIRS STEPS - in an allocation of two nodes: so many runs of /bin/true
 # as members of weft's and as children of xargs, in turn, and some of them as steps of
-# srun.  Prints "NAME PROCESSES SECONDS" lines.
+# srun.  Prints "NAME PROCESSES SECONDS CPU-SECONDS" lines; the CPU time is that of the
+# command and of its tasks on the nodes, with all their children.
 set -u
 here=$(dirname "$(readlink -f "$BENCH_HERE/rate.sh")")
 members=$1 pairs=$2 steps=$3
+export BENCH_TIMES=$PWD/times
 
 timed() { # NAME PROCESSES COMMAND...
 	local name=$1 n=$2 begin=$EPOCHREALTIME end
 	shift 2
-	"$@" >"$name.out" 2>&1 || {
+	: >"$BENCH_TIMES"
+	(
+		"$@" >"$name.out" 2>&1
+		r=$?
+		times >>"$BENCH_TIMES"
+		exit $r
+	) || {
 		echo "rate: $name: exit status $?" >&2
 		tail -n 5 "$name.out" >&2
 		return 1
 	}
 	end=$EPOCHREALTIME
-	echo "$name $n $((${end/./} - ${begin/./}))" | awk '{ printf "%s %d %.3f\n", $1, $2, $3 / 1e6 }'
+	# Lines of minutes and seconds, "1m2.345s 0m1.000s".
+	tr 'ms' '  ' <"$BENCH_TIMES" | awk -v name="$name" -v n="$n" -v us=$((${end/./} - ${begin/./})) '
+		{ cpu += 60 * ($1 + $3) + $2 + $4 }
+		END { printf "%s %d %.3f %.3f\n", name, n, us / 1e6, cpu }'
 }
 # One xargs on each node, with half of them.
 by_xargs() { # AT_ONCE PROCESSES
 	# shellcheck disable=SC2016 # they are the inner shell's
-	srun --overlap --ntasks=2 --ntasks-per-node=1 --mem=0 --cpu-bind=none --mpi=none \
+	PATH=$here/bin:$PATH srun --overlap --ntasks=2 --ntasks-per-node=1 --mem=0 --cpu-bind=none --mpi=none \
 		sh -c 'seq "$0" | exec xargs -n 1 -P "$1" /bin/true' $(($2 / 2)) "$1"
 }
 by_weft() {
@@ -35,6 +46,7 @@ by_srun() { # AT_ONCE STEPS
 for p in 1 2 4 8; do
 	timed "try-xargs $p" $((members / 10)) by_xargs $p $((members / 10)) || exit
 done >try
+cat try
 best=$(sort -k 4 -g try | awk 'NR == 1 { print $2 }')
 echo "xargs-P $best 0"
 for ((i = 0; i < pairs; i++)); do
