@@ -5,27 +5,11 @@
 # shellcheck source=tests/lib.sh disable=SC2317
 . "$(dirname "$0")/../lib.sh"
 
-t_need_hosts "the demo's workflow"
-DIR=/var/tmp/weft-demotest.$$
 EXAMPLE=$TOP/contrib/examples/augmentation
 # The example is a program of its own: one build of it serves all variants.
 SOLVER=$BUILD/examples/augmentation/gray-scott
 [ -x "$SOLVER" ] || SOLVER=$TOP/build/examples/augmentation/gray-scott
-devcluster() { "$TOP/contrib/devcluster/devcluster" "$@"; }
-up() { devcluster up --dir "$DIR" --build "$BUILD" --boot "$TOP/contrib/devcluster/borrowed-topology" -q "$@" >"$T_TMP/up.log" 2>&1; }
-trap 'devcluster down --dir "$DIR" >/dev/null 2>&1; rm -rf "$T_TMP"' EXIT
-up --optional
-case $? in
-0) ;;
-2)
-	t_skip "the demo's workflow" "$(head -n 1 "$T_TMP/up.log")"
-	t_done
-	;;
-*)
-	t_fail "the cluster comes up" "$(cat "$T_TMP/up.log")"
-	t_done
-	;;
-esac
+t_cluster "the demo's workflow" --boot "$TOP/contrib/devcluster/borrowed-topology" --optional
 
 python=
 for p in /usr/bin/python3 python3; do
@@ -39,7 +23,7 @@ fi
 as() { # as USER COMMAND...: in the user's copy of the example
 	user=$1
 	shift
-	devcluster sh --dir "$DIR" --user "$user" --chdir "$DIR/home/$user/demo" -- "$@"
+	devcluster sh --user "$user" --chdir "$DIR/home/$user/demo" -- "$@"
 }
 copy_to() {
 	cp -r "$EXAMPLE" "$DIR/home/$1/demo"
@@ -96,7 +80,7 @@ own_script() { # own_script USER
 own_script alice
 
 # ---- another user, the plug-in required --------------------------------------------------
-up --required
+devcluster up -q --build "$BUILD" --boot "$TOP/contrib/devcluster/borrowed-topology" --required >"$T_TMP/up.log" 2>&1
 copy_to bob
 mv "$DIR/home/bob/"{job.sh,own.yaml,words.txt} "$DIR/home/bob/demo/"
 chown -R --reference="$DIR/home/bob" "$DIR/home/bob/demo"

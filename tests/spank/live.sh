@@ -5,43 +5,19 @@
 # shellcheck disable=SC2015,SC2016 # checks never fail; the nodes expand
 . "$(dirname "$0")/../lib.sh"
 
-CLUSTER=$TOP/contrib/devcluster/devcluster
-[ "$(id -u)" -eq 0 ] || {
-	t_skip 'the plug-in under Slurm' 'a private cluster needs root'
-	t_done
-}
-t_need_hosts 'the plug-in under Slurm'
-# Not in $T_TMP: the nodes have a /tmp of their own.
-D=$(mktemp -d /var/tmp/weft-live.XXXXXX) || exit 1
-rmdir "$D"
-trap '"$CLUSTER" down --dir "$D" -q; rm -rf "$T_TMP"' EXIT
-up() { # MODE
-	"$CLUSTER" up --dir "$D" -q --cpu-nodes 1 --gpu-nodes 1 --cpus-per-node 2 --build "$BUILD" "--$1"
-}
-up optional >"$T_TMP/up" 2>&1
-case $? in
-0) ;;
-2)
-	t_skip 'the plug-in under Slurm' "$(head -n 1 "$T_TMP/up")"
-	t_done
-	;;
-*)
-	t_fail 'the cluster comes up' "$(cat "$T_TMP/up")"
-	t_done
-	;;
-esac
+t_cluster "the plug-in under Slurm" --cpu-nodes 1 --gpu-nodes 1 --cpus-per-node 2 --optional
 
 as() { # USER COMMAND...: in the user's home on the login host; $OUT, $ERR, $STATUS
 	user=$1
 	shift
-	timeout 120 "$CLUSTER" sh --dir "$D" --user "$user" -- "$@" >"$T_TMP/out" 2>"$T_TMP/err" </dev/null &&
+	timeout 120 "$TOP/contrib/devcluster/devcluster" sh --dir "$DIR" --user "$user" -- "$@" >"$T_TMP/out" 2>"$T_TMP/err" </dev/null &&
 		STATUS=0 || STATUS=$?
 	OUT=$(cat "$T_TMP/out") ERR=$(cat "$T_TMP/err")
 }
 put() { # USER FILE: from standard input
-	cat >"$D/home/$1/$2"
-	chown --reference="$D/home/$1" "$D/home/$1/$2"
-	chmod 755 "$D/home/$1/$2"
+	cat >"$DIR/home/$1/$2"
+	chown --reference="$DIR/home/$1" "$DIR/home/$1/$2"
+	chmod 755 "$DIR/home/$1/$2"
 }
 nodes_are_fine() { # NAME
 	as root sinfo -h -o '%T'
@@ -139,13 +115,13 @@ for u in alice bob; do
 done
 
 not_run() { # NAME USER
-	[ ! -e "$D/home/$2/ran" ] && t_ok "$1: nothing was run" || t_fail "$1: it was run"
-	rm -f "$D/home/$2/ran"
+	[ ! -e "$DIR/home/$2/ran" ] && t_ok "$1: nothing was run" || t_fail "$1: it was run"
+	rm -f "$DIR/home/$2/ran"
 }
 
 round() { # MODE USER
 	n="$1, $2"
-	home=$D/home/$2
+	home=$DIR/home/$2
 
 	as "$2" srun ./show
 	t_is "$n: an srun without options is left alone" "$STATUS ${OUT#* cpus *of}" '0  1 omp  gpu  step  greeting  top  in  out '
@@ -207,7 +183,7 @@ round() { # MODE USER
 	t_is "$n: what can't be brought back is no success" "$STATUS" 5
 	t_has "$n: and is told" "$ERR" 'outputs could not be brought back'
 	rm -rf "$home/made"
-	t_is "$n: nothing of it stays on the nodes" "$("$CLUSTER" sh --dir "$D" --node c1 -- find /scratch/weft /dev/shm -type f ! -name '.[0-9]*')" ''
+	t_is "$n: nothing of it stays on the nodes" "$(devcluster sh --node c1 -- find /scratch/weft /dev/shm -type f ! -name '.[0-9]*')" ''
 
 	as "$2" sh -c 'sbatch -W -n1 -c2 -o job.out --weft=heat.yaml job.sh >/dev/null; cat job.out'
 	t_has "$n: job: plain srun" "$OUT" 'plain 0'
@@ -232,15 +208,15 @@ task 1: cpus 1 numa 0 applied, verified'
 	nodes_are_fine "$n"
 }
 round optional alice
-up required >"$T_TMP/up" 2>&1 || t_fail 'required' "$(cat "$T_TMP/up")"
-t_has 'required' "$(cat "$D"/plugstack.conf.d/weft.conf)" required
+devcluster up -q --cpu-nodes 1 --gpu-nodes 1 --cpus-per-node 2 --build "$BUILD" --required >"$T_TMP/up" 2>&1 || t_fail 'required' "$(cat "$T_TMP/up")"
+t_has 'required' "$(cat "$DIR"/plugstack.conf.d/weft.conf)" required
 round required bob
 
 # ---- a node that claims to be another machine, one with GPUs -------------------
 
-cp "$TOP/tests/golden/place/dgx-h100.model" "$D/home/bob/model"
-"$CLUSTER" sh --dir "$D" --user root --node g1 -- \
-	weft topo cache --dir=/run/weft --from "$D/home/bob/model" >"$T_TMP/cache" 2>&1 ||
+cp "$TOP/tests/golden/place/dgx-h100.model" "$DIR/home/bob/model"
+devcluster sh --user root --node g1 -- \
+	weft topo cache --dir=/run/weft --from "$DIR/home/bob/model" >"$T_TMP/cache" 2>&1 ||
 	t_fail 'a borrowed topology' "$(cat "$T_TMP/cache")"
 as bob sh -c 'sbatch -W -n1 -c2 -p gpu --gpus=2 -o gpus.out --weft=heat.yaml gpus.sh >/dev/null; cat gpus.out'
 t_is 'GPUs: a second step has the other one' \
@@ -255,7 +231,7 @@ as alice sh -c 'mkfifo fifo; ln -s /etc/shadow link; for f in fifo link /proc/se
 	timeout 20 srun --weft=$f --weft-step=train true; echo "$?"; done'
 t_is 'odd files: none runs' "$(printf '%s\n' "$OUT" | grep -c '^0$')" 0
 case $ERR in *root:*) t_fail 'a file that the user may not read is told' ;; *) t_ok 'a file that the user may not read is not told' ;; esac
-as alice WEFT_CONF="$D/home/alice/mine.conf" srun --weft-bind=auto -n1 true
+as alice WEFT_CONF="$DIR/home/alice/mine.conf" srun --weft-bind=auto -n1 true
 t_is "the user's WEFT_CONF means nothing to the node" "$STATUS" 0
 nodes_are_fine 'at the end'
 t_done

@@ -5,38 +5,17 @@
 # shellcheck disable=SC2015,SC2016 # checks never fail; the nodes expand
 . "$(dirname "$0")/../lib.sh"
 
-CLUSTER=$TOP/contrib/devcluster/devcluster
-[ "$(id -u)" -eq 0 ] || {
-	t_skip 'cli_filter.lua' 'a private cluster needs root'
-	t_done
-}
-t_need_hosts 'cli_filter.lua'
-# Not in $T_TMP: the nodes have a /tmp of their own.
-D=$(mktemp -d /var/tmp/weft-filter.XXXXXX) || exit 1
-rmdir "$D"
-trap '"$CLUSTER" down --dir "$D" -q; rm -rf "$T_TMP"' EXIT
-"$CLUSTER" up --dir "$D" -q --cpu-nodes 3 --gpu-nodes 2 --build "$BUILD" --hook cli_filter >"$T_TMP/up" 2>&1
-case $? in
-0) ;;
-2)
-	t_skip 'cli_filter.lua' "$(head -n 1 "$T_TMP/up")"
-	t_done
-	;;
-*)
-	t_fail 'the cluster comes up' "$(cat "$T_TMP/up")"
-	t_done
-	;;
-esac
+t_cluster "cli_filter.lua" --cpu-nodes 3 --gpu-nodes 2 --hook cli_filter
 
 as() { # COMMAND...: as alice on the login host; $OUT, $ERR, $STATUS
-	timeout 120 "$CLUSTER" sh --dir "$D" -- "$@" >"$T_TMP/out" 2>"$T_TMP/err" </dev/null &&
+	timeout 120 "$TOP/contrib/devcluster/devcluster" sh --dir "$DIR" -- "$@" >"$T_TMP/out" 2>"$T_TMP/err" </dev/null &&
 		STATUS=0 || STATUS=$?
 	OUT=$(cat "$T_TMP/out") ERR=$(cat "$T_TMP/err")
 }
 put() { # FILE: from standard input
-	cat >"$D/home/alice/$1"
-	chown --reference="$D/home/alice" "$D/home/alice/$1"
-	chmod 755 "$D/home/alice/$1"
+	cat >"$DIR/home/alice/$1"
+	chown --reference="$DIR/home/alice" "$DIR/home/alice/$1"
+	chmod 755 "$DIR/home/alice/$1"
 }
 put heat.yaml <<'END'
 name: heat
@@ -127,7 +106,7 @@ as touch "it's.yaml"
 as cp heat.yaml "it's; touch gone.yaml"
 as sbatch -H "--weft=it's; touch gone.yaml" --weft-step=cpu job.sh
 show "${OUT##* }"
-t_is 'an odd name of a file' "$(fields NumTasks)$(find "$D/home/alice" -name 'gone*')" 'NumTasks=4 '
+t_is 'an odd name of a file' "$(fields NumTasks)$(find "$DIR/home/alice" -name 'gone*')" 'NumTasks=4 '
 submit -n2
 t_is 'without a step nothing is told' "$(fields NumTasks TimeLimit)$ERR" 'NumTasks=2 TimeLimit=00:30:00 '
 

@@ -5,40 +5,19 @@
 # shellcheck disable=SC2015,SC2016 # checks never fail; the nodes expand
 . "$(dirname "$0")/../lib.sh"
 
-CLUSTER=$TOP/contrib/devcluster/devcluster
-[ "$(id -u)" -eq 0 ] || {
-	t_skip "slurmctld's half" 'a private cluster needs root'
-	t_done
-}
-t_need_hosts "slurmctld's half"
-# Not in $T_TMP: the nodes have a /tmp of their own.
-D=$(mktemp -d /var/tmp/weft-submit.XXXXXX) || exit 1
-rmdir "$D"
-trap '"$CLUSTER" down --dir "$D" -q; rm -rf "$T_TMP"' EXIT
-"$CLUSTER" up --dir "$D" -q --cpu-nodes 3 --gpu-nodes 2 --build "$BUILD" --hook job_submit >"$T_TMP/up" 2>&1
-case $? in
-0) ;;
-2)
-	t_skip "slurmctld's half" "$(head -n 1 "$T_TMP/up")"
-	t_done
-	;;
-*)
-	t_fail 'the cluster comes up' "$(cat "$T_TMP/up" "$D"/log/*slurmctld*.log)"
-	t_done
-	;;
-esac
+t_cluster "slurmctld's half" --cpu-nodes 3 --gpu-nodes 2 --hook job_submit
 
 as() { # USER COMMAND...: in the user's home on the login host; $OUT, $ERR, $STATUS
 	user=$1
 	shift
-	timeout 120 "$CLUSTER" sh --dir "$D" --user "$user" -- "$@" >"$T_TMP/out" 2>"$T_TMP/err" </dev/null &&
+	timeout 120 "$TOP/contrib/devcluster/devcluster" sh --dir "$DIR" --user "$user" -- "$@" >"$T_TMP/out" 2>"$T_TMP/err" </dev/null &&
 		STATUS=0 || STATUS=$?
 	OUT=$(cat "$T_TMP/out") ERR=$(cat "$T_TMP/err")
 }
 put() { # FILE: from standard input
-	cat >"$D/home/alice/$1"
-	chown --reference="$D/home/alice" "$D/home/alice/$1"
-	chmod 755 "$D/home/alice/$1"
+	cat >"$DIR/home/alice/$1"
+	chown --reference="$DIR/home/alice" "$DIR/home/alice/$1"
+	chmod 755 "$DIR/home/alice/$1"
 }
 put heat.yaml <<'END'
 name: heat
@@ -110,10 +89,10 @@ no_jobs() {
 }
 t_until 60 no_jobs || t_fail 'the jobs end' "$OUT"
 plain_env() { # FILE: what differs between any two jobs, or with the option itself, is left out
-	grep -vE '^(SLURM_(JOB_?ID|TASK_PID|JOB_(NODELIST|START|END).*|NODELIST|TOPOLOGY_ADDR)|SLURMD_NODENAME|HOSTNAME|WEFT_FILE|SLURM_SPANK_.*|SLURM_JOB_GPUS)=' "$D/home/alice/$1" | sort
+	grep -vE '^(SLURM_(JOB_?ID|TASK_PID|JOB_(NODELIST|START|END).*|NODELIST|TOPOLOGY_ADDR)|SLURMD_NODENAME|HOSTNAME|WEFT_FILE|SLURM_SPANK_.*|SLURM_JOB_GPUS)=' "$DIR/home/alice/$1" | sort
 }
 for s in cpu gpu two torch; do
-	t_has "$s: the job ran" "$(cat "$D/home/alice/env.$s.weft")" SLURM_JOB_ID=
+	t_has "$s: the job ran" "$(cat "$DIR/home/alice/env.$s.weft")" SLURM_JOB_ID=
 	t_is "$s: the script's environment is as if typed" "$(plain_env env.$s.weft)" "$(plain_env env.$s.typed)"
 done
 
@@ -232,10 +211,10 @@ srun -n1 sbatch -H -o /dev/null job.sh
 sbatch -H -o /dev/null --weft-step=cpu job.sh
 END
 as alice sbatch -o outer.out $W --weft-step=cpu outer.sh
-outer_done() { [ "$(grep -c '^Submitted' "$D/home/alice/outer.out" 2>/dev/null)" = 3 ]; }
-t_until 60 outer_done || t_fail 'the outer job runs' "$(cat "$D/home/alice/outer.out")"
+outer_done() { [ "$(grep -c '^Submitted' "$DIR/home/alice/outer.out" 2>/dev/null)" = 3 ]; }
+t_until 60 outer_done || t_fail 'the outer job runs' "$(cat "$DIR/home/alice/outer.out")"
 n=0
-for i in $(sed -n 's/^Submitted batch job //p' "$D/home/alice/outer.out"); do
+for i in $(sed -n 's/^Submitted batch job //p' "$DIR/home/alice/outer.out"); do
 	n=$((n + 1))
 	show "$i"
 	case $n in
@@ -249,13 +228,13 @@ as alice scancel -u alice
 # ---- forged ----------------------------------------------------------------------------
 
 # A user may bring plug-ins of his own: whatever he likes reaches slurmctld.
-gcc -shared -fPIC -o "$D/home/alice/forge.so" "$TOP/tests/submit/forge.c" || t_fail 'forge.c compiles'
-echo "required $D/home/alice/forge.so" | put plugstack.conf
-sed "s|^PlugStackConfig=.*|PlugStackConfig=$D/home/alice/plugstack.conf|" "$D/etc/slurm.conf" | put slurm.conf
+gcc -shared -fPIC -o "$DIR/home/alice/forge.so" "$TOP/tests/submit/forge.c" || t_fail 'forge.c compiles'
+echo "required $DIR/home/alice/forge.so" | put plugstack.conf
+sed "s|^PlugStackConfig=.*|PlugStackConfig=$DIR/home/alice/plugstack.conf|" "$DIR/etc/slurm.conf" | put slurm.conf
 forge() { # REQUEST [OPTIONS...]
 	request=$1
 	shift
-	as alice SLURM_CONF="$D/home/alice/slurm.conf" FORGE="$request" \
+	as alice SLURM_CONF="$DIR/home/alice/slurm.conf" FORGE="$request" \
 		sbatch -H -o /dev/null "$@" job.sh
 }
 bad=0
@@ -287,10 +266,10 @@ t_has 'forged: no such role' "$ERR" 'there is no role king'
 # ---- policy --------------------------------------------------------------------------
 
 restart() { # weft.conf from standard input: slurmctld reads it when it starts
-	cat >"$D/etc/weft.conf"
-	"$CLUSTER" kill-node --dir "$D" ctl -q && "$CLUSTER" start-node --dir "$D" ctl -q
+	cat >"$DIR/etc/weft.conf"
+	devcluster kill-node ctl -q && devcluster start-node ctl -q
 	answers() { as root sinfo -h -t idle,mix,alloc -N -o %N && [ "$(sort -u <<<"$OUT" | wc -l)" = 5 ]; }
-	t_until 30 answers || t_fail 'slurmctld comes back' "$(tail -n 5 "$D/log/slurmctld.log")"
+	t_until 30 answers || t_fail 'slurmctld comes back' "$(tail -n 5 "$DIR/log/slurmctld.log")"
 }
 refused() { # NAME PART OPTIONS...
 	name=$1 part=$2
@@ -298,10 +277,10 @@ refused() { # NAME PART OPTIONS...
 	as alice sbatch -H -o /dev/null $W "$@" job.sh
 	t_is "$name: refused" "$STATUS" 1
 	t_has "$name: the user is told why" "$ERR" "weft: $part"
-	t_has "$name: so is the log" "$(tail -n 20 "$D/log/slurmctld.log")" "refused to uid"
+	t_has "$name: so is the log" "$(tail -n 20 "$DIR/log/slurmctld.log")" "refused to uid"
 }
 restart <<END
-command = $D/bin/weft
+command = $DIR/bin/weft
 contact = help@site
 [limits]
 nodes = 2
@@ -340,28 +319,28 @@ refused_forged() { # NAME PART
 	forge 'weft-request-1 step=cpu role=simulation ntasks=4'
 	t_is "$1: refused" "$STATUS" 1
 	t_has "$1: the user is told why" "$ERR" "weft: $2"
-	t_has "$1: so is the log" "$(tail -n 20 "$D/log/slurmctld.log")" "refused to uid"
+	t_has "$1: so is the log" "$(tail -n 20 "$DIR/log/slurmctld.log")" "refused to uid"
 }
 restart <<END
-command = $D/bin/weft
+command = $DIR/bin/weft
 [user alice]
 enabled = no
 reason = lesson 3
 END
-refused_forged 'a user is switched off' "$D/etc/weft.conf:3: weft is switched off for user alice"
+refused_forged 'a user is switched off' "$DIR/etc/weft.conf:3: weft is switched off for user alice"
 as alice sbatch -H $W --weft-step=cpu -o /dev/null job.sh
 t_has 'a user is switched off: by sbatch, too' "$ERR" 'lesson 3'
 echo 'enabled = maybe' | restart
-refused_forged 'a weft.conf that is wrong' "weft is off: slurmctld can't use $D/etc/weft.conf:1"
+refused_forged 'a weft.conf that is wrong' "weft is off: slurmctld can't use $DIR/etc/weft.conf:1"
 as alice sbatch -H -o /dev/null job.sh
 t_is 'a weft.conf that is wrong: other jobs are taken' "$STATUS" 0
 as alice scancel -u alice
 
 # ---- as if the plug-in were not there ----------------------------------------------------
 
-printf 'command = %s\n' "$D/bin/weft" >"$D/etc/weft.conf"
-sed -i '/^JobSubmitPlugins/d' "$D/etc/slurm.conf"
-printf 'command = %s\n' "$D/bin/weft" | restart
+printf 'command = %s\n' "$DIR/bin/weft" >"$DIR/etc/weft.conf"
+sed -i '/^JobSubmitPlugins/d' "$DIR/etc/slurm.conf"
+printf 'command = %s\n' "$DIR/bin/weft" | restart
 as alice sh -c 'sbatch -H -n2 -t3 -o /dev/null job.sh; sbatch -H -o /dev/null --array=0-3 job.sh; sbatch -H -o /dev/null --weft=heat.yaml job.sh'
 without=
 for i in $(sed 's/.* //' <<<"$OUT"); do show "$i" && without="$without
@@ -373,7 +352,7 @@ t_is 'without it a step is taken, and sizes nothing' "$STATUS $(fields NumTasks 
 # ---- for another Slurm ---------------------------------------------------------------------
 
 # The same, but for the version that it says it was compiled for.
-if python3 - "$D/lib/job_submit_weft.so" <<'END'; then
+if python3 - "$DIR/lib/job_submit_weft.so" <<'END'; then
 import re, struct, sys
 path = sys.argv[1]
 version = re.search(r"SLURM_VERSION_NUMBER (0x[0-9a-f]+)", open("/usr/include/slurm/slurm_version.h").read())
@@ -382,11 +361,11 @@ number = struct.pack("<I", int(version.group(1), 16))
 assert data.count(number) > 0
 open(path, "wb").write(data.replace(number, struct.pack("<I", int(version.group(1), 16) + 1)))
 END
-	echo JobSubmitPlugins=weft >>"$D/etc/slurm.conf"
-	"$CLUSTER" kill-node --dir "$D" ctl -q
-	"$CLUSTER" start-node --dir "$D" ctl -q
-	told() { grep -qi 'incompatible.*weft\|weft.*incompatible' "$D"/log/*slurmctld.log; }
+	echo JobSubmitPlugins=weft >>"$DIR/etc/slurm.conf"
+	devcluster kill-node ctl -q
+	devcluster start-node ctl -q
+	told() { grep -qi 'incompatible.*weft\|weft.*incompatible' "$DIR"/log/*slurmctld.log; }
 	t_until 30 told && t_ok 'built for another Slurm: slurmctld refuses it' ||
-		t_fail 'built for another Slurm: slurmctld refuses it' "$(tail -n 5 "$D"/log/*slurmctld.log)"
+		t_fail 'built for another Slurm: slurmctld refuses it' "$(tail -n 5 "$DIR"/log/*slurmctld.log)"
 fi
 t_done
