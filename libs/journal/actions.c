@@ -109,7 +109,7 @@ static int read_file(const char *dir, const char *name, struct actions *all)
 	for (const char *p = text, *end = text + n, *nl; p < end; p = nl + 1) {
 		nl = memchr(p, '\n', (size_t)(end - p));
 		if (!nl)
-			break;
+			nl = end;
 		if (add_line(all, p, (size_t)(nl - p)))
 			return -1;
 	}

@@ -23,6 +23,11 @@ same "journal lines" "$(keys "JOURNAL LINES")" "$( (lines; echo sum) | sort -u)"
 records() { sed -n '/ writing: /,/ reading /p' "$TOP/libs/journal/record_line.c" |
 	grep -oE '\\"[a-z_]+\\":|\(out, "[a-z_]+",' | grep -oE '[a-z_]+' | grep -v '^out$'; }
 same "records" "$(keys RECORDS)" "$( (records; echo sum) | sort -u)"
+decisions() { sed -n '/^int weft_actions_add/,/^}/p' "$TOP/libs/journal/actions.c" |
+	grep -oE '\\"[a-z_]+\\":' | grep -oE '[a-z_]+'; }
+same "decisions" "$(keys DECISIONS)" "$( (decisions; echo sum) | sort -u)"
+t_is "kinds of decisions" "$(sed -n '/^\.Sh DECISIONS/,/^\.Sh EX/s/^\.Ql \([a-z]*\) :$/\1/p' "$page" | tr '\n' ' ')" \
+	"$(sed -n '/ kinds\[\] = {/,/}/p' "$TOP/libs/journal/actions.c" | grep -o '"[a-z]*"' | tr -d '"' | tr '\n' ' ')"
 
 # And what a run really has in them.
 cat >all.yaml <<'E'
