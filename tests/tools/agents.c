@@ -7,7 +7,8 @@
  * says of each member at once that it has ended, and has it recorded.  None begins
  * before all have as much as they can take, so the first members end all at once.
  * Their records, each agent's in its own file, are synced together, as those of many
- * nodes would be.  Prints members, seconds from the first end to the last one that the
+ * nodes would be.  Their nodes' models are known, so that CPUs are placed.  Prints
+ * members, seconds from the first end to the last one that the
  * engine knows of, and the CPU seconds of the engine in all. */
 #include "engine/order.h"
 #include "wire/link.h"
@@ -160,12 +161,37 @@ static void on_frame(
 		weft_loop_soon(a->loop, &a->soon);
 }
 
+/* Two packages, so that there is something to place. */
+static void print_model(struct weft_str *out, size_t cpus)
+{
+	size_t half = cpus / 2 ? cpus / 2 : 1, n = cpus > half ? 2 : 1;
+
+	weft_str_printf(out,
+		"weft-topology 1\nhost any\n"
+		"size packages=%zu l3=%zu cores=%zu cpus=%zu numa=%zu gpus=0 nics=0\n",
+		n, n, cpus, cpus, n);
+	for (size_t i = 0; i < n; i++)
+		weft_str_printf(out,
+			"numa %zu os=%zu kind=dram bytes=8388608000 cpus=%zu-%zu\n", i,
+			i, i * half, i + 1 < n ? half - 1 : cpus - 1);
+	for (size_t i = 0; i < cpus; i++) {
+		size_t k = n > 1 && i >= half;
+
+		weft_str_printf(out, "core %zu package=%zu numa=%zu l3=%zu cpus=%zu\n",
+			i, k, k, k, i);
+	}
+	weft_str_add(out, "end\n");
+}
+
 static void on_open(void *arg, struct weft_link *link)
 {
 	struct one *o = arg;
-	weft_autostr struct weft_str frame = {0};
+	weft_autostr struct weft_str frame = {0}, model = {0};
 	const struct order_hello h = {.node = o->name, .allowed = o->allowed};
 
+	print_model(&model, o->all->cpus);
+	if (!model.failed)
+		weft_link_send(link, ORDER_MODEL, model.s, model.len);
 	if (order_put_hello(&frame, &h) == 0)
 		weft_link_send(link, ORDER_HELLO, frame.s, frame.len);
 }
