@@ -239,10 +239,32 @@ static bool at_limit(const struct unit *u)
 	return u->e->end > 0 && weft_now() >= u->e->end - 5;
 }
 
+static double seconds(const struct timeval *t)
+{
+	return (double)t->tv_sec + (double)t->tv_usec / 1e6;
+}
+
+/* What wait4() says of its processes; of a step of srun it would be srun's own. */
+static void note_use(struct unit *u, const struct rusage *use)
+{
+	struct weft_record *r = &u->record;
+	struct rusage own;
+
+	if (unit_srun(u))
+		return;
+	r->user_seconds = seconds(&use->ru_utime);
+	r->system_seconds = seconds(&use->ru_stime);
+	/* Until its exec it had our memory, and the kernel counts that, too. */
+	if (getrusage(RUSAGE_SELF, &own) == 0 && use->ru_maxrss > own.ru_maxrss)
+		r->max_rss = (uint64_t)use->ru_maxrss * 1024;
+}
+
 void member_judge(struct unit *u, const struct unit_end *end)
 {
 	struct weft_record *r = &u->record;
 	char limit[WEFT_UNIT_MAX];
+
+	note_use(u, &end->use);
 
 	r->state = WEFT_STATE_FAILED;
 	r->code = WEFT_EFAILED;
@@ -285,7 +307,7 @@ void member_judge(struct unit *u, const struct unit_end *end)
 		r->code = WEFT_OK;
 		r->reason = (char *)"";
 	}
-	cause_find(u, timeout, (uint64_t)end->use.ru_maxrss * 1024);
+	cause_find(u, timeout, r->max_rss);
 }
 
 int member_stage_out(struct unit *u, struct weft_err *err)

@@ -262,6 +262,24 @@ if t_until 15 gone; then t_ok "kill -9 leaves no process"; else t_fail "kill -9 
 t_run 7 "and what it was is recorded" weft status slow
 t_has "as cancelled" "$T_OUT" "cancelled a"
 
+# ---- what a member used ---------------------------------------------------------------
+cat >used.yaml <<'E'
+name: used
+steps:
+  - {name: one, run: "head -c 60M /dev/zero | tail -n 1 >/dev/null"}
+  - {name: many, sweep: {i: [1]}, run: "head -c 60M /dev/zero | tail -n 1 >/dev/null"}
+  - {name: little, sweep: {i: [1]}, command: ["true"]}
+E
+t_run 0 "members that use memory and time" weft run --local -q used.yaml
+for step in one many; do
+	cat $steps/used/1/steps/$step/done.json >one.json 2>/dev/null ||
+		grep "\"step\":\"$step\"" $steps/used/1/records/local.jsonl >one.json
+	t_is "the record of $step has both" \
+		"$(json one.json 'd["user_seconds"] + d["system_seconds"] > 0.001, 60e6 < d["max_rss"] < 600e6')" "True True"
+done
+grep '"step":"little"' $steps/used/1/records/local.jsonl >one.json
+t_is "what is weft's own isn't a member's" "$(json one.json '"max_rss" in d')" "False"
+
 # ---- wrong use -------------------------------------------------------------------
 t_run 2 "no file" weft run
 t_run 2 "an unknown option" weft run --lcoal flow.yaml
