@@ -390,6 +390,7 @@ struct weft_status {
 	struct weft_status_step *step; /* in file order */
 	size_t n_steps;
 	bool finished;                   /* every member has an end state */
+	bool may_go_on; /* some ended with their job, which Slurm may start again */
 	enum weft_code code;             /* what `weft run` exits with once finished */
 	char *stopped;                   /* reason; NULL */
 	const struct weft_pairs *labels; /* borrowed from the workflow */
@@ -436,7 +437,8 @@ bool weft_sweep_failed(const struct weft_step *step, size_t failed);
 
 /* State of a run from its records, its journal and, through job_alive, what
  * Slurm says: a member whose job (of a local run: "", its engine) is gone without a
- * record is LOST (job_alive NULL: never).  What can't run any more because something it
+ * record is LOST (job_alive NULL: never); one that ended with its job waits again where
+ * that is alive.  What can't run any more because something it
  * needs failed is NOT_RUN, record or no record.  *st is the caller's to free. */
 int weft_status_load(const struct weft_run *run, const struct weft_workflow *wf,
 	bool (*job_alive)(void *ctx, const char *job), void *ctx,

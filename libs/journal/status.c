@@ -278,6 +278,37 @@ static const char *why_lost(const struct load *l, const struct weft_status_membe
 		       : "its job is gone from Slurm and never started it";
 }
 
+/* Ended with its job, before its own end: Slurm may start that job again, and its
+ * engine then goes on. */
+static bool cut_short(const struct weft_status_member *m)
+{
+	return m->code == WEFT_EINTR &&
+	       (m->state == WEFT_STATE_CANCELLED || m->state == WEFT_STATE_NOT_RUN);
+}
+
+static void wait_again(
+	struct load *l, bool (*job_alive)(void *ctx, const char *job), void *ctx)
+{
+	if (l->run->local || l->st->stopped)
+		return;
+	for (size_t s = 0; s < l->st->n_steps; s++)
+		for (size_t i = 0; i < l->st->step[s].members; i++) {
+			struct weft_status_member *m = &l->st->step[s].member[i];
+
+			if (!m->job || !cut_short(m))
+				continue;
+			l->st->may_go_on = true;
+			if (!job_alive || !job_alive(ctx, m->job))
+				continue;
+			m->state = WEFT_STATE_SUBMITTED;
+			m->code = WEFT_OK;
+			m->started = m->ended = 0;
+			free(weft_steal(&m->hosts));
+			free(weft_steal(&m->reason));
+			free(weft_steal(&m->log));
+		}
+}
+
 /* In dependency order, so that what can't run any more spreads. */
 static void spread(struct load *l, struct weft_tally *tally,
 	bool (*job_alive)(void *ctx, const char *job), void *ctx)
@@ -502,6 +533,7 @@ int weft_status_load(const struct weft_run *run, const struct weft_workflow *wf,
 			if (!weft_state_ended(l.st->step[i].member[k].state))
 				l.st->step[i].member[k].ended = 0;
 	weft_run_stopped(run, &l.st->stopped);
+	wait_again(&l, job_alive, ctx);
 	spread(&l, tally, job_alive, ctx);
 	set_ready(&l);
 	sum_up(&l);

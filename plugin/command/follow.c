@@ -14,6 +14,7 @@
 #define QUIET 15.0     /* seconds without a word in the journal, then Slurm is asked */
 #define STOPPED 1.0    /* likewise, where the run was stopped */
 #define ASK_EVERY 60.0 /* and at least so often, should all go well */
+#define ASK_AGAIN 5.0  /* whether a job that ended waits to be started again */
 #define LOOK_EVERY 0.5 /* between two looks at the journal */
 #define BAR 24
 
@@ -250,6 +251,12 @@ int follow(const struct opened *o, pid_t engine, bool quiet, bool json)
 		weft_events_free(e, n);
 		fresh |= n > 0;
 		bool ask = !engine && ask_now(&asking, o->run, now, n > 0);
+		/* Only Slurm knows whether that is the end. */
+		bool unsure = !engine && !ask && st && st->finished && st->may_go_on;
+		if (unsure && now >= asking.asked + ASK_AGAIN) {
+			asking.asked = now;
+			ask = true;
+		}
 		/* Reading all records of a big run takes its time: not more than a
 		 * tenth of ours. */
 		if (last || ask || (fresh && now - loaded >= LOOK_EVERY + 10 * cost)) {
@@ -258,6 +265,7 @@ int follow(const struct opened *o, pid_t engine, bool quiet, bool json)
 			if (status_of(o, ask, &next, &err) && ask) {
 				/* Slurm doesn't answer now: the records do. */
 				weft_err_clear(&err);
+				ask = false;
 				status_of(o, false, &next, &err);
 			}
 			if (next) {
@@ -269,7 +277,7 @@ int follow(const struct opened *o, pid_t engine, bool quiet, bool json)
 			loaded = weft_monotonic();
 			cost = loaded - now;
 			fresh = false;
-			if (st && (st->finished || last))
+			if (st && (last || (st->finished && (ask || !st->may_go_on))))
 				code = finish(&f, st, json);
 			/* A full disk, say: there are steps whose end could not be
 			 * written.  No record, no success. */

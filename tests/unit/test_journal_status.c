@@ -392,6 +392,52 @@ START_TEST(cancelled)
 }
 END_TEST
 
+static bool seven(void *ctx, const char *job)
+{
+	(void)ctx;
+	return weft_streq(job, "7");
+}
+
+/* Slurm ended the job, and starts it again. */
+START_TEST(started_again)
+{
+	static const struct {
+		unsigned step;
+		size_t member;
+		enum weft_state state;
+	} ended[] = {{0, 0, D}, {0, 1, C}, {0, 2, C}, {1, 0, X}, {2, 0, D}, {3, 0, X}};
+
+	begin();
+	for (size_t i = 0; i < WEFT_COUNT(ended); i++) {
+		struct weft_record r = {.state = ended[i].state,
+			.code = ended[i].state == D ? WEFT_OK : WEFT_EINTR,
+			.job = (char *)"7",
+			.started = 10,
+			.ended = 20,
+			.reason = (char *)"the run was interrupted"};
+
+		put_record(run, wf, ended[i].step, ended[i].member, &r, "w");
+	}
+	is(state_of_run(none_alive), C, X, D, X, true, WEFT_EINTR);
+	struct weft_status *st = state_of_run(seven);
+	ck_assert(st->may_go_on);
+	ck_assert_int_eq(st->step[0].member[0].state, D);
+	ck_assert_int_eq(st->step[0].member[2].state, WEFT_STATE_SUBMITTED);
+	is(st, R, WEFT_STATE_SUBMITTED, D, WEFT_STATE_SUBMITTED, false, WEFT_OK);
+	/* Only Slurm knows. */
+	st = state_of_run(NULL);
+	ck_assert(st->may_go_on);
+	is(st, C, X, D, X, true, WEFT_EINTR);
+	/* Of a run that was stopped nothing goes on. */
+	ok(weft_run_stop(run, "cancelled by alice", &ok_err));
+	st = state_of_run(seven);
+	ck_assert(!st->may_go_on);
+	is(st, C, X, D, X, true, WEFT_EINTR);
+	weft_run_free(run);
+	weft_spec_free(wf);
+}
+END_TEST
+
 SUITE("journal_status", verdicts, shares_are_exact, from_nothing_to_done,
 	failure_spreads, lost_stopped_damaged, taken_by_another_job, half_submitted,
-	submitter_killed, cancelled)
+	submitter_killed, cancelled, started_again)
