@@ -76,6 +76,7 @@ struct weft_engine {
 	/* What all engines of these members are called: of two at a time the older one
 	 * ends.  NULL: there can be only one. */
 	const char *fence;
+	unsigned resumed; /* as often was the run by then; once more ends this engine */
 	/* Has what isn't done by then done by another job of the same group, once this
 	 * one has ended; NULL: there is no other job. Called once. */
 	int (*go_on)(

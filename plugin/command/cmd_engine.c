@@ -106,6 +106,7 @@ static int engine(int argc, char **argv)
 	}
 	next.group = g ? (size_t)group : NEXT_ALL;
 	next.turn = (unsigned)turn;
+	e.resumed = next.turn / RESUME_TURNS;
 	e.end = end_of_job(g, &next);
 	e.mem = allocation_mem();
 	e.go_on = next_submit;
