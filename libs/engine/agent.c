@@ -266,6 +266,18 @@ int agent_start(struct agent *a, unsigned step, size_t member, const struct slot
 	return m->full ? start_full(m, slot, err) : start_light(m, err);
 }
 
+const struct weft_record *agent_off(
+	const struct weft_record *rec, struct weft_record *off)
+{
+	if (rec->state == WEFT_STATE_DONE)
+		return rec;
+	*off = *rec;
+	off->state = WEFT_STATE_SKIPPED;
+	off->code = WEFT_OK;
+	off->reason = (char *)STEER_CANCELLED;
+	return off;
+}
+
 void agent_cancel(struct agent *a, struct agent_member *m)
 {
 	(void)a;

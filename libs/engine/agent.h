@@ -23,6 +23,12 @@ struct agent_sink {
 	void (*ended)(void *ctx, void *tag, const struct weft_record *rec);
 };
 
+/* Of one that was ended because the program that steers its sweep wants no more of it:
+ * that is no failure. */
+#define STEER_CANCELLED "cancelled by the program that steers the sweep"
+const struct weft_record *agent_off(
+	const struct weft_record *rec, struct weft_record *off);
+
 /* name: of its files in the run directory, unlike any other's. */
 int agent_open(struct agent **a, const struct weft_engine *e, struct weft_loop *loop,
 	const char *name, const struct agent_sink *sink, void *ctx,

@@ -109,7 +109,8 @@ void agents_cancel(struct agents *a, const struct running *r)
 	weft_autostr struct weft_str frame = {0};
 
 	if (n->link && order_put_tag(&frame, r->tag) == 0)
-		weft_link_send(n->link, ORDER_CANCEL, frame.s, frame.len);
+		weft_link_send(n->link, r->off ? ORDER_DROP : ORDER_CANCEL, frame.s,
+			frame.len);
 }
 
 static void take_result(struct agents *a, const struct order_result *res)

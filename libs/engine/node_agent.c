@@ -17,6 +17,7 @@ struct job {
 	struct agent_member *member;
 	struct slot slot;
 	struct order_result result;
+	bool off;     /* it is ended for nobody wants it any more */
 	bool waits;   /* for its record to be on disk */
 	bool written; /* ... which is under way */
 };
@@ -112,7 +113,10 @@ static void ended(void *ctx, void *tag, const struct weft_record *rec)
 	weft_autoerr struct weft_err err = {0};
 	struct node *n = ctx;
 	struct job *j = tag;
+	struct weft_record off;
 
+	if (rec && j->off)
+		rec = agent_off(rec, &off);
 	j->member = NULL;
 	j->waits = true;
 	j->result = (struct order_result){.tag = j->tag,
@@ -189,11 +193,13 @@ static int start(struct node *n, const struct order_start *o, struct weft_err *e
 	return agent_start(n->agent, o->step, o->member, &j->slot, j, &j->member, err);
 }
 
-static void cancel(struct node *n, uint64_t tag)
+static void cancel(struct node *n, uint64_t tag, bool off)
 {
 	for (size_t i = 0; i < n->n; i++)
-		if (n->job[i]->tag == tag && n->job[i]->member)
+		if (n->job[i]->tag == tag && n->job[i]->member) {
+			n->job[i]->off |= off;
 			agent_cancel(n->agent, n->job[i]->member);
+		}
 }
 
 static void on_frame(
@@ -207,8 +213,9 @@ static void on_frame(
 	if (type == ORDER_START && order_get_start(data, size, &o)) {
 		if (start(n, &o, &n->why))
 			stop(n);
-	} else if (type == ORDER_CANCEL && order_get_tag(data, size, &tag)) {
-		cancel(n, tag);
+	} else if ((type == ORDER_CANCEL || type == ORDER_DROP) &&
+		   order_get_tag(data, size, &tag)) {
+		cancel(n, tag, type == ORDER_DROP);
 	}
 }
 

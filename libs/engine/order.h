@@ -19,6 +19,7 @@ enum order_type {
 	ORDER_HELLO,     /* here I am, and this is my node */
 	ORDER_START,     /* engine: run this member */
 	ORDER_CANCEL,    /* engine: end it */
+	ORDER_DROP,      /* engine: end it, for nobody wants it any more */
 	ORDER_FREE,      /* agent: it is done, and others may have its share */
 	ORDER_RESULT,    /* agent: it has ended, and its record is on disk */
 };

@@ -89,8 +89,14 @@ void run_again(struct engine *g, struct running *r)
 	unsigned s = r->step;
 	size_t i = r->member;
 
+	bool off = r->off;
+
 	forget(g, r);
 	state_set(g, s, i, WEFT_STATE_NONE, WEFT_OK);
+	if (off) {
+		finish_without(g, s, i, WEFT_STATE_SKIPPED, WEFT_OK, STEER_CANCELLED);
+		return;
+	}
 	if (queue_push(g, s, i) && !g->err.code)
 		weft_err_nomem(&g->err);
 }
@@ -120,13 +126,8 @@ static void on_ended(void *ctx, void *tag, const struct weft_record *rec)
 	struct weft_record off;
 
 	r->here = NULL;
-	if (rec && r->off && rec->state != WEFT_STATE_DONE) {
-		off = *rec;
-		off.state = WEFT_STATE_SKIPPED;
-		off.code = WEFT_OK;
-		off.reason = (char *)STEER_CANCELLED;
-		rec = &off;
-	}
+	if (rec && r->off)
+		rec = agent_off(rec, &off);
 	if (!rec) {
 		run_ended(g, r, NULL);
 	} else if (weft_recorder_add(g->recorder, rec, &g->err) == 0) {

@@ -143,7 +143,6 @@ bool grow_holds(const struct engine *g, unsigned s, size_t i);
 int grow_write(struct engine *g, const struct weft_action *a, struct weft_err *err);
 
 /* steer.c: programs that steer sweeps */
-#define STEER_CANCELLED "cancelled by the program that steers the sweep"
 int steer_open(struct engine *g, struct weft_err *err);
 void steer_close(struct engine *g);
 /* Starts those whose time has come, and does what those say that have ended. */
