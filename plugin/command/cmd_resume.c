@@ -168,7 +168,7 @@ static int go_on(const char *name, const struct resume_args *a, struct opened *o
 		(!a->dry && make_sure(o, a->cancel, &err)) ||
 		remains_find(r, &view, &err))
 		return cmd_fail(&err);
-	if ((status = tell(r, a)) || a->dry || !r->total)
+	if ((status = tell(r, a)) || a->dry || !(r->total + r->open))
 		return status;
 	if ((a->update && revise_run(j, &args, o->run, &err)) ||
 		start(&view, r, &turn, &err))

@@ -159,6 +159,22 @@ static void follow_rounds(struct remains *r)
 	}
 }
 
+/* A sweep that is steered, or the rounds of a loop: all of it may have ended, and yet
+ * nobody has said that it is over.  Or one that is read from what is to be made again.
+ */
+static bool is_open(const struct remains *r, unsigned step)
+{
+	const struct weft_step *all = r->o->wf->step;
+	const struct weft_sweep *w = &all[step].sweep;
+	bool growing = w->growing;
+
+	if (w->kind == WEFT_SWEEP_EACH)
+		w = &all[w->root].sweep;
+	if (w->kind == WEFT_SWEEP_FILE && w->from != WEFT_NO_STEP)
+		return growing && r->n[w->from];
+	return growing;
+}
+
 int remains_find(struct remains *r, const struct opened *o, struct weft_err *err)
 {
 	const struct weft_workflow *wf = o->wf;
@@ -188,6 +204,7 @@ int remains_find(struct remains *r, const struct opened *o, struct weft_err *err
 			r->n[s] += r->why[s][i] != REMAINS_NOT;
 		}
 		r->total += r->n[s];
+		r->open += is_open(r, s);
 	}
 	follow_rounds(r);
 	return 0;
@@ -272,6 +289,10 @@ int remains_print(const struct remains *r, struct weft_str *out)
 						  : "\n");
 		}
 	}
+	for (unsigned s = 0; s < wf->n_steps; s++)
+		if (is_open(r, s) && !r->n[s])
+			weft_str_printf(
+				out, "%s  more members may come\n", wf->step[s].name);
 	return out->failed ? -1 : 0;
 }
 
@@ -377,7 +398,7 @@ char **remains_tasks(const struct remains *r, struct weft_err *err)
 		size_t n = 0;
 
 		for (size_t k = 0; k < g->n_steps; k++)
-			n += r->n[g->step[k]];
+			n += r->n[g->step[k]] + is_open(r, g->step[k]);
 		if (!n)
 			continue;
 		tasks[i] = g->tasks ? blocks(r, g) : strdup("");

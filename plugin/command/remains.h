@@ -20,6 +20,7 @@ struct remains {
 	unsigned char **why; /* [step][member] */
 	size_t *n;           /* of each step */
 	size_t total;
+	size_t open; /* steps that may have more members: an engine must say whether */
 	unsigned *by; /* of each step: which step those that follow follow */
 };
 int remains_find(struct remains *r, const struct opened *o, struct weft_err *err);

@@ -61,6 +61,11 @@ t_is "the plan reckons with all rounds" \
 	"$("$WEFT" plan --local --json l.yaml | python3 -c 'import json,sys; print(*[s["members"] for s in json.load(sys.stdin)["steps"]])')" \
 	"1 10 10 5 1 1 1"
 
+sed -i '/"action":"end"/d' weft-runs/l/1/actions/*
+t_has "killed before that is written" "$("$WEFT" resume --dry-run l)" "sim  more members may come"
+t_run 0 "it is asked again by who resumes" "$WEFT" resume -q l
+t_is "with the same answer" "$(done_of l), $(states l)" "1 8 8 4 1 0 1, done, done, done, done, done, skipped, done"
+
 t_run 0 "without it being true" "$WEFT" run --local -q --set vars.max=2 l.yaml
 t_is "it ends with max rounds" "$(done_of l)" "1 4 4 2 1 0 1"
 t_run 0 "one round is a loop, too" "$WEFT" run --local -q --set vars.max=1 l.yaml

@@ -48,6 +48,13 @@ nothing
 t_run 0 "a program that says nothing" run
 t_is "changes nothing" "$(states s), $(status s '*[s["done"] for s in d["steps"]]')" "done, done, done, 4 4 1"
 t_is "the end of the sweep is written" "$(actions s/1)" "stop"
+# Killed when all members had ended, before that was written.
+sed -i '/"action":"stop"/d' weft-runs/s/1/actions/*
+t_has "all may have ended, and more may come" "$("$WEFT" resume --dry-run s)" "sim  more members may come"
+t_run 0 "then resume has an engine look" "$WEFT" resume -q s
+t_is "which says so" "$(actions s/1), $(states s)" "stop, done, done, done"
+t_run 0 "and is done" "$WEFT" resume s
+t_is "for good" "$T_OUT" "s/1: 0 of 9 run again"
 t_is "it is given results" "$(python3 -c '
 import json
 r = [json.loads(l) for l in open("weft-runs/s/1/steps/sim/steer/results.jsonl")]
