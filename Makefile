@@ -284,10 +284,10 @@ fuzz: $(FUZZ)
 check-stage-faults: all $(SHIMS)
 	@BUILD=$(B) VARIANT=$(VARIANT) WEFT_TEST_KILLS=50 WEFT_TEST_FLIPS=500 tests/run stage/
 
-# Kills of all kinds at KILLS random moments each (50), on runs of MEMBERS (500); and runs
-# that need many jobs, as long as the bar asks for.
+# Kills of all KINDS at MOMENTS random moments each (50), on runs of MEMBERS (500), LANES at a
+# time; and runs that need many jobs, as long as the bar asks for.
 check-kills check-walltime: all
-	@BUILD=$(B) VARIANT=$(VARIANT) LONG=1 KILLS=$(KILLS) KINDS="$(KINDS)" MEMBERS=$(MEMBERS) \
+	@BUILD=$(B) VARIANT=$(VARIANT) LONG=1 MOMENTS=$(MOMENTS) KINDS="$(KINDS)" MEMBERS=$(MEMBERS) \
 		tests/engine/$(@:check-%=%).sh
 
 check-layers: $(ARCHIVES)

@@ -1,135 +1,263 @@
 #!/bin/bash
-# Kills at random moments: of an engine, its slurmstepd, slurmd, slurmctld, a node, a node's
-# cable.  Whatever it was, the run ends or is resumed, with one valid record a member; no
-# member's effect is missing, none is doubled unless the kill fell inside it; nothing hangs,
-# nothing is left.
+# Kills at random moments of a run with a loop and a steered sweep, on two nodes with
+# agents: of the engine, an agent, a slurmstepd, slurmd, slurmctld (started again), of a
+# node's cable, or the node.  Whatever it was, the run ends or is resumed, with one valid
+# record a member; no member's effect is missing, none is doubled unless the kill fell
+# inside it; nothing hangs, nothing is left.
 #
-# LONG=1 (make check-kills): KILLS=50 of each of KINDS, on 500 members.
-# shellcheck source=tests/lib.sh disable=SC2317
+# LONG=1 (make check-kills): MOMENTS=50 of each of KINDS, on MEMBERS=500.  Each moment tells
+# its SEED: with that, its kind as KINDS and MOMENTS=1 it comes again.
+# shellcheck source=tests/lib.sh disable=SC2016,SC2317
 . "$(dirname "$0")/../lib.sh"
 
 if [ -n "${LONG-}" ]; then
-	kinds=${KINDS:-engine slurmstepd slurmd slurmctld node link} each=${KILLS:-50} members=${MEMBERS:-500}
+	kinds=${KINDS:-engine agent slurmstepd slurmd link slurmctld} moments=${MOMENTS:-50} members=${MEMBERS:-500}
 else
-	kinds=${KINDS:-engine engine engine engine node} each=${KILLS:-1} members=${MEMBERS:-60}
+	kinds=${KINDS:-engine agent slurmstepd slurmd link slurmctld} moments=${MOMENTS:-1} members=${MEMBERS:-200}
 fi
-RANDOM=${SEED:-$$}
-t_cluster "kills" --gpu-nodes 0
+seed=${SEED:-$$} lanes=${LANES:-3}
+t_cluster "kills" --cpu-nodes $((2 * lanes)) --gpu-nodes 0
 home=$DIR/home/alice
-runs=$home/weft-runs/kill
 
-# Members tell when they begin and end; the name of the run is in the program's arguments,
-# so that what is left of it is found.
-cat >"$home/kill.yaml" <<E
-name: kill
-steps:
-  - name: m
-    sweep: {i: {range: [1, $members]}}
-    max_parallel: 8
-    resources: {time: 1m, mem: 10M}
-    run: |
-      n=\$(basename \$WEFT_RUN_DIR)
-      echo "\${{ params.i }} begin \$(date +%s.%N)" >>$home/log.\$n
-      sleep 0.\$((RANDOM % 4 + 1)) # of $DIR
-      echo "\${{ params.i }} end \$(date +%s.%N)" >>$home/log.\$n
-  - name: after
-    depends: [m]
-    resources: {time: 1m, mem: 10M}
-    run: echo "0 begin 0" >>$home/log.\$(basename \$WEFT_RUN_DIR)
+# Members tell when they begin and end.  Each lane has two nodes of its own, and one moment
+# at a time.
+first=$((members * 62 / 100)) most=$((members * 74 / 100)) round=$((members * 6 / 100))
+mkfifo "$home/never"
+cat >"$home/steer.py" <<'E'
+import json, os, random
+results = [json.loads(l) for l in open(os.environ["WEFT_RESULTS"])]
+pending = [json.loads(l) for l in open(os.environ["WEFT_PENDING"])]
+n = len(results)
+random.seed(n)
+for k in range(6):
+    print(json.dumps({"add": {"i": 10000 + 10 * n + k}}))
+for m in pending[:1] + pending[-2:]:
+    print(json.dumps({"cancel": m["member"]}))
+for m in random.sample(pending, min(3, len(pending))):
+    print(json.dumps({"priority": [m["member"], random.randrange(10)]}))
 E
-chown --reference="$home" "$home/kill.yaml"
+for lane in $(seq "$lanes"); do
+	others=$(for n in $(seq $((2 * lanes))); do [ $(((n + 1) / 2)) = "$lane" ] || printf '%sc%s' "${sep-}" "$n" && sep=,; done)
+	others=${others#,}
+	cat >"$home/kill$lane.yaml" <<E
+#!/usr/bin/env weft
+#SBATCH --job-name=kill$lane --nodes=2 --ntasks-per-node=4 --mem=400M --time=10 --no-requeue
+#SBATCH --output=/dev/null ${others:+--exclude=$others}
+name: kill$lane
+loop: {steps: [sim, train], max: 4}
+defaults: {resources: {time: 1m, mem: 20M${others:+, exclude: \"$others\"}}}
+steps:
+  - name: look
+    sweep: {i: {range: [1, $first]}}
+    max_parallel: 5
+    steer: {max_members: $most, every: $((members / 16)), time: 1m, run: "python3 \$WEFT_WORKFLOW_DIR/steer.py"}
+    run: &run |
+      tell() { echo "\$WEFT_STEP \${WEFT_MEMBER:--} \$1 \$EPOCHREALTIME" >>"\$WEFT_RUN_DIR/effects"; }
+      tell begin
+      read -rt 0.\$(<"\$WEFT_WORKFLOW_DIR/$lane.pace")\$((RANDOM % 4 + 2)) _ <>"\$WEFT_WORKFLOW_DIR/never" || :
+      tell end
+  - {name: sim, sweep: {j: {range: [1, $round]}}, depends: [{step: start}], max_parallel: 4, run: *run}
+  - {name: train, depends: [sim], run: *run}
+  - {name: start, run: *run}
+  - {name: after, depends: [look, train], run: *run}
+E
+done
+chown -R --reference="$home" "$home"
 
 cat >"$T_TMP/check.py" <<'E'
-# check.py RUN LOG KILLED MEMBERS: what is wrong, a line each.
+# check.py RUN STATUS KIND KILLED: what is wrong, a line each.
 import collections, glob, json, os, sys
-run, log, killed, members = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
-last = {}
+run, status, kind, killed = sys.argv[1], json.load(open(sys.argv[2])), sys.argv[3], float(sys.argv[4])
+bad = []
+records = collections.defaultdict(lambda: collections.defaultdict(list))
+seen = set()
 for f in glob.glob(run + "/records/**/*.jsonl", recursive=True):
     for line in open(f, errors="replace"):
         try:
             r = json.loads(line)
         except ValueError:
             continue  # a torn one
-        if r.get("step", "m") == "m":
-            last.setdefault(r["member"], collections.defaultdict(list))[r.get("attempt", 0)].append(r["state"])
-if len(last) != members:
-    print(f"{len(last)} members have a record, not {members}")
-for m, of in last.items():
-    if of[max(of)] != ["done"]:
-        print(f"records of {m}: {dict(of)}")
+        if line not in seen:  # a compacted file may be beside those that it was made of
+            seen.add(line)
+            records[r["step"], r["member"]][r["attempt"]].append(r["state"])
+for f in glob.glob(run + "/steps/*/done.json"):
+    r = json.load(open(f))
+    records[r["step"], "-"][r["attempt"]].append(r["state"])
+want = {}
+for s in status["steps"]:
+    for m in s["members"]:
+        want[s["name"], m.get("id") or "-"] = m["state"]
+for k in records.keys() - want.keys():
+    bad.append(f"a record of {k}, which the run doesn't have")
+for k, state in want.items():
+    of = records.get(k, {})
+    last = of[max(of)] if of else []
+    if last not in (["done"], ["skipped"]) or last != [state]:
+        bad.append(f"{k} is {state}: records {dict(of)}")
+    if sum(v.count("done") for v in of.values()) > 1:
+        bad.append(f"{k} ran again though it was done: {dict(of)}")
+    if state == "skipped" and k[0] != "look":
+        bad.append(f"{k} was skipped")
 begin, end = collections.defaultdict(list), collections.defaultdict(list)
-for line in open(log, errors="replace"):
-    w = line.split()
-    if w[0] != "0":
-        (begin if w[1] == "begin" else end)[int(w[0])].append(float(w[2]))
-for i in range(1, members + 1):
-    if not end[i]:
-        print(f"the effect of {i} is missing")
-    elif len(end[i]) > 1:
-        # Inside it: until its record is on disk, which others may wait for.
-        inside = begin[i][0] <= killed + 1 and sorted(end[i])[0] >= killed - 1.5
-        if not inside:
-            print(f"{i} has run {len(end[i])} times: {begin[i]} to {end[i]}, killed {killed}")
+for line in open(run + "/effects", errors="replace"):
+    step, member, what, at = line.split()
+    (begin if what == "begin" else end)[step, member].append(float(at))
+for k in want:
+    n = len(end[k])
+    if not n and want[k] == "done":
+        bad.append(f"the effect of {k} is missing")
+    # Inside it: from its begin on, until its record is on disk, which others may wait for.
+    # What runs on beyond a cable that was cut is ended later.
+    if n > 1 and not (sorted(end[k])[-2] >= killed - 2 and
+                      (kind in ("link", "slurmd", "slurmstepd") or sorted(begin[k])[-2] <= killed + 1)):
+        bad.append(f"{k} has run {n} times: {begin[k]} to {end[k]}, killed {killed}")
+twice = sum(len(v) > 1 for v in end.values())
+if twice > 16:
+    bad.append(f"{twice} members ran twice")
+print(f"{twice} twice" if not bad else "\n".join(["wrong:"] + bad[:5]))
 E
 
-engine_pid() { pgrep -f "^[^ ]*weft engine .*$runs/$1\$" | head -n 1; }
-node_of() { as alice squeue -h -t R -n kill.m,kill.m+after -o %N | head -n 1; }
-kill_one() { # kill_one KIND RUN
-	pid=$(engine_pid "$2")
-	node=$(node_of)
+lines() { if [ -e "$run/effects" ]; then wc -l <"$run/effects"; else echo 0; fi; }
+engine_pid() { # of a batch script it is the name of the spooled copy that is seen
+	for p in $(pgrep -f '^[^ ]*weft (engine |/[^ ]*slurm_script)'); do
+		tr '\0' '\n' <"/proc/$p/environ" 2>/dev/null | grep -qx "SLURM_JOB_ID=$job" && echo "$p" && break
+	done
+}
+one_of() { # one_of LINES: one by the seed
+	[ -n "$1" ] || return
+	sed -n "$((RANDOM % $(wc -l <<<"$1") + 1))p" <<<"$1"
+}
+of_run() { # processes of the run, whoever started them
+	grep -lazs "^WEFT_RUN_DIR=$run\$" /proc/[0-9]*/environ | cut -d / -f 3
+	pgrep -f "$run\$"
+}
+# With what squeue says when slurmctld doesn't answer.
+jobs_of() { as alice timeout 20 squeue -h -o '%i %j' 2>&1 | awk -v n="kill$lane" '$2 == n || index($2, n ".") == 1 || $2 !~ /^kill/ { print $1 }'; }
+no_jobs() { [ -z "$(jobs_of)" ]; }
+none_left() { [ -z "$(of_run)" ]; }
+usable() { [ "$(as root timeout 20 sinfo -h -N -n "$nodes" -o %T 2>&1 | sort -u)" = idle ]; }
+status() { as alice timeout 60 weft status "$@" "$run" 2>&1; }
+
+find_victim() { # find_victim KIND: a process, or a node
 	case $1 in
-	engine) kill -9 "$pid" ;;
-	slurmstepd) kill -9 "$(ps -o ppid= -p "$pid")" ;;
-	slurmd) devcluster kill-node --slurmd "$node" ;;
-	slurmctld) devcluster kill-node ctl ;;
-	node) devcluster kill-node "$node" ;;
-	link) devcluster link "$node" down ;;
+	engine) victim=$(engine_pid) ;;
+	agent) victim=$(one_of "$(pgrep -f "^[^ ]*weft agent .*$run\$" | while read -r p; do
+		[ "$(cat "/proc/$p/comm")" = weft ] && echo "$p"
+	done 2>/dev/null)") ;;
+	slurmstepd) victim=$(one_of "$(pgrep -f "^slurmstepd: \\[$job\\.")") ;;
+	slurmctld) victim=ctl ;;
+	*) victim=$(one_of "${nodes/,/$'\n'}") ;;
+	esac
+	[ -n "$victim" ]
+}
+well() { status --json >"$T_TMP/status.$lane" && grep -q '"finished": true' "$T_TMP/status.$lane"; }
+
+kill_it() { # kill_it KIND
+	case $1 in
+	slurmd) devcluster kill-node --slurmd "$victim" ;;
+	slurmctld | node) devcluster kill-node "$victim" ;;
+	link) devcluster link "$victim" down ;;
+	*)
+		local pid=$victim
+		victim=$(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -c1-40)
+		kill -9 "$pid"
+		;;
 	esac >/dev/null 2>&1
 }
 mend() {
 	case $1 in
-	slurmd | node) devcluster start-node "$node" ;;
-	slurmctld) devcluster start-node ctl ;;
-	link) devcluster link "$node" up ;;
+	slurmd | node | slurmctld) devcluster start-node "$victim" ;;
+	link) devcluster link "$victim" up ;;
 	esac >/dev/null 2>&1
-	as root scontrol update "NodeName=c[1-2]" State=RESUME >/dev/null 2>&1
 }
-finished() { as alice weft status --json "$runs/$1" 2>/dev/null | python3 -c 'import json,sys; sys.exit(not json.load(sys.stdin)["finished"])'; }
-well() { finished "$1" && as alice weft status "$runs/$1" >/dev/null 2>&1; }
-running() { [ -n "$(engine_pid "$1")" ] && [ -s "$home/log.$1" ]; }
-left() { pgrep -f "$runs/$1\$|# of $DIR"; }
 
-one() { # one KIND NUMBER
-	as alice weft submit -q --group all kill.yaml >/dev/null || return 1
-	n=$2
-	t_until 60 running "$n" || { echo "it didn't begin: $(as alice squeue)"; return; }
-	sleep "$((RANDOM % 4)).$((RANDOM % 10))"
-	if [ -z "$(engine_pid "$n")" ]; then
-		echo "it had ended before the kill" >&2
-		killed=0
-	else
-		killed=$(date +%s.%N)
-		kill_one "$1" "$n"
-	fi
-	# Slurm notices a silent node after SlurmdTimeout; slurmctld comes back at once.
-	[ "$1" = slurmctld ] && mend "$1"
-	t_until 120 finished "$n" || { echo "it hangs: $(as alice weft status "$n"; as alice squeue)"; mend "$1"; return; }
-	mend "$1"
-	for _ in 1 2 3; do
-		well "$n" && break
-		said=$(as alice timeout 150 weft resume -q --cancel "$runs/$n" 2>&1) || echo "resume: $said" >&2
+# Is the moment there?  A job that slurmctld hasn't saved is forgotten by Slurm itself, and
+# its number given to another one.
+comes() {
+	[ -e "$run/run.json" ] && [ "$(lines)" -ge "$at" ] && find_victim "$kind" &&
+		{ [ "$kind" != slurmctld ] || [ "$DIR/state/job_state" -nt "$run/run.json" ]; }
+}
+# one KIND: at a moment of a run, which RANDOM says; what came of it, and "wrong:" lines.
+one() {
+	local kind=$1 begun=$SECONDS at killed=0 how=ended said="" victim="" job polls=0
+	at=$((RANDOM * (members * 19 / 10) / 32768))
+	# As long as Slurm may take to save a job.
+	if [ "$kind" = slurmctld ]; then echo 1; else echo 0; fi >"$home/$lane.pace"
+	job=$(as alice sbatch --parsable "kill$lane.yaml" 2>&1) || { echo "wrong: sbatch: $job" && return; }
+	local end=$((SECONDS + 120))
+	until comes; do
+		if [ $((polls++ % 50)) = 49 ] && no_jobs; then break; fi
+		[ $SECONDS -lt $end ] || { echo "wrong: it doesn't come to line $at: $(jobs_of; status)" && return; }
+		read -rt 0.02 _ <>"$home/never"
 	done
-	well "$n" || echo "it isn't done: $(as alice weft status "$runs/$n") $said"
-	python3 "$T_TMP/check.py" "$runs/$n" "$home/log.$n" "$killed" "$members" | sed -n 1,5p
-	gone() { ! left "$n" >/dev/null; }
-	t_until 30 gone || echo "processes are left: $(left "$n" | xargs ps -o pid,args -p)"
+	if [ -n "$victim" ]; then
+		killed=$EPOCHREALTIME
+		kill_it "$kind"
+	else
+		victim=nothing
+	fi
+	[ "$kind" != slurmctld ] || mend slurmctld
+	local at_kill=$SECONDS
+	if ! t_until 150 no_jobs; then
+		echo "wrong: it hangs: $(as alice squeue; status)"
+		mend "$kind"
+		return
+	fi
+	local over=$((SECONDS - at_kill))
+	mend "$kind"
+	t_until 60 usable || echo "wrong: $(as root sinfo -N -n "$nodes")"
+	if ! well; then
+		how=resumed
+		said=$(as alice timeout 150 weft resume -q "$run" 2>&1) || echo "wrong: resume: $? $said"
+	fi
+	well || echo "wrong: $(status)"
+	said=$(python3 "$T_TMP/check.py" "$run" "$T_TMP/status.$lane" "$kind" "$killed" 2>&1)
+	t_until 30 none_left || echo "wrong: processes are left: $(of_run | xargs ps -o pid,args -p)"
+	t_until 30 no_jobs || echo "wrong: jobs are left: $(as alice squeue)"
+	echo "$how after $((SECONDS - begun)) s ($over s from the kill until the job's end), $said; killed $victim at line $at"
 }
 
-number=0
-for kind in $kinds; do
-	for k in $(seq "$each"); do
-		number=$((number + 1))
-		t_is "$kind killed, $k of $each" "$(one "$kind" "$number")" ""
+# The moments of a lane: whoever is first takes the next.
+go() { # go LANE KIND:NUMBER...
+	lane=$1 number=$(find "$home/weft-runs/kill$1" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)
+	nodes=c$((2 * lane - 1)),c$((2 * lane))
+	shift
+	for m in "$@"; do
+		mkdir "$T_TMP/take.$m" 2>/dev/null || continue
+		kind=${m%:*} k=${m#*:}
+		run=$home/weft-runs/kill$lane/$((number + 1))
+		RANDOM=$((seed + k - 1))
+		said=$(one "$kind" 2>&1) || :
+		number=$(find "$home/weft-runs/kill$lane" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)
+		case $said in
+		*wrong:* | "")
+			[ -z "${KEEP-}" ] || { mkdir -p "$KEEP/$kind.$k" && cp -a "$run" "$DIR/log" "$KEEP/$kind.$k"; }
+			echo "FAIL  $kind killed, $k of $moments, SEED=$((seed + k - 1)): $said"
+			;;
+		*) echo "ok    $kind killed, $k of $moments, SEED=$((seed + k - 1)): $said" ;;
+		esac | tee -a "$T_TMP/said"
+	done
+}
+together="" alone=""
+for k in $(seq "$moments"); do
+	for kind in $kinds; do
+		case $kind in
+		slurmctld) alone="$alone $kind:$k" ;; # of all lanes
+		*) together="$together $kind:$k" ;;
+		esac
 	done
 done
+: >"$T_TMP/said"
+for lane in $(seq "$lanes"); do
+	# shellcheck disable=SC2086 # words
+	go "$lane" $together &
+done
+wait
+# shellcheck disable=SC2086 # words
+go 1 $alone
+T_PASSED=$(grep -c '^ok ' "$T_TMP/said") T_FAILED=$(grep -c '^FAIL ' "$T_TMP/said")
+for kind in $kinds; do
+	echo "$kind: $(grep -c "^ok *$kind " "$T_TMP/said") of $moments"
+done
+[ $((T_PASSED + T_FAILED)) -eq $(($(wc -w <<<"$kinds") * moments)) ] || t_fail "every moment was tried" "$(cat "$T_TMP/said")"
 t_done
