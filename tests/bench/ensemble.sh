@@ -1,20 +1,27 @@
 # shellcheck shell=bash source=tests/bench/lib.sh
-# ensemble.sh - sweeps of very many members.  ONLY="rate agents resume size" names the parts:
+# ensemble.sh - sweeps of very many members.  ONLY="rate messages agents resume size" names
+# the parts:
 #   rate    20,000 runs of /bin/true on the two nodes of a private cluster, as members and
 #           as children of xargs, in turn within one allocation; then fewer of them as steps
 #           of srun there, as jobs of sbatch, and as jobs of Snakemake 7.  Both nodes are
 #           this one machine.  Rates are runs by seconds from the command to its end, of the
 #           pairs with xargs the median of their ratios.  MEMBERS=20000, PAIRS=3, STEPS=200,
 #           JOBS=200, RULES=30.
+#   messages
+#           to slurmctld by the user of a sweep of 200 members with what follows from it,
+#           from its submission to its end, while nobody looks and with `weft run`.
 #   agents  256 agents whose members end at once, and how many ends the engine takes in a
 #           second (tests/tools/agents.c).
 #   resume  how soon it is known, after a kill in the middle, which members are left, and
 #           how soon `weft resume` starts the first of them.
 #   size    what planning and holding 1,000,000 members takes.
+# Kills at random moments and jobs that end too soon take hours and minutes, and are
+# `make check-kills check-walltime`.
 . "$(dirname "$0")/lib.sh"
-ONLY=${ONLY:-rate agents resume size}
+ONLY=${ONLY:-rate messages agents resume size}
 TOP=$PWD
 CLUSTER=$TOP/contrib/devcluster/devcluster
+dir= # of the private cluster, while there is one
 cd "$BENCH_TMP" || exit 2
 unset WEFT_RUNS SLURM_JOB_ID
 
@@ -70,7 +77,26 @@ at_least() {
 	fi
 }
 
-# ---- rate ---------------------------------------------------------------------------
+# ---- the private cluster ---------------------------------------------------------------
+# need_cluster WHAT: in $dir; 1: there can be none
+need_cluster() {
+	if [ "$(id -u)" -ne 0 ]; then
+		echo "ensemble: the $1 needs root for a private cluster"
+		return 1
+	fi
+	[ -z "$dir" ] || return 0
+	dir=/var/tmp/weft-bench.$$
+	trap '[ -z "$dir" ] || "$CLUSTER" down -q --dir "$dir"; rm -rf "$BENCH_TMP"' EXIT
+	"$CLUSTER" up -q --dir "$dir" --cpu-nodes 2 --gpu-nodes 1 --cpus-per-node 16 --build "$BUILD" || exit 1
+	home=$dir/home/alice here=$dir/ensemble
+	cp -r "$TOP/tests/bench/ensemble" "$here"
+	chmod -R a+rX,a+x "$here"
+}
+cluster_over() {
+	[ -z "$dir" ] || "$CLUSTER" down -q --dir "$dir"
+	trap 'rm -rf "$BENCH_TMP"' EXIT
+	dir=
+}
 as() { # USER COMMAND...
 	local user=$1
 	shift
@@ -95,6 +121,7 @@ since() { # EPOCHREALTIME: seconds
 	local now=$EPOCHREALTIME
 	awk -v t=$((${now/./} - ${1/./})) 'BEGIN { printf "%.3f", t / 1e6 }'
 }
+# ---- rate ------------------------------------------------------------------------------
 median() { # of numbers, one a line
 	sort -g | awk '{ v[NR] = $1 } END { if (NR) print (v[int((NR + 1) / 2)] + v[int(NR / 2 + 1)]) / 2 }'
 }
@@ -153,16 +180,7 @@ against() {
 }
 rate() {
 	MEMBERS=${MEMBERS:-20000} PAIRS=${PAIRS:-3} STEPS=${STEPS:-200} JOBS=${JOBS:-200} RULES=${RULES:-30}
-	if [ "$(id -u)" -ne 0 ]; then
-		echo 'ensemble: the rate needs root for a private cluster'
-		return
-	fi
-	dir=/var/tmp/weft-bench.$$
-	trap '"$CLUSTER" down -q --dir "$dir"; rm -rf "$BENCH_TMP"' EXIT
-	"$CLUSTER" up -q --dir "$dir" --cpu-nodes 2 --gpu-nodes 0 --cpus-per-node 16 --build "$BUILD" || return
-	home=$dir/home/alice here=$dir/ensemble
-	cp -r "$TOP/tests/bench/ensemble" "$here"
-	chmod -R a+rX,a+x "$here"
+	need_cluster rate || return 0
 	by_allocation && by_sbatch || return
 	if command -v snakemake >/dev/null || (cd "$TOP" && contrib/deps --bench) >/dev/null 2>&1; then
 		by_snakemake || return
@@ -184,8 +202,31 @@ rate() {
 	against srun 'srun --exact' 15
 	against sbatch sbatch 50
 	against snakemake 'Snakemake --cluster sbatch' 500
-	"$CLUSTER" down -q --dir "$dir"
-	trap 'rm -rf "$BENCH_TMP"' EXIT
+}
+
+# ---- messages --------------------------------------------------------------------------
+heard() { # of alice, so far
+	as root sdiag | awk '$1 == "alice" { sub("count:", "", $4); n = $4 } END { print n + 0 }'
+}
+messages() {
+	local before n begin took watched
+
+	need_cluster messages || return 0
+	before=$(heard)
+	as alice weft submit -q "$here/sweep.yaml" >/dev/null && until_gone 300 || return
+	n=$(($(heard) - before))
+	at_most '200 members, fan-in, a GPU step: messages' "$n" 15 "to slurmctld"
+	before=$(heard) begin=$EPOCHREALTIME
+	as alice weft run -q "$here/sweep.yaml" || return
+	took=$(since "$begin")
+	watched=$(($(heard) - before))
+	at_most "    with weft run, 15 and 1 in 5 of $took s" "$watched" \
+		"$(awk -v t="$took" 'BEGIN { print 15 + int(t / 5) }')" "to slurmctld"
+	n=$(as alice weft logs --stdout sweep train)
+	[ "$n" = 200 ] || {
+		echo "ensemble: the sweep came to $n, not 200"
+		return 1
+	}
 }
 
 # ---- agents -------------------------------------------------------------------------
@@ -251,7 +292,8 @@ resume() {
 
 for part in $ONLY; do
 	case $part in
-	rate) rate ;;
+	rate) rate || BENCH_BAD=1 ;;
+	messages) messages || BENCH_BAD=1 ;;
 	agents) agents ;;
 	resume) resume ;;
 	size) size ;;
@@ -261,4 +303,5 @@ for part in $ONLY; do
 		;;
 	esac
 done
+cluster_over
 bench_done
