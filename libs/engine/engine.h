@@ -58,6 +58,11 @@ struct weft_engine {
 	size_t n_steps;
 	/* The share of each sweep's members that is ours; n_blocks 0: all. */
 	size_t block, n_blocks;
+	/* A loop whose rounds have jobs of their own: of its steps only the members of
+	 * this round are ours, and what follows on it is weft_engine_round()'s to say.
+	 * NULL: there is none, or we run all of its rounds. */
+	const struct weft_loop *apart;
+	size_t round;
 	/* Members run beside or after each other in this allocation: each has its own
 	 * time limit, and the engine keeps it. */
 	bool shared;
@@ -107,6 +112,19 @@ int weft_engine_node_cache(const struct weft_conf *conf,
 /* Runs what there is to run, to the end; SIGTERM and SIGINT end the members and
  * are recorded. The result is the kind of the first failure, WEFT_OK, or -1. */
 int weft_engine_run(const struct weft_engine *e, struct weft_err *err);
+
+/* What follows on a round of a loop whose rounds have jobs of their own. */
+enum weft_engine_next {
+	WEFT_ROUND_OPEN,   /* members of it have no end yet */
+	WEFT_ROUND_FAILED, /* there is no other one, unless the run is resumed */
+	WEFT_ROUND_NEXT,   /* another one */
+	WEFT_ROUND_LAST,   /* it was the last one */
+};
+/* Asked of the records, and of `until`; written down, so that every process of the run
+ * says the same.  Of e: run, wf, plan, conf, job, and records, which are read here
+ * where they are NULL. */
+int weft_engine_round(const struct weft_engine *e, unsigned loop, size_t round,
+	enum weft_engine_next *next, struct weft_err *err);
 
 /* The digest of definition, params and inputs that a record of this member would have,
  * were it run now.  -1: an input isn't there, say. */

@@ -13,13 +13,6 @@ void finish_without(struct engine *g, unsigned s, size_t i, enum weft_state stat
 	state_set(g, s, i, state, code);
 }
 
-static size_t failed_members(const struct engine *g, unsigned s)
-{
-	const size_t *n = g->tally[s].count;
-
-	return n[WEFT_STATE_FAILED] + n[WEFT_STATE_LOST] + n[WEFT_STATE_CANCELLED];
-}
-
 /* Nothing new starts; with on_failure: cancel what runs is ended. */
 static void stop_run(struct engine *g, const char *why)
 {
@@ -65,7 +58,7 @@ void finish_failed(struct engine *g, unsigned s, size_t i)
 		weft_log(WEFT_WARN, "%s: %s", step->name, err.text);
 		weft_err_clear(&err);
 	}
-	if (!weft_sweep_failed(step, failed_members(g, s)))
+	if (!weft_step_failed(step, &g->tally[s], false, state_of, g))
 		return;
 	weft_autofree char *why =
 		weft_printf("the run was stopped: %s failed", step->name);

@@ -40,25 +40,6 @@ static void look_at_broken(struct engine *g, unsigned s)
 
 /* ---- rounds of loops ------------------------------------------------------ */
 
-/* Is the round that has ended the last one?  Asked as by a member of it. */
-static int ask_until(
-	struct engine *g, const struct weft_loop *l, bool *last, struct weft_err *err)
-{
-	const struct weft_step *step = &g->e->wf->step[l->step[0]];
-	struct unit u;
-	int r = -1;
-
-	*last = false;
-	if (!l->until_expr)
-		return 0;
-	if (unit_open(&u, g->e, step, (l->rounds - 1) * step->sweep.round, err) == 0) {
-		u.whole = true;
-		r = weft_scope_until(&u.scope, l, last, err);
-	}
-	unit_close(&u);
-	return r;
-}
-
 int grow_write(struct engine *g, const struct weft_action *a, struct weft_err *err)
 {
 	if (!g->actions) {
@@ -97,13 +78,9 @@ static int next_round(struct engine *g, unsigned loop, struct weft_err *err)
 	weft_autoerr struct weft_err bad = {0};
 	bool last;
 
-	if (ask_until(g, l, &last, &bad)) {
-		weft_err_prefix(&bad, "`until`");
-		weft_autofree char *line = weft_err_line(&bad);
-		weft_autofree char *why = weft_printf(
-			"the run was stopped: %s", line ? line : "out of memory");
+	if (rounds_ask(g->e, l, l->rounds - 1, &last, &bad)) {
+		weft_autofree char *why = rounds_odd(&bad);
 
-		weft_log(WEFT_ERROR, "%s", line ? line : "out of memory");
 		finish_stop(g, step, WEFT_ESPEC, why);
 		/* Not for ever: what it asks for may be there when the run is resumed.
 		 */
@@ -140,8 +117,8 @@ static void count_rounds(struct engine *g)
 	for (size_t k = 0; k < g->e->wf->n_loops; k++) {
 		const struct weft_loop *l = &g->e->wf->loop[k];
 
-		while (g->ours[l->step[0]] && g->whole[k] + 1 < l->rounds &&
-			round_ended(g, l, g->whole[k])) {
+		while (g->ours[l->step[0]] && !g->e->apart &&
+			g->whole[k] + 1 < l->rounds && round_ended(g, l, g->whole[k])) {
 			g->whole[k]++;
 			g->grown = true;
 		}
@@ -165,9 +142,9 @@ static int look_at_loops(struct engine *g, bool *grown, struct weft_err *err)
 	for (unsigned k = 0; k < wf->n_loops; k++) {
 		const struct weft_loop *l = &wf->loop[k];
 
-		if (l->ended || !g->ours[l->step[0]])
+		if (l->ended || g->e->apart || !g->ours[l->step[0]])
 			continue;
-		enum weft_verdict v = weft_round_verdict(wf, l, g->tally);
+		enum weft_verdict v = weft_round_verdict(wf, l, g->tally, state_of, g);
 		if (v == WEFT_WAIT)
 			continue;
 		/* What the decision follows from is on disk before it. */

@@ -219,8 +219,15 @@ static int open_all(struct engine *g, struct weft_err *err)
 	 * whole by then, or never. */
 	if (keep_open(g, err) || state_open(g, err) ||
 		budget_open(&g->budget, e, err) || room_open(&g->room, e, err) ||
-		again_open(g, err) || left_open(g, err) || state_read_others(g, err) ||
-		state_read_ours(g, err) || queue_open(g, err) || grow_open(g, err) ||
+		again_open(g, err) || left_open(g, err) || state_read_others(g, err))
+		return -1;
+	if (g->broken) {
+		weft_log(WEFT_WARN,
+			"a loop was broken off: nothing starts here until what it "
+			"needs of that has been done");
+		return 1;
+	}
+	if (state_read_ours(g, err) || queue_open(g, err) || grow_open(g, err) ||
 		steer_open(g, err))
 		return -1;
 	if (agent_open(&g->agent, e, g->loop, g->writer, &sink, g, err) ||

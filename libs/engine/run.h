@@ -99,6 +99,7 @@ struct engine {
 	double begun;                 /* of weft_now() */
 	bool at_limit;                /* the job ends because its time is over */
 	bool left, left_told;         /* something is; the other job is there */
+	bool broken;                  /* what ours need of their round was broken off */
 	unsigned *active;             /* running members of each step */
 	struct queue *queue;          /* of each step */
 	bool *same_size;              /* all its members need as much */
@@ -136,6 +137,12 @@ static inline bool in_blocks(const struct engine *g)
 int grow_open(struct engine *g, struct weft_err *err);
 /* Where g->grow says that there may be some. */
 int grow_look(struct engine *g, struct weft_err *err);
+
+/* rounds.c: is the round that has ended the last one? */
+int rounds_ask(const struct weft_engine *e, const struct weft_loop *l, size_t round,
+	bool *last, struct weft_err *err);
+/* `until` can't be asked, err says why: in words, malloced; err is cleared. */
+char *rounds_odd(struct weft_err *err);
 
 /* Is it of a round whose turn hasn't come? */
 bool grow_holds(const struct engine *g, unsigned s, size_t i);

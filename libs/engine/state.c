@@ -26,6 +26,38 @@ void state_set(struct engine *g, unsigned s, size_t i, enum weft_state state,
 	}
 }
 
+/* Is it of a loop of which a single round is ours? */
+static bool in_round(const struct engine *g, size_t s)
+{
+	const struct weft_workflow *wf = g->e->wf;
+
+	return g->e->apart && wf->step[s].loop != WEFT_NO_LOOP &&
+	       &wf->loop[wf->step[s].loop] == g->e->apart;
+}
+
+/* That we run says that the round has begun, whatever of it is to be seen here yet. */
+static int open_round(struct engine *g, struct weft_err *err)
+{
+	const struct weft_loop *l = g->e->apart;
+	const struct weft_workflow *wf = g->e->wf;
+
+	if (!l)
+		return 0;
+	while (l->rounds <= g->e->round && !l->ended)
+		weft_loop_next(wf, (unsigned)(l - wf->loop));
+	if (l->rounds <= g->e->round)
+		return weft_err_set(err, WEFT_ESPEC,
+			"the loop has ended before its round %zu", g->e->round);
+	g->whole[l - wf->loop] = g->e->round;
+	for (size_t s = 0; s < wf->n_steps; s++)
+		if (in_round(g, s)) {
+			g->first[s] = g->e->round * wf->step[s].sweep.round;
+			g->last[s] = g->first[s] + wf->step[s].sweep.round;
+			g->next[s] = g->first[s];
+		}
+	return 0;
+}
+
 int state_open(struct engine *g, struct weft_err *err)
 {
 	const struct weft_engine *e = g->e;
@@ -56,7 +88,7 @@ int state_open(struct engine *g, struct weft_err *err)
 	}
 	for (size_t i = 0; i < e->n_steps; i++)
 		g->ours[e->step[i]] = true;
-	return state_grow(g, err);
+	return open_round(g, err) || state_grow(g, err) ? -1 : 0;
 }
 
 int state_grow(struct engine *g, struct weft_err *err)
@@ -82,7 +114,7 @@ int state_grow(struct engine *g, struct weft_err *err)
 		g->count[s] = count;
 		g->tally[s].count[WEFT_STATE_NONE] += count - had;
 		/* Sweeps that grow are never cut into blocks. */
-		if (!in_blocks(g))
+		if (!in_blocks(g) && !in_round(g, s))
 			g->last[s] = count;
 	}
 	return 0;
@@ -221,6 +253,74 @@ static void read_needed(struct engine *g, unsigned s)
 	}
 }
 
+static bool is_needed(const struct engine *g, unsigned s)
+{
+	const struct weft_workflow *wf = g->e->wf;
+
+	for (size_t k = 0; k < wf->n_steps; k++)
+		for (size_t n = 0; g->ours[k] && n < wf->step[k].n_edges; n++)
+			if (wf->step[k].edge[n].step == s)
+				return true;
+	return false;
+}
+
+/* Of our own round: another job may be at it still; or it was broken off, and whoever
+ * watches over the loop has it done again. */
+static void look_at_round(struct engine *g, unsigned s)
+{
+	size_t n = g->e->wf->step[s].sweep.round;
+
+	for (size_t i = g->e->round * n; i < (g->e->round + 1) * n; i++)
+		if (!weft_state_ended(g->slot[s][i].state))
+			g->broken |= is_needed(g, s);
+}
+
+static bool is_others(const struct engine *g, const struct weft_loop *l)
+{
+	return l != g->e->apart && !g->ours[l->step[0]];
+}
+
+static bool needs_loop(const struct engine *g, const struct weft_loop *l)
+{
+	for (size_t k = 0; k < g->e->wf->n_steps; k++)
+		if (g->ours[k] && g->e->wf->step[k].finally)
+			return true;
+	for (size_t k = 0; k < l->n_steps; k++)
+		if (is_needed(g, l->step[k]))
+			return true;
+	return false;
+}
+
+/* One whose last round failed has ended; one that was broken off has not. */
+static int end_loops(struct engine *g, struct weft_err *err)
+{
+	const struct weft_workflow *wf = g->e->wf;
+	weft_autofree char *stopped = NULL;
+	bool stops = wf->on_failure == WEFT_ON_FAILURE_CONTINUE ||
+		     weft_run_stopped(g->e->run, &stopped) == 0;
+
+	for (unsigned k = 0; k < wf->n_loops; k++) {
+		const struct weft_loop *l = &wf->loop[k];
+		size_t lost = 0;
+
+		if (!is_others(g, l))
+			continue;
+		for (size_t i = 0; i < l->n_steps; i++)
+			lost += g->tally[l->step[i]].count[WEFT_STATE_LOST];
+		if (!l->ended && !lost &&
+			weft_round_verdict(wf, l, g->tally, state_of, g) ==
+				WEFT_NEVER &&
+			weft_loop_end(wf, k, "a round failed"))
+			return weft_err_nomem(err);
+		/* Whose job it was to go on with it is gone, and others may yet. */
+		if ((lost || !l->ended) && !stops &&
+			weft_plan_apart(g->e->plan, wf,
+				g->e->plan->step[l->step[0]].group) == k)
+			g->broken |= needs_loop(g, l);
+	}
+	return 0;
+}
+
 /* In a job, the groups that we waited for have ended: what has no record by now
  * never will. */
 int state_read_others(struct engine *g, struct weft_err *err)
@@ -230,12 +330,20 @@ int state_read_others(struct engine *g, struct weft_err *err)
 	for (unsigned s = 0; s < g->e->wf->n_steps; s++)
 		if (g->ours[s])
 			read_needed(g, s);
+	for (unsigned k = 0; k < g->e->wf->n_loops; k++)
+		for (size_t i = 0; i < g->e->wf->loop[k].n_steps; i++)
+			if (is_others(g, &g->e->wf->loop[k]))
+				read_step(g, g->e->wf->loop[k].step[i]);
 	for (unsigned s = 0; s < g->e->wf->n_steps; s++) {
 		if (g->ours[s])
 			continue;
+		if (in_round(g, s)) {
+			look_at_round(g, s);
+			continue;
+		}
 		for (size_t i = 0; i < g->e->wf->step[s].sweep.count; i++)
 			if (!weft_state_ended(g->slot[s][i].state))
 				state_set(g, s, i, WEFT_STATE_LOST, WEFT_OK);
 	}
-	return 0;
+	return end_loops(g, err);
 }

@@ -18,6 +18,27 @@ struct weft_journal {
 	bool torn;           /* the last line in the file may not be whole */
 };
 
+static bool numbered(const char *text, const char *word, size_t *number)
+{
+	size_t n = strlen(word);
+	int64_t v;
+
+	if (strncmp(text, word, n) != 0 || !weft_parse_int(text + n, 0, INT32_MAX, &v))
+		return false;
+	*number = (size_t)v;
+	return true;
+}
+
+bool weft_event_loop(const struct weft_event *e, size_t *loop)
+{
+	return e->state == WEFT_STATE_SUBMITTED && numbered(e->step, "loop/", loop);
+}
+
+bool weft_event_round(const struct weft_event *e, size_t *round)
+{
+	return e->state == WEFT_STATE_SUBMITTED && numbered(e->text, "round ", round);
+}
+
 int weft_journal_open(const struct weft_run *run, const char *name,
 	struct weft_journal **j, struct weft_err *err)
 {

@@ -297,6 +297,10 @@ struct weft_event {
 	 * that is meant. */
 	double done, total;
 };
+/* SUBMITTED of a job that goes on with a loop, whose `step` is "loop/N"; and of a job
+ * for one round of a loop, whose `text` is "round N". */
+bool weft_event_loop(const struct weft_event *e, size_t *loop);
+bool weft_event_round(const struct weft_event *e, size_t *round);
 struct weft_journal; /* a writer */
 /* name: file below journal/ (folders allowed), unique to this writer, e.g.
  * "submit", "train-1234", "simulate-1235.0/7" (shard of a thousand / task). */
@@ -401,6 +405,10 @@ struct weft_status {
 	const struct weft_budget *budget;
 	const struct weft_loop *loop; /* borrowed from the workflow */
 	size_t n_loops;
+	const struct weft_workflow *wf; /* borrowed */
+	/* Of each loop whose rounds have jobs of their own: the job that goes on with
+	 * it, should they die; NULL: there is none. */
+	char **watch;
 };
 
 /* What stands between a member and its start. */
@@ -431,9 +439,17 @@ bool weft_state_ended(enum weft_state s);
 /* A loop whose present round has ended: did that fail, so that there won't be another?
  * WEFT_WAIT: it has not ended; WEFT_READY: it went well. tally: one a step. */
 enum weft_verdict weft_round_verdict(const struct weft_workflow *wf,
-	const struct weft_loop *loop, const struct weft_tally *tally);
-/* More failed than max_failed allows. */
+	const struct weft_loop *loop, const struct weft_tally *tally,
+	enum weft_state (*state_of)(void *ctx, unsigned step, size_t member),
+	void *ctx);
+/* More failed than max_failed allows: of the sweep, or of a round of it. */
 bool weft_sweep_failed(const struct weft_step *step, size_t failed);
+/* Have more failed, of the sweep or in any of its rounds?  not_run: that counts, too.
+ * tally: of the step. */
+bool weft_step_failed(const struct weft_step *step, const struct weft_tally *tally,
+	bool not_run,
+	enum weft_state (*state_of)(void *ctx, unsigned step, size_t member),
+	void *ctx);
 
 /* State of a run from its records, its journal and, through job_alive, what
  * Slurm says: a member whose job (of a local run: "", its engine) is gone without a

@@ -14,6 +14,7 @@ struct load {
 	struct weft_map *ids; /* of each sweep: member id -> index */
 	char **id_text;
 	bool submitted;   /* all of it */
+	double *watched;  /* of each loop: when st->watch was submitted */
 	double last_word; /* of who submits it */
 };
 
@@ -38,6 +39,9 @@ void weft_status_free(struct weft_status *st)
 		free(st->step[i].metric);
 		free(st->step[i].steer.last);
 	}
+	for (size_t i = 0; st->watch && i < st->n_loops; i++)
+		free(st->watch[i]);
+	free(st->watch);
 	free(st->step);
 	free(st->stopped);
 	free(st);
@@ -49,8 +53,12 @@ static struct weft_status *new_status(const struct weft_workflow *wf)
 
 	if (!st)
 		return NULL;
+	st->wf = wf;
+	st->loop = wf->loop;
+	st->n_loops = wf->n_loops;
 	st->step = calloc(wf->n_steps + 1, sizeof(*st->step));
-	if (!st->step)
+	st->watch = calloc(wf->n_loops + 1, sizeof(*st->watch));
+	if (!st->step || !st->watch)
 		goto fail;
 	st->n_steps = wf->n_steps;
 	st->labels = &wf->labels;
@@ -198,12 +206,18 @@ static void one_event(
 
 static int apply_event(struct load *l, const struct weft_event *e, struct weft_err *err)
 {
-	size_t step, member;
+	size_t step, member, loop, round;
 
 	if (e->state == WEFT_STATE_SUBMITTED) {
 		l->submitted |= !*e->step;
 		if (e->time > l->last_word)
 			l->last_word = e->time;
+		if (weft_event_loop(e, &loop) && loop < l->wf->n_loops) {
+			l->watched[loop] = e->time;
+			return set_text(&l->st->watch[loop], e->job)
+				       ? weft_err_nomem(err)
+				       : 0;
+		}
 	}
 	if (!*e->step || !weft_map_get(&l->wf->by_name, e->step, &step))
 		return 0;
@@ -218,7 +232,11 @@ static int apply_event(struct load *l, const struct weft_event *e, struct weft_e
 	/* Of a whole sweep: its array's submission. A task has a block of members. */
 	size_t tasks = e->total > 0 ? (size_t)e->total : 0;
 	size_t only = tasks && e->done > 0 ? (size_t)e->done : 0;
+	size_t size = l->wf->step[step].sweep.round;
+	bool one_round = size && weft_event_round(e, &round);
 	for (size_t i = 0; i < s->members; i++) {
+		if (one_round && i / size != round)
+			continue;
 		if (only && weft_sweep_block_of(s->members, tasks, i) != only - 1)
 			continue;
 		weft_autofree char *job =
@@ -244,14 +262,33 @@ static enum weft_state state_of(void *ctx, unsigned step, size_t member)
 /* Seconds in which a job may be newer than Slurm's list of jobs. */
 #define NEW_JOB 10
 
+/* Is there a job that goes on with the loop of this step, whatever becomes of the
+ * others? */
+static bool is_watched(const struct load *l, size_t step, double now,
+	bool (*job_alive)(void *ctx, const char *job), void *ctx)
+{
+	unsigned loop = l->wf->step[step].loop;
+
+	if (loop == WEFT_NO_LOOP || !l->st->watch[loop])
+		return false;
+	return (l->watched[loop] <= now && now < l->watched[loop] + NEW_JOB) ||
+	       job_alive(ctx, l->st->watch[loop]);
+}
+
 /* Will nothing ever run it, by all that Slurm says? */
-static bool is_gone(const struct load *l, const struct weft_status_member *m,
-	double now, bool (*job_alive)(void *ctx, const char *job), void *ctx)
+static bool is_gone(const struct load *l, size_t step,
+	const struct weft_status_member *m, double now,
+	bool (*job_alive)(void *ctx, const char *job), void *ctx)
 {
 	if (!job_alive)
 		return false;
 	if (l->run->local)
 		return !job_alive(ctx, "");
+	if (!l->st->stopped && is_watched(l, step, now, job_alive, ctx))
+		return false;
+	if (!m->job && l->wf->step[step].loop != WEFT_NO_LOOP &&
+		l->st->watch[l->wf->step[step].loop])
+		return true;
 	if (!m->job) /* not submitted */
 		return l->st->stopped ||
 		       (!l->submitted && now > l->last_word + SUBMITTING);
@@ -326,7 +363,7 @@ static void spread(struct load *l, struct weft_tally *tally,
 			if (weft_state_ended(m->state))
 				continue;
 			bool begun = m->state >= WEFT_STATE_STAGING;
-			bool gone = is_gone(l, m, now, job_alive, ctx);
+			bool gone = is_gone(l, s->index, m, now, job_alive, ctx);
 			enum weft_verdict v = begun ? WEFT_READY
 						    : weft_verdict(l->wf, s, i,
 							      state_of, l, tally, &why);
@@ -442,7 +479,11 @@ static void sum_up(struct load *l)
 		}
 		bad = s->count[WEFT_STATE_FAILED] + s->count[WEFT_STATE_LOST] +
 		      s->count[WEFT_STATE_CANCELLED];
-		bool failed = bad && weft_sweep_failed(&l->wf->step[i], bad);
+		struct weft_tally tally = {.known = true};
+
+		memcpy(tally.count, s->count, sizeof(tally.count));
+		bool failed =
+			weft_step_failed(&l->wf->step[i], &tally, false, state_of, l);
 		if (failed && s->count[WEFT_STATE_FAILED])
 			s->state = WEFT_STATE_FAILED;
 		else if (failed && s->count[WEFT_STATE_LOST])
@@ -480,7 +521,7 @@ static void sum_up(struct load *l)
 }
 
 struct asking {
-	const struct load *l;
+	struct load *l;
 	bool (*job_alive)(void *ctx, const char *job);
 	void *ctx;
 };
@@ -490,9 +531,17 @@ static bool alive(void *ctx, const struct weft_status_step *step)
 	const struct asking *a = ctx;
 	const char *job = step->members ? step->member[step->members - 1].job : NULL;
 
-	if (!a->job_alive)
+	if (!a->job_alive || is_watched(a->l, (size_t)(step - a->l->st->step),
+				     weft_now(), a->job_alive, a->ctx))
 		return true;
 	return a->job_alive(a->ctx, a->l->run->local || !job ? "" : job);
+}
+
+static enum weft_state asked_state(void *ctx, unsigned step, size_t member)
+{
+	const struct asking *a = ctx;
+
+	return state_of(a->l, step, member);
 }
 
 int weft_status_load(const struct weft_run *run, const struct weft_workflow *wf,
@@ -511,9 +560,10 @@ int weft_status_load(const struct weft_run *run, const struct weft_workflow *wf,
 	l.st = new_status(wf);
 	l.ids = calloc(wf->n_steps + 1, sizeof(*l.ids));
 	l.id_text = calloc(wf->n_steps + 1, sizeof(*l.id_text));
+	l.watched = calloc(wf->n_loops + 1, sizeof(*l.watched));
 	weft_autofree struct weft_tally *tally =
 		calloc(wf->n_steps + 1, sizeof(*tally));
-	if (!l.st || !l.ids || !l.id_text || !tally) {
+	if (!l.st || !l.ids || !l.id_text || !l.watched || !tally) {
 		weft_err_nomem(err);
 		goto out;
 	}
@@ -538,7 +588,7 @@ int weft_status_load(const struct weft_run *run, const struct weft_workflow *wf,
 	set_ready(&l);
 	sum_up(&l);
 	struct asking asking = {&l, job_alive, ctx};
-	status_loops(wf, l.st, alive, &asking);
+	status_loops(wf, l.st, alive, asked_state, &asking);
 	if (status_steering(run, wf, l.st, err))
 		goto out;
 	*st = weft_steal(&l.st);
@@ -552,6 +602,7 @@ out:
 		weft_map_free(&l.ids[i]);
 		free(l.id_text[i]);
 	}
+	free(l.watched);
 	free(l.ids);
 	free(l.id_text);
 	return ret;

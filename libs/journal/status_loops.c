@@ -56,13 +56,12 @@ int status_steering(const struct weft_run *run, const struct weft_workflow *wf,
 }
 
 void status_loops(const struct weft_workflow *wf, struct weft_status *st,
-	bool (*alive)(void *ctx, const struct weft_status_step *step), void *ctx)
+	bool (*alive)(void *ctx, const struct weft_status_step *step),
+	enum weft_state (*state_of)(void *ctx, unsigned step, size_t member), void *ctx)
 {
 	weft_autofree struct weft_tally *tally =
 		calloc(wf->n_steps + 1, sizeof(*tally));
 
-	st->loop = wf->loop;
-	st->n_loops = wf->n_loops;
 	for (size_t i = 0; tally && i < wf->n_steps; i++)
 		memcpy(tally[i].count, st->step[i].count, sizeof(tally[i].count));
 	for (size_t i = 0; tally && i < wf->n_steps; i++) {
@@ -84,7 +83,7 @@ void status_loops(const struct weft_workflow *wf, struct weft_status *st,
 
 		if (l->ended)
 			continue;
-		enum weft_verdict v = weft_round_verdict(wf, l, tally);
+		enum weft_verdict v = weft_round_verdict(wf, l, tally, state_of, ctx);
 		if (v == WEFT_WAIT || v == WEFT_NEVER)
 			continue;  /* a failure in it is told */
 		if (st->stopped) { /* because nobody could say whether it goes on */

@@ -15,8 +15,39 @@ bool weft_sweep_failed(const struct weft_step *step, size_t failed)
 	return (double)failed > allowed;
 }
 
+static bool is_bad(enum weft_state s, bool not_run)
+{
+	return s == WEFT_STATE_FAILED || s == WEFT_STATE_LOST ||
+	       s == WEFT_STATE_CANCELLED || (not_run && s == WEFT_STATE_NOT_RUN);
+}
+
+/* Round by round only where all of them together have lost too many for one. */
+bool weft_step_failed(const struct weft_step *step, const struct weft_tally *tally,
+	bool not_run,
+	enum weft_state (*state_of)(void *ctx, unsigned step, size_t member), void *ctx)
+{
+	size_t bad = 0, size = step->sweep.round, count = step->sweep.count;
+
+	for (int s = 0; s <= WEFT_STATE_LOST; s++)
+		if (is_bad((enum weft_state)s, not_run))
+			bad += tally->count[s];
+	if (!bad || !weft_sweep_failed(step, bad))
+		return false;
+	if (!size || count <= size)
+		return true;
+	for (size_t from = 0; from < count; from += size) {
+		bad = 0;
+		for (size_t i = from; i < from + size && i < count; i++)
+			bad += is_bad(state_of(ctx, step->index, i), not_run);
+		if (weft_sweep_failed(step, bad))
+			return true;
+	}
+	return false;
+}
+
 enum weft_verdict weft_round_verdict(const struct weft_workflow *wf,
-	const struct weft_loop *loop, const struct weft_tally *tally)
+	const struct weft_loop *loop, const struct weft_tally *tally,
+	enum weft_state (*state_of)(void *ctx, unsigned step, size_t member), void *ctx)
 {
 	bool failed = false;
 
@@ -29,8 +60,12 @@ enum weft_verdict weft_round_verdict(const struct weft_workflow *wf,
 
 		if (ended + bad < s->sweep.count)
 			return WEFT_WAIT;
-		/* Of all rounds: a round without a failure was no reason to end. */
-		failed |= bad && !s->optional && weft_sweep_failed(s, bad);
+	}
+	for (size_t i = 0; i < loop->n_steps && !failed; i++) {
+		const struct weft_step *s = &wf->step[loop->step[i]];
+
+		failed = !s->optional &&
+			 weft_step_failed(s, &tally[s->index], true, state_of, ctx);
 	}
 	return failed ? WEFT_NEVER : WEFT_READY;
 }

@@ -29,4 +29,8 @@ const char *paint_seconds(struct weft_arena *a, double v);
 /* A JSON string of any bytes, null of NULL: what is not UTF-8 becomes '?'. */
 struct json_t *paint_json(const char *s);
 
+/* loops.c: of each loop its rounds, and what waits for what. */
+void paint_loops(const struct weft_status *st, struct weft_str *out);
+struct json_t *paint_loops_json(const struct weft_status *st);
+
 #endif

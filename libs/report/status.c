@@ -198,25 +198,6 @@ static void print_budget(const struct weft_status *st, struct weft_str *out)
 		weft_str_addc(out, '\n');
 }
 
-/* "loop simulate, train: round 3 of 5 at most" */
-static void print_loops(const struct weft_status *st, struct weft_str *out)
-{
-	for (size_t i = 0; i < st->n_loops; i++) {
-		const struct weft_loop *l = &st->loop[i];
-
-		weft_str_add(out, i ? "loop " : "\nloop ");
-		for (size_t k = 0; k < l->n_steps; k++)
-			weft_str_printf(
-				out, "%s%s", k ? ", " : "", st->step[l->step[k]].name);
-		weft_str_printf(out, ": round %zu of %zu at most", l->rounds, l->max);
-		if (l->why) {
-			weft_str_add(out, ", the last: ");
-			paint_add(out, l->why);
-		}
-		weft_str_addc(out, '\n');
-	}
-}
-
 /* "simulate: 12 added, 3 cancelled, the last: stop: sure" */
 static void print_steering(const struct weft_status *st, struct weft_str *out)
 {
@@ -284,7 +265,7 @@ void weft_report_status(const struct weft_run *run, const struct weft_status *st
 	for (size_t i = 0; i < st->n_steps; i++)
 		print_bad(&st->step[i], s, out);
 	print_attempts(st, out);
-	print_loops(st, out);
+	paint_loops(st, out);
 	print_steering(st, out);
 	if (st->budget)
 		print_budget(st, out);
@@ -374,25 +355,6 @@ static json_t *budget_json(const struct weft_status *st)
 		hours_json(st->gpu_hours, b->gpu_hours));
 }
 
-static json_t *loops_json(const struct weft_status *st)
-{
-	json_t *loops = json_array();
-
-	for (size_t i = 0; i < st->n_loops; i++) {
-		const struct weft_loop *l = &st->loop[i];
-		json_t *steps = json_array();
-
-		for (size_t k = 0; k < l->n_steps; k++)
-			json_array_append_new(
-				steps, json_string(st->step[l->step[k]].name));
-		json_array_append_new(loops,
-			json_pack("{s:o,s:I,s:I,s:b,s:o}", "steps", steps, "rounds",
-				(json_int_t)l->rounds, "max", (json_int_t)l->max,
-				"ended", (int)l->ended, "why", paint_json(l->why)));
-	}
-	return loops;
-}
-
 int weft_report_status_json(
 	const struct weft_run *run, const struct weft_status *st, struct weft_str *out)
 {
@@ -408,7 +370,7 @@ int weft_report_status_json(
 			paint_json(run->id), "dir", paint_json(run->dir), "finished",
 			(int)st->finished, "code", (int)st->code, "stopped",
 			paint_json(st->stopped), "labels", labels_json(st->labels),
-			"budget", budget_json(st), "loops", loops_json(st), "steps",
-			steps),
+			"budget", budget_json(st), "loops", paint_loops_json(st),
+			"steps", steps),
 		JSON_INDENT(1) | JSON_REAL_PRECISION(15), out);
 }

@@ -27,11 +27,15 @@ struct drafts {
 	unsigned *next; /* step -> the next of its group */
 	size_t *wanted; /* step -> ways that lead to it, from other than late steps */
 	int64_t *span;  /* step -> its seconds in one job */
+	bool *apart;    /* of each loop: its steps need several jobs, in each round */
+	bool again;     /* one was found to: all is drafted once more */
 	/* --group all: what must be the same -> place in latest, the last such group */
 	struct weft_map alike;
 	size_t *latest, n_latest;
 };
 
+/* Rounds of its loop that a job of the step runs; 1: it is in none. */
+size_t draft_rounds(const struct drafts *ds, const struct weft_step *s);
 /* The share of an allocation that would lie idle when this much more is run in it, in
  * so long. */
 double draft_waste(const struct draft *d, const struct weft_plan_step *shape,

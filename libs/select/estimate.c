@@ -76,8 +76,11 @@ static double play_job(struct play *p, struct weft_plan_group *g)
 	struct group_of of = {p->plan, g};
 	double whole = 0, moved = 0, taken = 0;
 	double cpus = (double)cpus_node(&g->shape) * g->shape.nodes;
+	size_t index = (size_t)(g - p->plan->group), jobs = 1;
 	bool known = false;
 
+	if (weft_plan_apart(p->plan, p->w->wf, index) != WEFT_NO_LOOP)
+		jobs = pack_rounds(&p->w->wf->step[g->step[0]]);
 	for (size_t i = 0; i < g->n_steps; i++) {
 		const struct weft_step *s = &p->w->wf->step[g->step[i]];
 		struct weft_plan_step *out = &p->plan->step[s->index];
@@ -112,8 +115,9 @@ static double play_job(struct play *p, struct weft_plan_group *g)
 				 out->nodes / cpus;
 	}
 	g->shape.bytes = known ? (uint64_t)moved : WEFT_NO_BYTES;
-	if (g->shape.time && whole > (double)g->shape.time)
-		whole = (double)g->shape.time;
+	double limit = (double)g->shape.time * (double)jobs;
+	if (limit > 0 && whole > limit)
+		whole = limit;
 	g->shape.run = round_ms(whole);
 	/* Nothing takes no time at all. */
 	return whole > INSTANT ? whole : INSTANT;

@@ -90,11 +90,17 @@ struct part {
 	int64_t time;
 };
 
-static bool part_in(const struct work *w, const struct draft *d,
-	const struct weft_plan_step *shape, const struct weft_step *s,
-	const struct packing *k, struct part *out)
+size_t draft_rounds(const struct drafts *ds, const struct weft_step *s)
+{
+	return s->loop != WEFT_NO_LOOP && ds->apart[s->loop] ? 1 : pack_rounds(s);
+}
+
+static bool part_in(const struct work *w, const struct drafts *ds,
+	const struct draft *d, const struct weft_plan_step *shape,
+	const struct weft_step *s, const struct packing *k, struct part *out)
 {
 	const struct weft_plan_step *p = &w->plan->step[s->index];
+	size_t rounds = draft_rounds(ds, s);
 	size_t at_once = pack_holds(shape, p);
 
 	out->members = d->tasks > 1 ? d->block : p->members / pack_rounds(s);
@@ -107,11 +113,11 @@ static bool part_in(const struct work *w, const struct draft *d,
 	if (w->group == WEFT_GROUP_AUTO && s->loop == WEFT_NO_LOOP && d->tasks <= 1 &&
 		out->waves > 1 && k->tasks > 1)
 		return false;
-	if (p->time && (double)out->waves * (double)pack_rounds(s) >
-			       (double)(INT64_MAX / 4 / p->time))
+	if (p->time &&
+		(double)out->waves * (double)rounds > (double)(INT64_MAX / 4 / p->time))
 		return false;
-	out->time = p->time * (int64_t)(out->waves * pack_rounds(s));
-	out->members *= pack_rounds(s);
+	out->time = p->time * (int64_t)(out->waves * rounds);
+	out->members *= rounds;
 	return true;
 }
 
@@ -178,7 +184,9 @@ static bool join(struct work *w, struct drafts *ds, const struct weft_step *s,
 
 	if (s->loop != WEFT_NO_LOOP && !same_loop)
 		return false;
-
+	/* A job of one round isn't there for what comes after all of them. */
+	if (!same_loop && d->loop != WEFT_NO_LOOP && ds->apart[d->loop])
+		return false;
 	/* Members that come while it runs are for one engine to know of. */
 	if (d->tasks > 1 && s->sweep.growing)
 		return false;
@@ -186,7 +194,7 @@ static bool join(struct work *w, struct drafts *ds, const struct weft_step *s,
 		(d->tasks > 1 && (p->members != w->plan->step[d->first].members ||
 					 !corresponds(w, s, group))))
 		return false;
-	if (!pack_merge(w, &shape, p) || !part_in(w, d, &shape, s, k, &part) ||
+	if (!pack_merge(w, &shape, p) || !part_in(w, ds, d, &shape, s, k, &part) ||
 		(automatic && !delays_none(w, ds, s, group)))
 		return false;
 	bool limited = d->time && part.time;
@@ -244,12 +252,12 @@ static void begin(struct work *w, struct drafts *ds, const struct weft_step *s,
 		.block = sweep ? pack_ceil_div(p->members / pack_rounds(s), k->tasks)
 			       : 1,
 		.width = k->width,
-		.time = p->time * (int64_t)(k->waves * pack_rounds(s)),
+		.time = p->time * (int64_t)(k->waves * draft_rounds(ds, s)),
 		.loop = s->loop,
 		.closed = late || after_failure(s)};
 	pack_widen(w, &d->shape, d->width);
 	d->span = (double)d->time;
-	double used = (double)(d->block * pack_rounds(s)) * (double)p->time;
+	double used = (double)(d->block * draft_rounds(ds, s)) * (double)p->time;
 
 	d->cpus = cpus_of(p) * used;
 	d->gpus = p->gpus * used;
@@ -318,7 +326,32 @@ static int remember(struct work *w, struct drafts *ds, const struct weft_step *s
 	return 0;
 }
 
-/* All steps of a loop are in one job. */
+/* Each round has jobs of its own: a step joins that of the last thing that it needs
+ * there, where it can. */
+static int draft_apart(
+	struct work *w, struct drafts *ds, const struct weft_step *s, struct packing *k)
+{
+	struct weft_plan_step *p = &w->plan->step[s->index];
+	unsigned youngest = 0;
+	bool any = false;
+
+	for (size_t e = 0; e < s->n_edges; e++) {
+		unsigned g = w->plan->step[s->edge[e].step].group;
+
+		youngest = !any || g > youngest ? g : youngest;
+		any = true;
+	}
+	if (any && w->group != WEFT_GROUP_NONE && ds->v[youngest].loop == s->loop &&
+		join(w, ds, s, k, youngest)) {
+		p->group = youngest;
+		return 0;
+	}
+	p->group = (unsigned)ds->n;
+	begin(w, ds, s, k, false);
+	return 0;
+}
+
+/* All steps of a loop are in one job, if they can. */
 static int draft_loop(
 	struct work *w, struct drafts *ds, const struct weft_step *s, struct packing *k)
 {
@@ -335,20 +368,8 @@ static int draft_loop(
 		begin(w, ds, s, k, false);
 		return ds->v[p->group].closed ? 0 : remember(w, ds, s);
 	}
-	if (!join(w, ds, s, k, p->group)) {
-		struct weft_err err = {0};
-
-		p->group = (unsigned)ds->n;
-		begin(w, ds, s, k, false);
-		weft_err_set(&err, WEFT_EPLACE,
-			"the steps of a loop run in one job, and `%s` and `%s` can't: "
-			"they go to %s and %s",
-			w->wf->step[with].name, s->name, w->plan->step[with].partition,
-			p->partition);
-		weft_err_hint(&err, "give all of them the same `partition`");
-		weft_err_at(&err, w->wf->file, l->pos, "loop");
-		weft_errs_add(w->errs, &err);
-	}
+	if (!join(w, ds, s, k, p->group))
+		ds->apart[s->loop] = ds->again = true;
 	return 0;
 }
 
@@ -380,7 +401,8 @@ static int draft_step(
 		k = (struct packing){.tasks = 1, .width = 1, .waves = 1};
 	}
 	if (s->loop != WEFT_NO_LOOP)
-		return draft_loop(w, ds, s, &k);
+		return ds->apart[s->loop] ? draft_apart(w, ds, s, &k)
+					  : draft_loop(w, ds, s, &k);
 	if (w->group != WEFT_GROUP_NONE && !late) {
 		int found = find(w, ds, s, &group);
 
@@ -396,6 +418,31 @@ static int draft_step(
 	return ds->v[p->group].closed ? 0 : remember(w, ds, s);
 }
 
+static int draft_all(struct work *w, struct drafts *ds, const bool *late)
+{
+	const struct weft_workflow *wf = w->wf;
+
+	ds->n = ds->n_early = ds->n_latest = 0;
+	ds->again = false;
+	weft_map_free(&ds->alike);
+	for (size_t i = 0; i < wf->n_steps; i++)
+		w->plan->step[i].group = WEFT_NO_GROUP;
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t k = 0; k < wf->n_steps; k++) {
+			const struct weft_step *s = &wf->step[wf->order[k]];
+
+			if (late[s->index] == (pass == 1) &&
+				draft_step(w, ds, s, pass == 1) < 0)
+				return -1;
+			if (ds->again)
+				return 0;
+		}
+		if (pass == 0)
+			ds->n_early = ds->n;
+	}
+	return 0;
+}
+
 int make_groups(struct work *w, struct weft_err *err)
 {
 	const struct weft_workflow *wf = w->wf;
@@ -404,26 +451,21 @@ int make_groups(struct work *w, struct weft_err *err)
 		.next = calloc(wf->n_steps + 1, sizeof(*ds.next)),
 		.span = calloc(wf->n_steps + 1, sizeof(*ds.span)),
 		.latest = calloc(wf->n_steps + 1, sizeof(*ds.latest)),
-		.wanted = calloc(wf->n_steps + 1, sizeof(*ds.wanted))};
+		.wanted = calloc(wf->n_steps + 1, sizeof(*ds.wanted)),
+		.apart = calloc(wf->n_loops + 1, sizeof(*ds.apart))};
 	int rc = -1;
 
-	if (!late || !ds.v || !ds.next || !ds.span || !ds.latest || !ds.wanted)
+	if (!late || !ds.v || !ds.next || !ds.span || !ds.latest || !ds.wanted ||
+		!ds.apart)
 		goto out;
 	mark_late(wf, late);
 	for (size_t i = 0; i < wf->n_steps; i++)
 		for (size_t e = 0; !late[i] && e < wf->step[i].n_edges; e++)
 			ds.wanted[wf->step[i].edge[e].step]++;
-	for (int pass = 0; pass < 2; pass++) {
-		for (size_t k = 0; k < wf->n_steps; k++) {
-			const struct weft_step *s = &wf->step[wf->order[k]];
-
-			if (late[s->index] == (pass == 1) &&
-				draft_step(w, &ds, s, pass == 1) < 0)
-				goto out;
-		}
-		if (pass == 0)
-			ds.n_early = ds.n;
-	}
+	do
+		if (draft_all(w, &ds, late))
+			goto out;
+	while (ds.again);
 	rc = finish_groups(w, &ds);
 out:
 	free(ds.v);
@@ -431,6 +473,7 @@ out:
 	free(ds.span);
 	free(ds.latest);
 	free(ds.wanted);
+	free(ds.apart);
 	weft_map_free(&ds.alike);
 	return rc < 0 ? weft_err_nomem(err) : 0;
 }

@@ -140,7 +140,10 @@ static void set_hours(struct work *w, const struct drafts *ds, const struct draf
 	struct weft_plan_step whole = d->shape;
 
 	whole.time = d->time;
-	whole.members = d->tasks ? d->tasks : 1;
+	/* Of all rounds, whichever jobs they are in. */
+	whole.members = (d->tasks ? d->tasks : 1) *
+			(pack_rounds(&w->wf->step[d->first]) /
+				draft_rounds(ds, &w->wf->step[d->first]));
 	pack_hours(w, &whole);
 	for (unsigned i = d->first;; i = ds->next[i]) {
 		double share = d->time ? (double)ds->span[i] / (double)d->time : 0;

@@ -207,6 +207,11 @@ int weft_select_policy(const struct weft_workflow *wf, const struct weft_plan *p
 	const struct weft_conf *conf, const struct weft_policy *policy,
 	struct weft_errs *errs);
 
+/* The loop of which each round has jobs of its own, because its steps can't share one,
+ * and the group is one of these; WEFT_NO_LOOP: there is none. */
+unsigned weft_plan_apart(
+	const struct weft_plan *plan, const struct weft_workflow *wf, size_t group);
+
 /* Seconds that a block of the group's members may take, where each job of its array may
  * run any block: one that has time left takes that of one that still waits.  0: they
  * may not, or the time isn't limited. */

@@ -57,6 +57,9 @@ int weft_slurm_cancel_tasks(const char *tasks, struct weft_err *err);
 /* A job ("1234", "1234_7") that is pending waits for this, too; one that isn't pending
  * any more is fine. */
 int weft_slurm_depend(const char *job, const char *dependency, struct weft_err *err);
+/* It waits for this instead of what it waited for, in one message; an error when it
+ * isn't pending any more. */
+int weft_slurm_depend_on(uint32_t job, const char *dependency, struct weft_err *err);
 /* A job that is not submitted. */
 struct weft_slurm_request {
 	/* "" none */

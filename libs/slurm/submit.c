@@ -177,27 +177,15 @@ static void plain_dependency(char *s)
 	*to = '\0';
 }
 
-int weft_slurm_depend(const char *job, const char *dependency, struct weft_err *err)
+static int set_dependency(const char *job, const char *dependency, struct weft_err *err)
 {
-	weft_autofree char *which = weft_printf("--jobs=%s", job);
-	weft_autofree char *id = weft_printf("JobId=%s", job), *set = NULL;
-	weft_autofree char *out = NULL, *said_of = NULL, *ignored = NULL, *why = NULL;
-	char *const ask[] = {(char *)"--noheader", (char *)"--states=PENDING",
-		(char *)"--format=%E", which, NULL};
+	weft_autofree char *id = weft_printf("JobId=%s", job);
+	weft_autofree char *set = weft_printf("Dependency=%s", dependency);
+	weft_autofree char *ignored = NULL, *said_of = NULL, *why = NULL;
+	char *const update[] = {(char *)"update", id, set, NULL};
 	int status;
 
-	if (!which || !id)
-		return weft_err_nomem(err);
-	if (slurm_tool("squeue", ask, -1, LIST_SECONDS, &out, &said_of, &status, err))
-		return -1;
-	if (status || !*out)
-		return 0; /* it has begun, or ended */
-	plain_dependency(out);
-	set = weft_printf("Dependency=%s%s%s", out, *out ? "," : "", dependency);
-	char *const update[] = {(char *)"update", id, set, NULL};
-	free(said_of);
-	said_of = NULL;
-	if (!set)
+	if (!id || !set)
 		return weft_err_nomem(err);
 	if (slurm_tool("scontrol", update, -1, LIST_SECONDS, &ignored, &said_of,
 		    &status, err))
@@ -207,6 +195,33 @@ int weft_slurm_depend(const char *job, const char *dependency, struct weft_err *
 	why = said(said_of);
 	return weft_err_set(
 		err, WEFT_ESLURM, "scontrol update: %s", why ? why : "failed");
+}
+
+int weft_slurm_depend_on(uint32_t job, const char *dependency, struct weft_err *err)
+{
+	char id[16];
+
+	snprintf(id, sizeof(id), "%u", job);
+	return set_dependency(id, dependency, err);
+}
+
+int weft_slurm_depend(const char *job, const char *dependency, struct weft_err *err)
+{
+	weft_autofree char *which = weft_printf("--jobs=%s", job);
+	weft_autofree char *all = NULL, *out = NULL, *said_of = NULL;
+	char *const ask[] = {(char *)"--noheader", (char *)"--states=PENDING",
+		(char *)"--format=%E", which, NULL};
+	int status;
+
+	if (!which)
+		return weft_err_nomem(err);
+	if (slurm_tool("squeue", ask, -1, LIST_SECONDS, &out, &said_of, &status, err))
+		return -1;
+	if (status || !*out)
+		return 0; /* it has begun, or ended */
+	plain_dependency(out);
+	all = weft_printf("%s%s%s", out, *out ? "," : "", dependency);
+	return all ? set_dependency(job, all, err) : weft_err_nomem(err);
 }
 
 /*

@@ -1,5 +1,5 @@
 /* cmd_engine.c - weft engine: what a job of ours runs */
-#include "next.h"
+#include "rounds.h"
 #include "turns.h"
 
 #include <stdlib.h>
@@ -50,23 +50,51 @@ static double end_of_job(const struct weft_plan_group *g, const struct next *nex
 	return time ? weft_now() + (double)time : 0;
 }
 
+/* The job that goes on with a loop whose rounds have jobs of their own. */
+static int watch(const char *dir, unsigned loop, unsigned turn)
+{
+	const char *id = getenv("SLURM_JOB_ID");
+	struct weft_err err = {0};
+	struct opened o = {0};
+	int status = opened_open(&o, dir, NULL);
+
+	if (!status && loop >= o.wf->n_loops)
+		status = cmd_usage(cmd_verb("engine"), "there is no such loop");
+	if (!status) {
+		const struct weft_engine e = {.slurm = true,
+			.run = o.run,
+			.wf = o.wf,
+			.plan = o.plan,
+			.conf = o.conf,
+			.job = id ? id : ""};
+
+		if (rounds_watch(&o, &e, loop, turn, &err))
+			status = cmd_fail(&err);
+	}
+	opened_close(&o);
+	return status;
+}
+
 static int engine(int argc, char **argv);
 
-WEFT_VERB(engine, .name = "engine", .synopsis = "--group=N|--allocation [--turn=N] RUN",
+WEFT_VERB(engine, .name = "engine",
+	.synopsis = "--group=N [--round=N]|--allocation|--watch=LOOP [--turn=N] RUN",
 	.summary = "Runs a group inside its job (weft's own)", .run = engine);
 
 static int engine(int argc, char **argv)
 {
 	static const struct option options[] = {{"group", required_argument, NULL, 'g'},
 		{"allocation", no_argument, NULL, 'a'},
-		{"turn", required_argument, NULL, 't'}, {NULL, 0, NULL, 0}};
+		{"turn", required_argument, NULL, 't'},
+		{"round", required_argument, NULL, 'r'},
+		{"watch", required_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
 	const char *task = getenv("SLURM_ARRAY_TASK_ID");
 	struct weft_err err = {0};
 	struct opened o = {0};
 	struct weft_engine e = {.slurm = true};
 	struct turns turns = {0};
 	struct next next = {.o = &o, .e = &e};
-	int64_t group = -1, turn = 0, block;
+	int64_t group = -1, turn = 0, round = -1, loop = -1, block;
 	bool all = false;
 	int c, status = 0;
 
@@ -76,12 +104,21 @@ static int engine(int argc, char **argv)
 			return status;
 		if (c == 'a')
 			all = true;
-		else if (!weft_parse_int(optarg, 0, 1 << 30, c == 'g' ? &group : &turn))
+		else if (!weft_parse_int(optarg, 0, 1 << 30,
+				 c == 'g'   ? &group
+				 : c == 'r' ? &round
+				 : c == 'w' ? &loop
+					    : &turn))
 			return cmd_usage(&verb_engine, "--%s takes a number",
-				c == 'g' ? "group" : "turn");
+				c == 'g'   ? "group"
+				: c == 'r' ? "round"
+				: c == 'w' ? "watch"
+					   : "turn");
 	}
-	if (optind != argc - 1 || (group < 0) != all)
+	if (optind != argc - 1 || (group >= 0) + all + (loop >= 0) != 1)
 		return cmd_usage(&verb_engine, "which group of which run?");
+	if (loop >= 0)
+		return watch(argv[optind], (unsigned)loop, (unsigned)turn);
 	if ((status = opened_open(&o, argv[optind], NULL)))
 		goto out;
 	if (!all && (size_t)group >= o.plan->n_groups) {
@@ -92,6 +129,12 @@ static int engine(int argc, char **argv)
 	const struct weft_plan_group *g = all ? NULL : &o.plan->group[group];
 	e.step = g ? g->step : NULL;
 	e.n_steps = g ? g->n_steps : 0;
+	unsigned apart = g && round >= 0 ? weft_plan_apart(o.plan, o.wf, (size_t)group)
+					 : WEFT_NO_LOOP;
+	if (apart != WEFT_NO_LOOP) {
+		e.apart = &o.wf->loop[apart];
+		e.round = (size_t)round;
+	}
 	if (engine_fill(&e, &o, &err)) {
 		status = cmd_fail(&err);
 		goto out;
@@ -130,6 +173,8 @@ static int engine(int argc, char **argv)
 		if (status != WEFT_OK || !turns_next(&turns, &e))
 			break;
 	}
+	if (status >= 0 && e.apart && rounds_go_on(&next, &err))
+		status = -1;
 	if (status < 0)
 		status = cmd_fail(&err);
 out:

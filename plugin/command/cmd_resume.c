@@ -108,8 +108,11 @@ static int start(
 		weft_log(WEFT_WARN, "%s", why.text);
 	if (o->run->local)
 		return 0;
+	weft_autofree size_t *round = remains_rounds(r, err);
 	char **tasks = remains_tasks(r, err);
-	int bad = tasks ? submit_run(&s, (const char *const *)tasks, *turn, err) : -1;
+	int bad = tasks && round ? submit_run(&s, (const char *const *)tasks, round,
+					   *turn, err)
+				 : -1;
 	remains_tasks_free(r, tasks);
 	return bad;
 }

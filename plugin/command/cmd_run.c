@@ -71,7 +71,7 @@ static int submit_job(
 	weft_autofree char *weft = cmd_path_on_nodes(j->conf);
 	const struct submission s = {run, j->wf, j->plan, j->conf, weft};
 
-	return weft ? submit_run(&s, NULL, 0, err) : weft_err_nomem(err);
+	return weft ? submit_run(&s, NULL, NULL, 0, err) : weft_err_nomem(err);
 }
 
 static int run_it(const struct run_args *a, bool follow_it)

@@ -114,7 +114,10 @@ struct submit_how {
 	const char *dependency; /* of sbatch; NULL none */
 	const char *array;      /* tasks of it; NULL: as planned */
 	unsigned turn; /* counts those that take over from each other; 0 first */
-	uint64_t mem;  /* bytes a node, and seconds, where they are more */
+	/* Of a loop whose rounds have jobs of their own: this one's. */
+	bool apart;
+	size_t round;
+	uint64_t mem; /* bytes a node, and seconds, where they are more */
 	int64_t time;
 	const char *exclude; /* further nodes; NULL none */
 };
@@ -128,11 +131,17 @@ int submit_allocation_note(const struct weft_run *run, const struct weft_workflo
 /* Tells the journal of it.  block: from 1, of the one array task that the job is for;
  * 0: it is for all. */
 int submit_note(const struct submission *s, struct weft_journal *journal, size_t group,
-	uint32_t job, size_t block, struct weft_err *err);
+	uint32_t job, size_t block, const struct submit_how *how, struct weft_err *err);
 /* All groups, or (tasks: NULL all) of each group tasks of its array, "" all, NULL none.
- * On error nothing stays queued. */
-int submit_run(const struct submission *s, const char *const *tasks, unsigned turn,
-	struct weft_err *err);
+ * round: of each loop, which one its jobs are for; NULL: the first.  On error nothing
+ * stays queued. */
+int submit_run(const struct submission *s, const char *const *tasks,
+	const size_t *round, unsigned turn, struct weft_err *err);
+/* The line of a job's script that calls `weft engine`; before: what it begins with. */
+void submit_engine_line(const struct submission *s, const char *before,
+	const char *what, unsigned turn, struct weft_str *script);
+/* A map of long options. */
+void add_pairs(const struct weft_pairs *pairs, struct weft_argv *a);
 /* sbatch options that the file says itself: mail, and the maps `slurm`. */
 void add_user_options(const struct weft_workflow *wf, const struct weft_step *step,
 	struct weft_argv *a);
@@ -157,6 +166,8 @@ int live_jobs_load(struct live_jobs **l, struct weft_err *err);
 int run_jobs_add_live(const struct weft_run *run, const struct live_jobs *l,
 	struct run_jobs *jobs, struct weft_err *err);
 bool live_jobs_has_id(const struct live_jobs *l, uint32_t id);
+/* Does Slurm still know that somebody cancelled it? */
+bool live_jobs_cancelled(const struct live_jobs *l, uint32_t id);
 void live_jobs_free(struct live_jobs *l);
 /* How many of them Slurm still has; all that it knows of the run is added. */
 int run_jobs_left(const struct weft_run *run, struct run_jobs *jobs, size_t *left,

@@ -173,6 +173,14 @@ bool live_jobs_has_id(const struct live_jobs *l, uint32_t id)
 	return false;
 }
 
+bool live_jobs_cancelled(const struct live_jobs *l, uint32_t id)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->job[i].id == id && l->job[i].state == WEFT_JOB_CANCELLED)
+			return true;
+	return false;
+}
+
 #define CANCEL_WAIT 120.0 /* seconds: KillWait and clean-up of the nodes */
 
 /* Those that Slurm still has; all that it knows of the run is added to the list. */

@@ -6,7 +6,7 @@
  * never run by two.  An engine that dies before it has submitted one leaves a run that
  * `weft resume` goes on with, in turns of its own that end those before.
  */
-#include "next.h"
+#include "rounds.h"
 
 #include "slurm/slurm.h"
 
@@ -17,6 +17,8 @@ char *next_place(const struct next *n)
 {
 	if (n->group == NEXT_ALL)
 		return strdup("all");
+	if (n->e->apart)
+		return weft_printf("group-%zu.r%zu", n->group, n->e->round);
 	return n->e->n_blocks ? weft_printf("group-%zu.%zu", n->group, n->e->block)
 			      : weft_printf("group-%zu", n->group);
 }
@@ -30,23 +32,42 @@ int next_begin(const struct next *n, struct weft_err *err)
 
 	if (!later || !key)
 		return weft_err_nomem(err);
-	if (by)
+	if (by || (n->e->apart && rounds_outdated(n)))
 		return 1;
-	if (!n->turn)
+	/* Of a round whoever ends the one before submits the first jobs. */
+	if (!n->turn && !n->e->apart)
 		return 0;
 	return weft_claim(n->o->run, key, n->turn, n->e->job, err);
+}
+
+static int tell_watch(
+	const struct run_jobs *jobs, unsigned loop, uint32_t job, struct weft_err *err)
+{
+	uint32_t watch = rounds_watch_of(jobs, loop);
+	weft_autofree char *who = weft_printf("%u", watch);
+	weft_autofree char *dep = weft_printf("afterany:%u", job);
+
+	if (!who || !dep)
+		return weft_err_nomem(err);
+	return watch ? weft_slurm_depend(who, dep, err) : 0;
 }
 
 /* Who waits for this group waits for its successor, too. */
 static int tell_dependents(const struct next *n, uint32_t job, struct weft_err *err)
 {
 	const struct weft_plan *plan = n->o->plan;
+	const unsigned own = weft_plan_apart(plan, n->o->wf, n->group);
 	struct run_jobs jobs;
 	int bad = 0;
 
 	if (run_jobs_read(n->o->run, &jobs, err))
 		return -1;
+	if (own != WEFT_NO_LOOP)
+		bad = tell_watch(&jobs, own, job, err);
 	for (size_t i = 0; !bad && i < plan->n_groups; i++) {
+		/* What comes after the loop waits for who watches over it. */
+		if (weft_plan_apart(plan, n->o->wf, i) != own && own != WEFT_NO_LOOP)
+			continue;
 		const struct weft_plan_group *g = &plan->group[i];
 		const char *step = plan->step[g->step[0]].name;
 		const struct weft_plan_need *need = NULL;
@@ -83,12 +104,15 @@ static int note(const struct submission *s, const struct next *n, const char *se
 	snprintf(id, sizeof(id), "%u", job);
 	if (!name)
 		return weft_err_nomem(err);
+	const struct submit_how how = {
+		.apart = n->e->apart != NULL, .round = n->e->round};
+
 	if (n->group == NEXT_ALL)
 		return submit_allocation_note(s->run, s->wf, id, name, err);
 	if (weft_journal_open(s->run, name, &journal, err))
 		return -1;
-	int bad = submit_note(
-		s, journal, n->group, job, n->e->n_blocks ? n->e->block + 1 : 0, err);
+	int bad = submit_note(s, journal, n->group, job,
+		n->e->n_blocks ? n->e->block + 1 : 0, &how, err);
 	weft_journal_sync(journal);
 	weft_journal_close(journal);
 	return bad;
@@ -117,6 +141,8 @@ int next_submit(void *next, const struct weft_engine_more *more, struct weft_err
 	struct submit_how how = {.dependency = after,
 		.array = task,
 		.turn = n->turn + 1,
+		.apart = n->e->apart != NULL,
+		.round = n->e->round,
 		.mem = more->mem,
 		.time = more->time,
 		.exclude = more->exclude};

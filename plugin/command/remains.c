@@ -388,6 +388,40 @@ static char *blocks(const struct remains *r, const struct weft_plan_group *g)
 	return weft_str_take(&out);
 }
 
+size_t *remains_rounds(const struct remains *r, struct weft_err *err)
+{
+	const struct weft_workflow *wf = r->o->wf;
+	size_t *round = calloc(wf->n_loops + 1, sizeof(*round));
+
+	for (size_t k = 0; round && k < wf->n_loops; k++) {
+		const struct weft_loop *l = &wf->loop[k];
+
+		round[k] = l->rounds - 1;
+		for (size_t n = 0; n < l->n_steps; n++) {
+			const struct weft_step *s = &wf->step[l->step[n]];
+
+			for (size_t i = 0; i < round[k] * s->sweep.round; i++)
+				if (r->why[s->index][i] != REMAINS_NOT)
+					round[k] = i / s->sweep.round;
+		}
+	}
+	if (!round)
+		weft_err_nomem(err);
+	return round;
+}
+
+/* Of a loop whose rounds have jobs of their own any part needs all of a round's jobs:
+ * the last of them sees to the next round. */
+static bool loop_remains(const struct remains *r, unsigned loop)
+{
+	const struct weft_loop *l = &r->o->wf->loop[loop];
+	size_t n = 0;
+
+	for (size_t k = 0; k < l->n_steps; k++)
+		n += r->n[l->step[k]];
+	return n > 0;
+}
+
 char **remains_tasks(const struct remains *r, struct weft_err *err)
 {
 	const struct weft_plan *plan = r->o->plan;
@@ -397,9 +431,11 @@ char **remains_tasks(const struct remains *r, struct weft_err *err)
 		const struct weft_plan_group *g = &plan->group[i];
 		size_t n = 0;
 
+		unsigned loop = weft_plan_apart(plan, r->o->wf, i);
+
 		for (size_t k = 0; k < g->n_steps; k++)
 			n += r->n[g->step[k]] + is_open(r, g->step[k]);
-		if (!n)
+		if (!n && (loop == WEFT_NO_LOOP || !loop_remains(r, loop)))
 			continue;
 		tasks[i] = g->tasks ? blocks(r, g) : strdup("");
 		if (!tasks[i]) {

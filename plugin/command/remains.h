@@ -20,7 +20,7 @@ struct remains {
 	unsigned char **why; /* [step][member] */
 	size_t *n;           /* of each step */
 	size_t total;
-	size_t open; /* steps that may have more members: an engine must say whether */
+	size_t open;  /* steps that may have more members: an engine must say whether */
 	unsigned *by; /* of each step: which step those that follow follow */
 };
 int remains_find(struct remains *r, const struct opened *o, struct weft_err *err);
@@ -32,6 +32,8 @@ int remains_void(struct remains *r, const char *writer, struct weft_err *err);
 /* Of each group the tasks of its array that have any of it: as submit_run() takes them.
  * Freed with remains_tasks_free(). */
 char **remains_tasks(const struct remains *r, struct weft_err *err);
+/* Of each loop the first round that has any of it, malloced. */
+size_t *remains_rounds(const struct remains *r, struct weft_err *err);
 void remains_tasks_free(const struct remains *r, char **tasks);
 
 #endif

@@ -1,5 +1,5 @@
 /* submit.c - one sbatch a group, in dependency order; all or nothing */
-#include "job.h"
+#include "rounds.h"
 
 #include "slurm/slurm.h"
 
@@ -12,7 +12,7 @@
 
 #define TASKS 1000 /* of one array whose output lies in one folder */
 
-static void add_pairs(const struct weft_pairs *pairs, struct weft_argv *a)
+void add_pairs(const struct weft_pairs *pairs, struct weft_argv *a)
 {
 	for (size_t i = 0; i < pairs->n; i++) {
 		const struct weft_pair *p = &pairs->v[i];
@@ -35,19 +35,40 @@ void add_user_options(const struct weft_workflow *wf, const struct weft_step *st
 	add_pairs(&step->slurm, a);
 }
 
-/* job: of each group; 0: there is none to wait for.  Of tasks that run again some may
- * have no counterpart: these wait for all. */
-static char *dependency(
-	const struct weft_plan_group *g, const uint32_t *job, bool corresponding)
-{
-	weft_autostr struct weft_str dep = {0};
+/* Of each group and loop; 0: there is none to wait for. */
+struct submitted {
+	uint32_t *job, *watch;
+};
 
-	for (size_t i = 0; i < g->n_needs; i++)
-		if (job[g->need[i].group])
+/* The job that a group waits for: of a loop whose rounds have jobs of their own the one
+ * that ends when all of them have. */
+static uint32_t waits_for(const struct submission *s, size_t group, size_t need,
+	const struct submitted *have)
+{
+	unsigned own = weft_plan_apart(s->plan, s->wf, group);
+	unsigned of = weft_plan_apart(s->plan, s->wf, need);
+
+	return of == WEFT_NO_LOOP || of == own ? have->job[need] : have->watch[of];
+}
+
+/* Of tasks that run again some may have no counterpart: these wait for all. */
+static char *dependency(const struct submission *s, size_t group,
+	const struct submitted *have, bool corresponding)
+{
+	const struct weft_plan_group *g = &s->plan->group[group];
+	weft_autostr struct weft_str dep = {0};
+	uint32_t last = 0;
+
+	for (size_t i = 0; i < g->n_needs; i++) {
+		uint32_t job = waits_for(s, group, g->need[i].group, have);
+
+		if (job && job != last)
 			weft_str_printf(&dep, "%s%s:%u", dep.len ? "," : "",
 				corresponding && g->need[i].corresponding ? "aftercorr"
 									  : "afterany",
-				job[g->need[i].group]);
+				job);
+		last = job;
+	}
 	return dep.len ? weft_str_take(&dep) : NULL;
 }
 
@@ -121,8 +142,8 @@ static void add_changes(const struct weft_plan_group *g, const struct submit_how
 
 /* Absolute paths: nodes may have another PATH, or none of ours.  What this run was
  * planned by holds for its engines too. */
-static void add_engine(const struct submission *s, const char *what, unsigned turn,
-	struct weft_str *script)
+void submit_engine_line(const struct submission *s, const char *before,
+	const char *what, unsigned turn, struct weft_str *script)
 {
 	if (s->conf->file && !weft_streq(s->conf->file, WEFT_CONF_DEFAULT)) {
 		weft_autofree char *cwd = getcwd(NULL, 0);
@@ -133,7 +154,7 @@ static void add_engine(const struct submission *s, const char *what, unsigned tu
 		weft_str_add_shell_word(script, conf ? conf : s->conf->file);
 		weft_str_add(script, "\n");
 	}
-	weft_str_add(script, "exec ");
+	weft_str_add(script, before);
 	weft_str_add_shell_word(script, s->weft);
 	weft_str_printf(script, " engine %s ", what);
 	if (turn)
@@ -158,7 +179,7 @@ int submit_allocation(const struct submission *s, const struct submit_how *how,
 		weft_argv_addf(&a, "--mem=%juM", (uintmax_t)((how->mem - 1) >> 20) + 1);
 	weft_str_add(&script,
 		"#!/bin/sh\n# goes on with a run of weft's: see weft status\n");
-	add_engine(s, "--allocation", how->turn, &script);
+	submit_engine_line(s, "exec ", "--allocation", how->turn, &script);
 	if (a.failed || script.failed)
 		return weft_err_nomem(err);
 	return weft_slurm_submit(a.v, script.s, job, err);
@@ -209,8 +230,10 @@ int submit_group(const struct submission *s, size_t index, const struct submit_h
 	add_changes(g, how, &a);
 	if (a.failed)
 		return weft_err_nomem(err);
-	weft_autofree char *what = weft_printf("--group=%zu", index);
-	add_engine(s, what ? what : "", how->turn, &script);
+	weft_autofree char *what =
+		how->apart ? weft_printf("--group=%zu --round=%zu", index, how->round)
+			   : weft_printf("--group=%zu", index);
+	submit_engine_line(s, "exec ", what ? what : "", how->turn, &script);
 	if (script.failed)
 		return weft_err_nomem(err);
 	if (weft_slurm_submit(a.v, script.s, job, err)) {
@@ -221,10 +244,15 @@ int submit_group(const struct submission *s, size_t index, const struct submit_h
 }
 
 int submit_note(const struct submission *s, struct weft_journal *journal, size_t group,
-	uint32_t job, size_t block, struct weft_err *err)
+	uint32_t job, size_t block, const struct submit_how *how, struct weft_err *err)
 {
 	const struct weft_plan_group *g = &s->plan->group[group];
+	weft_autofree char *round =
+		how->apart ? weft_printf("round %zu", how->round) : strdup("");
 	char id[16];
+
+	if (!round)
+		return weft_err_nomem(err);
 
 	snprintf(id, sizeof(id), "%u", job);
 	for (size_t i = 0; i < g->n_steps; i++) {
@@ -232,6 +260,7 @@ int submit_note(const struct submission *s, struct weft_journal *journal, size_t
 			.step = (char *)s->plan->step[g->step[i]].name,
 			.job = id,
 			.state = WEFT_STATE_SUBMITTED,
+			.text = round,
 			.done = (double)block,
 			.total = (double)g->tasks};
 
@@ -274,22 +303,32 @@ static int go_on(const struct weft_run *run, struct weft_err *err)
 /* tasks: of each group which of an array's are to run, "" all, NULL none of the group;
  * itself NULL: all of all. */
 static int submit_groups(const struct submission *s, const char *const *tasks,
-	unsigned turn, uint32_t *job, struct weft_journal *journal,
-	struct weft_err *err)
+	const size_t *round, unsigned turn, struct submitted *have,
+	struct weft_journal *journal, struct weft_err *err)
 {
 	struct weft_event all = {.time = 0, .state = WEFT_STATE_SUBMITTED};
+	uint32_t *job = have->job;
 
 	for (size_t i = 0; i < s->plan->n_groups; i++) {
-		const struct weft_plan_group *g = &s->plan->group[i];
-		weft_autofree char *dep = dependency(g, job, !tasks);
-		struct submit_how how = {.dependency = dep, .turn = turn};
+		unsigned loop = weft_plan_apart(s->plan, s->wf, i);
+		weft_autofree char *dep = dependency(s, i, have, !tasks);
+		struct submit_how how = {.dependency = dep,
+			.turn = turn,
+			.apart = loop != WEFT_NO_LOOP,
+			.round = loop != WEFT_NO_LOOP && round ? round[loop] : 0};
 
 		if (tasks && !tasks[i])
 			continue;
 		if (tasks && *tasks[i])
 			how.array = tasks[i];
 		if (go_on(s->run, err) || submit_group(s, i, &how, &job[i], err) ||
-			submit_note(s, journal, i, job[i], 0, err))
+			submit_note(s, journal, i, job[i], 0, &how, err))
+			return -1;
+		if (loop == WEFT_NO_LOOP || i != rounds_last_group(s, loop))
+			continue;
+		weft_autofree char *after = rounds_wait(s, loop, job);
+		if (go_on(s->run, err) || rounds_submit_watch(s, loop, turn, after,
+						  journal, &have->watch[loop], err))
 			return -1;
 	}
 	/* Of the run itself: there is nothing more to come. */
@@ -307,10 +346,12 @@ static size_t pack_jobs(uint32_t *job, size_t n)
 	return kept;
 }
 
-int submit_run(const struct submission *s, const char *const *tasks, unsigned turn,
-	struct weft_err *err)
+int submit_run(const struct submission *s, const char *const *tasks,
+	const size_t *round, unsigned turn, struct weft_err *err)
 {
-	weft_autofree uint32_t *job = calloc(s->plan->n_groups + 1, sizeof(*job));
+	size_t most = s->plan->n_groups + s->wf->n_loops;
+	weft_autofree uint32_t *job = calloc(most + 1, sizeof(*job));
+	struct submitted have = {job, job + s->plan->n_groups};
 	weft_autofree char *logs = weft_path_join(s->run->dir, "jobs");
 	weft_autofree char *name =
 		turn ? weft_printf("submit-%u", turn) : strdup("submit");
@@ -327,7 +368,7 @@ int submit_run(const struct submission *s, const char *const *tasks, unsigned tu
 	for (size_t i = 0; i < WEFT_COUNT(ends); i++)
 		sigaddset(&block, ends[i]);
 	sigprocmask(SIG_BLOCK, &block, &old);
-	int r = submit_groups(s, tasks, turn, job, journal, err);
+	int r = submit_groups(s, tasks, round, turn, &have, journal, err);
 	weft_journal_sync(journal);
 	weft_journal_close(journal);
 	if (r) {
@@ -337,7 +378,7 @@ int submit_run(const struct submission *s, const char *const *tasks, unsigned tu
 				? "it was interrupted while it was submitted"
 				: "the run could not be submitted",
 			NULL);
-		size_t n = pack_jobs(job, s->plan->n_groups);
+		size_t n = pack_jobs(job, most);
 		if (n && weft_slurm_cancel(job, n, &why))
 			weft_log(WEFT_WARN, "cancelling what was submitted: %s",
 				why.text);

@@ -133,6 +133,49 @@ START_TEST(shares_are_exact)
 }
 END_TEST
 
+static enum weft_state of_rounds(void *ctx, unsigned step, size_t member)
+{
+	const enum weft_state *state = ctx;
+
+	(void)step;
+	return state[member];
+}
+
+START_TEST(rounds_fail_by_themselves)
+{
+	static const char text[] =
+		"name: t\nparams: {k: [1, 2, 3]}\nloop: {steps: [a], max: 3}\nsteps:\n"
+		"  - {name: a, run: x, sweep: [k], max_failed: 1}\n";
+	struct weft_errs errs = {0};
+	struct weft_workflow *of;
+	enum weft_state state[9];
+	struct weft_tally tally = {.known = true};
+
+	ck_assert_int_eq(
+		weft_spec_parse("/t", text, strlen(text), NULL, &of, &errs), 0);
+	weft_loop_next(of, 0);
+	weft_loop_next(of, 0);
+	for (size_t i = 0; i < 9; i++)
+		state[i] = i % 4 == 1 ? WEFT_STATE_FAILED : WEFT_STATE_DONE;
+	tally.count[WEFT_STATE_FAILED] = 2;
+	tally.count[WEFT_STATE_DONE] = 7;
+	/* One in the first round, one in the second. */
+	ck_assert_int_eq(
+		weft_round_verdict(of, of->loop, &tally, of_rounds, state), WEFT_READY);
+	ck_assert(!weft_step_failed(of->step, &tally, false, of_rounds, state));
+	state[1] = WEFT_STATE_DONE;
+	state[3] = WEFT_STATE_FAILED;
+	ck_assert_int_eq(
+		weft_round_verdict(of, of->loop, &tally, of_rounds, state), WEFT_NEVER);
+	ck_assert(weft_step_failed(of->step, &tally, false, of_rounds, state));
+	state[8] = WEFT_STATE_RUNNING;
+	tally.count[WEFT_STATE_DONE]--;
+	ck_assert_int_eq(
+		weft_round_verdict(of, of->loop, &tally, of_rounds, state), WEFT_WAIT);
+	weft_spec_free(of);
+}
+END_TEST
+
 #define FLOW                                                                           \
 	"name: heat\nparams: {k: [1, 2, 3]}\nsteps:\n"                                 \
 	"  - {name: sim, run: echo, sweep: [k], max_failed: 1}\n"                      \
@@ -438,6 +481,7 @@ START_TEST(started_again)
 }
 END_TEST
 
-SUITE("journal_status", verdicts, shares_are_exact, from_nothing_to_done,
-	failure_spreads, lost_stopped_damaged, taken_by_another_job, half_submitted,
-	submitter_killed, cancelled, started_again)
+SUITE("journal_status", verdicts, shares_are_exact, rounds_fail_by_themselves,
+	from_nothing_to_done, failure_spreads, lost_stopped_damaged,
+	taken_by_another_job, half_submitted, submitter_killed, cancelled,
+	started_again)

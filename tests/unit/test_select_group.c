@@ -74,6 +74,7 @@ static char *groups(void)
 }
 
 #define STEP(name, more) "  - {name: " name ", run: x, " more "}\n"
+#define LOOP "loop: {steps: [a, b], max: 3}\n"
 #define SWEEP(n) "sweep: {i: {range: [1, " #n "]}}, "
 
 static const struct {
@@ -114,6 +115,27 @@ static const struct {
 		STEP("s", SWEEP(60) "max_parallel: 7, resources: {time: 10m}")
 			STEP("t", "depends: [s], resources: {time: 10m}"),
 		WEFT_GROUP_NONE, "", "s %7 60*1/1 1x1@10; t 0*1/1 1x1@10 after s"},
+	{"a loop is one job of all rounds",
+		STEP("a", "resources: {time: 10m}")
+			STEP("b", "depends: [a], resources: {time: 20m}")
+				STEP("c", "depends: [b], resources: {time: 5m}") LOOP,
+		WEFT_GROUP_AUTO, "", "a+b+c 0*1/1 1x1@96"},
+	{"or where it can't be one, of a round",
+		STEP("a", "resources: {time: 10m}")
+			STEP("b", "depends: [a], resources: {gpus: 1, partition: gpu, "
+				  "time: 20m}")
+				STEP("c", "depends: [b], resources: {time: 5m}") LOOP,
+		WEFT_GROUP_AUTO, "",
+		"a 0*1/1 1x1@10; b 0*1/1 1x1@20 after a; c 0*1/1 1x1@5 after b"},
+	{"with as few as can be",
+		STEP("a", SWEEP(4) "resources: {time: 10m}") STEP(
+			"b", "depends: [a], resources: {time: 20m}") STEP("g",
+			"depends: [b], resources: {gpus: 1, "
+			"partition: gpu, time: 5m}") STEP("c",
+			"depends: [g], resources: {time: 5m}") "loop: {steps: [a, b, "
+							       "g], max: 3}\n",
+		WEFT_GROUP_AUTO, "",
+		"a+b 0*4/4 1x1@31; g 0*1/1 1x1@5 after a+b; c 0*1/1 1x1@5 after g"},
 	{"a chain of equals is one job",
 		STEP("a", "resources: {ntasks: 4, time: 10m}")
 			STEP("b", "depends: [a], resources: {ntasks: 4, time: 20m}")
