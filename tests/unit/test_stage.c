@@ -441,7 +441,7 @@ START_TEST(it_is_known_before)
 	weft_err_clear(&err);
 	ck_assert_int_eq(mkdir("tree", 0755), 0);
 	for (int i = 0; i < 25; i++) {
-		char name[16];
+		char name[32];
 
 		snprintf(name, sizeof(name), "tree/%d", i);
 		make(name, "x");
