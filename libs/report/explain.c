@@ -10,6 +10,7 @@ void weft_report_explanation(const struct weft_explanation *x, const char *step,
 		"free", "wait", "run", "data", "end", "why"};
 	static const size_t right[] = {3, 4, 5, 6, 7};
 	const struct weft_candidate *chosen = NULL;
+	char size[WEFT_UNIT_MAX];
 	const char *shown[COLUMNS];
 	size_t column[COLUMNS] = {0}, n = 0;
 	struct weft_arena a = {0};
@@ -66,4 +67,9 @@ void weft_report_explanation(const struct weft_explanation *x, const char *step,
 			chosen->partition, chosen->variant + 1);
 	else
 		weft_str_printf(out, "\n%s: partition %s\n", step, chosen->partition);
+	if (chosen && x->in_memory)
+		weft_str_printf(out,
+			"%s: %s of its memory on a node is for files there "
+			"(to: memory, scratch: memory)\n",
+			step, weft_format_size(size, x->in_memory));
 }

@@ -81,6 +81,20 @@ static const char *bytes(struct weft_arena *a, uint64_t v)
 				  : weft_arena_strdup(a, weft_format_size(buf, v));
 }
 
+/* "6G", "6G (2G files)": of a node, and of it what files there take. */
+static const char *memory(struct weft_arena *a, const struct weft_plan_step *p)
+{
+	char all[WEFT_UNIT_MAX], files[WEFT_UNIT_MAX];
+
+	if (!p->mem)
+		return "-";
+	weft_format_size(all, p->mem);
+	if (!p->in_memory)
+		return weft_arena_strdup(a, all);
+	return weft_arena_printf(
+		a, "%s (%s files)", all, weft_format_size(files, p->in_memory));
+}
+
 /* Names of the groups it waits for; a '*' where member i waits for member i. */
 static const char *needs(struct weft_arena *a, const struct weft_plan *plan,
 	const struct weft_plan_group *g)
@@ -176,10 +190,7 @@ static void print_steps(const struct weft_plan *plan, const struct weft_style *s
 			put(&s, shared, plan->group[i].name);
 			put(&s, true, size(&s.a, p));
 			put(&s, true, weft_arena_printf(&s.a, "%u", p->cpus_per_task));
-			put(&s, true,
-				p->mem ? weft_arena_strdup(
-						 &s.a, weft_format_size(buf, p->mem))
-				       : "-");
+			put(&s, true, memory(&s.a, p));
 			put(&s, true,
 				p->time ? weft_arena_strdup(&s.a,
 						  weft_format_duration(buf, p->time))

@@ -471,6 +471,9 @@ bool ask_size(const struct ask *a, unsigned n, struct sized *out)
 	out->mem = a->mem_cpu   ? times(a->mem_cpu, out->cpus_node)
 		   : a->mem_gpu ? times(a->mem_gpu, gpus_node)
 				: a->mem;
+	out->in_memory = a->in_memory;
+	if (out->mem && __builtin_add_overflow(out->mem, a->in_memory, &out->mem))
+		out->mem = UINT64_MAX;
 	return true;
 }
 

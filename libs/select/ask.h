@@ -54,7 +54,8 @@ struct ask {
 	unsigned gpu_num, gpu_den; /* GPUs for tasks: num for every den */
 	unsigned cpus_task, cpus_gpu;
 	uint64_t mem, mem_cpu, mem_gpu, tmp;
-	int64_t time; /* 0: the partition's */
+	uint64_t in_memory; /* files there, besides */
+	int64_t time;       /* 0: the partition's */
 	bool exclusive;
 	enum weft_launch launch;
 	enum weft_role role;
@@ -71,6 +72,7 @@ struct ask {
 struct sized {
 	unsigned nodes, tasks, tasks_node, cpus_task, gpus, gpus_node;
 	uint64_t cpus_node, mem;
+	uint64_t in_memory; /* of mem; where that is 0, besides */
 };
 
 /* Fills *a from evaluated resources: strings are copied into the arena.  -1 with

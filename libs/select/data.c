@@ -51,6 +51,45 @@ bool step_traffic(const struct work *w, const struct weft_step *s,
 	return known;
 }
 
+/* Of an input's sources the first is taken, mostly. */
+static uint64_t input_bytes(
+	const struct work *w, const struct weft_step *s, const struct weft_input *in)
+{
+	const struct weft_input_from *f = in->from;
+	const struct weft_select_past *p;
+	const uint64_t *given = w->given ? w->given[s->index] : NULL;
+
+	if (!in->n_from)
+		return 0;
+	if (f->step == WEFT_NO_STEP)
+		return given && given[in - s->input] != WEFT_NO_BYTES
+			       ? given[in - s->input]
+			       : 0;
+	p = w->past ? &w->past[f->step] : NULL;
+	return p && p->n && p->out
+		       ? (uint64_t)(fan_in(w, s, f) * (double)p->out[f->output])
+		       : 0;
+}
+
+uint64_t step_in_memory(const struct work *w, const struct weft_step *s, uint64_t tmp)
+{
+	const struct weft_select_past *p = w->past ? &w->past[s->index] : NULL;
+	uint64_t made = 0, read = 0;
+
+	/* On one machine by itself nobody keeps to it. */
+	if (w->local)
+		return 0;
+	for (size_t i = 0; i < s->n_inputs; i++)
+		if (s->input[i].to == WEFT_SCRATCH_MEMORY &&
+			s->input[i].mode != WEFT_MODE_LINK)
+			read += input_bytes(w, s, &s->input[i]);
+	if (s->scratch != WEFT_SCRATCH_MEMORY)
+		return read;
+	for (size_t i = 0; p && p->n && p->out && i < s->n_outputs; i++)
+		made += p->out[i];
+	return read + (made > tmp ? made : tmp);
+}
+
 double traffic_seconds(const struct work *w, double bytes)
 {
 	double speed =

@@ -154,6 +154,7 @@ static void rank(struct explain *e, struct weft_candidate *list)
 	}
 	e->chosen = &list[best - v];
 	e->chosen->chosen = true;
+	e->x->in_memory = best->fit.size.mem ? best->fit.size.in_memory : 0;
 	e->wait = best->wait;
 	e->end = best->end;
 }
@@ -249,6 +250,7 @@ int weft_select_explain(const struct weft_workflow *wf,
 		.cluster = cluster,
 		.errs = errs,
 		.past = opt ? opt->past : NULL,
+		.given = opt ? opt->given : NULL,
 		.plan = &plan};
 	e.x = calloc(1, sizeof(*e.x));
 	if (e.x)

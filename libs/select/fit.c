@@ -7,10 +7,13 @@
 uint64_t fit_mem(
 	const struct pools *ps, const struct weft_partition *p, const struct sized *s)
 {
+	uint64_t mem = p->def_mem_per_cpu ? p->def_mem_per_cpu * s->cpus_node
+					  : p->def_mem_per_node;
+
 	if (s->mem || !ps->cluster->select_by_memory)
 		return s->mem;
-	return p->def_mem_per_cpu ? p->def_mem_per_cpu * s->cpus_node
-				  : p->def_mem_per_node;
+	/* Without a default it has all that the node has. */
+	return mem ? mem + s->in_memory : 0;
 }
 
 static uint64_t cpu_limit(const struct weft_partition *p, const struct weft_node *n)
@@ -357,6 +360,9 @@ int fit_pool(struct pools *ps, const struct pool *pool, const struct ask *a,
 		return 0;
 	if (least && check_nodelist(ps, pool, a, out, err) < 0)
 		return -1;
+	/* The partition's default is for programs alone: it must be said. */
+	if (a->in_memory)
+		out->size.mem = fit_mem(ps, p, &out->size);
 	if (out->stage == STAGE_FITS &&
 		((p->max_nodes && out->size.nodes > p->max_nodes) ||
 			out->size.nodes < p->min_nodes))

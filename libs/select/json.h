@@ -5,13 +5,14 @@
 #include "select/select.h"
 
 #define PLAN_FORMAT 1 /* grows when a reader of an older plan would go wrong */
-#define N_PLAN_FIELDS 35
+#define N_PLAN_FIELDS 36
 
 enum plan_kind {
 	TEXT,
 	UINT,
 	SIZE,
 	BYTES,
+	SOME, /* bytes; left out where it is 0 */
 	SECONDS,
 	BOOLEAN,
 	INTEGER,

@@ -22,6 +22,7 @@ const struct plan_field plan_fields[N_PLAN_FIELDS] = {
 	F(gpus_per_node, UINT),
 	F(gpu_type, TEXT),
 	F(mem, BYTES),
+	F(in_memory, SOME),
 	F(tmp, BYTES),
 	F(time, SECONDS),
 	F(constraint, TEXT),
@@ -106,6 +107,7 @@ static void value(struct weft_str *out, const struct plan_field *f,
 		number(out, *(const size_t *)p);
 		break;
 	case BYTES:
+	case SOME:
 		number(out, *(const uint64_t *)p);
 		break;
 	case SECONDS:
@@ -137,6 +139,9 @@ static void print_step(
 {
 	weft_str_add(out, "{");
 	for (size_t i = 0; i < N_PLAN_FIELDS; i++) {
+		if (plan_fields[i].kind == SOME &&
+			!*(const uint64_t *)((const char *)s + plan_fields[i].at))
+			continue;
 		weft_str_add(out, i ? ",\n" : "\n");
 		weft_str_add(out, indent);
 		weft_str_add(out, " \"");

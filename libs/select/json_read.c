@@ -107,6 +107,14 @@ static int read_field(struct reader *r, const json_t *o, const struct plan_field
 			return -1;
 		*(uint64_t *)p = (uint64_t)v;
 		return 0;
+	case SOME:
+		*(uint64_t *)p = 0;
+		if (!json_object_get(o, f->name))
+			return 0;
+		if (read_int(r, o, f->name, 0, INT64_MAX, &v) < 0)
+			return -1;
+		*(uint64_t *)p = (uint64_t)v;
+		return 0;
 	case SECONDS:
 		if (read_int(r, o, f->name, 0, INT64_MAX, &v) < 0)
 			return -1;

@@ -106,8 +106,12 @@ int weft_plan_step_attempt(const struct weft_plan *plan, const struct weft_workf
 		return -1;
 	if (evaluate_attempt(wf, conf, ws, alternative, &m, attempt, &r, err) < 0)
 		goto out;
-	if (ask_make(&a, &r, ws->launch, arena, &key, err) < 0 ||
-		fit_member(s, grows, &a, &c, arena, err) < 0) {
+	if (ask_make(&a, &r, ws->launch, arena, &key, err) < 0) {
+		blame(wf, ws, alternative, key, err);
+		goto out;
+	}
+	a.in_memory = s->in_memory;
+	if (fit_member(s, grows, &a, &c, arena, err) < 0) {
 		blame(wf, ws, alternative, key, err);
 		goto out;
 	}
@@ -117,7 +121,9 @@ int weft_plan_step_attempt(const struct weft_plan *plan, const struct weft_workf
 	out->cpus_per_task = c.fit.size.cpus_task;
 	out->gpus = c.fit.size.gpus;
 	out->gpus_per_node = c.fit.size.gpus_node;
-	out->mem = c.fit.size.mem;
+	/* Of a partition's default the step's plan knows. */
+	if (c.fit.size.mem)
+		out->mem = c.fit.size.mem;
 	out->launch = c.launch;
 	if (a.time)
 		out->time = c.fit.time;

@@ -236,6 +236,7 @@ void pack_widen(struct work *w, struct weft_plan_step *s, unsigned width)
 	s->gpus *= width;
 	s->gpus_per_node *= per_node;
 	s->mem *= per_node;
+	s->in_memory *= per_node;
 	s->tmp *= per_node;
 	if (s->launch == WEFT_LAUNCH_SINGLE && s->ntasks > 1)
 		s->launch = WEFT_LAUNCH_SRUN;
@@ -270,6 +271,7 @@ bool pack_merge(
 	LARGER(nodes);
 	LARGER(gpus_per_node);
 	LARGER(mem);
+	LARGER(in_memory);
 	LARGER(tmp);
 #undef LARGER
 	m.ntasks = m.nodes;

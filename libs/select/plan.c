@@ -38,6 +38,10 @@ static int fill_ask(struct work *w, const struct weft_step *step, struct ask *a,
 	if (ask_make(a, r, step->launch, &w->plan->arena, key, err) < 0)
 		return -1;
 	a->role = step->role;
+	a->in_memory = step_in_memory(w, step, r->tmp);
+	/* There it is no disk that must have room for it. */
+	if (step->scratch == WEFT_SCRATCH_MEMORY && !w->local)
+		a->tmp = 0;
 	if (role && role->partition) {
 		a->role_partition = weft_arena_strdup(&w->plan->arena, role->partition);
 		if (!a->role_partition)
@@ -355,6 +359,8 @@ static int request_key(
 	key_number(key, step->sweep.most);
 	key_number(key, step->sweep.growing);
 	key_number(key, step->max_parallel);
+	key_number(key, step->scratch);
+	key_number(key, step_in_memory(w, step, 0));
 	if (w->past && w->past[step->index].n)
 		weft_str_printf(key, "%.17g ", w->past[step->index].seconds);
 	for (size_t i = 0; i < WEFT_COUNT(texts); i++) {
@@ -474,6 +480,7 @@ int weft_select_plan(const struct weft_workflow *wf, const struct weft_cluster *
 
 	w.local = opt && opt->local;
 	w.past = opt && !opt->local ? opt->past : NULL;
+	w.given = opt ? opt->given : NULL;
 	w.longest = opt ? opt->longest : 0;
 	w.group = !opt ? WEFT_GROUP_AUTO : opt->local ? WEFT_GROUP_NONE : opt->group;
 	*plan = NULL;

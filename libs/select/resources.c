@@ -120,6 +120,7 @@ void write_step(struct weft_plan_step *out, const struct ask *a, const struct ch
 	out->gpus_per_node = s->gpus_node;
 	out->gpu_type = s->gpus ? a->gpu_type : "";
 	out->mem = s->mem;
+	out->in_memory = s->mem ? s->in_memory : 0;
 	out->tmp = a->tmp;
 	out->time = c->fit.time;
 	out->constraint = a->constraint;

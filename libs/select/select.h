@@ -31,6 +31,7 @@ struct weft_plan_step {
 	unsigned gpus, gpus_per_node;
 	const char *gpu_type; /* "" any */
 	uint64_t mem;         /* bytes a node; 0: the partition's default */
+	uint64_t in_memory;   /* of mem: files that it has in the node's memory */
 	uint64_t tmp;
 	int64_t time; /* the job's limit in seconds, whole minutes; 0 none */
 	/* "" none; gres: what is not GPUs */
@@ -123,6 +124,9 @@ struct weft_select_options {
 	enum weft_group_mode group;
 	/* By step of the workflow; NULL: nothing is known. */
 	const struct weft_select_past *past;
+	/* By step: bytes of each of its inputs that is a path, WEFT_NO_BYTES where that
+	 * isn't known.  NULL: of none; given[i] NULL: of none of that step. */
+	const uint64_t *const *given;
 	/* Slurm's answers; where there is none the snapshot tells. */
 	const struct weft_select_forecast *forecast;
 	size_t n_forecasts;
@@ -164,6 +168,7 @@ struct weft_candidate {
 };
 struct weft_explanation {
 	struct weft_arena arena;
+	uint64_t in_memory; /* as the plan's step has it */
 	size_t n_variants;
 	struct weft_candidate *candidate; /* alternatives in order, then partitions */
 	size_t n_candidates;

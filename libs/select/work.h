@@ -10,6 +10,7 @@ struct work {
 	const struct weft_cluster *cluster;
 	bool local;
 	const struct weft_select_past *past; /* by step; NULL */
+	const uint64_t *const *given;        /* by step; NULL */
 	enum weft_group_mode group;
 	int64_t longest; /* job of several; 0: no limit but the partition's */
 	struct pools pools;
@@ -67,6 +68,11 @@ bool step_traffic(const struct work *w, const struct weft_step *s,
 	double (*stays)(void *ctx, unsigned from, double members), void *ctx,
 	struct traffic *t);
 double traffic_seconds(const struct work *w, double bytes);
+
+/* Bytes that files of a member take of a node's memory, as far as that is known: inputs
+ * `to: memory`, and with `scratch: memory` what it makes, or `tmp` where that is more.
+ */
+uint64_t step_in_memory(const struct work *w, const struct weft_step *s, uint64_t tmp);
 
 /* budget.c: errors into w->errs. */
 void check_budget(struct work *w);

@@ -164,7 +164,9 @@ F(RESOURCES, gpu_type, K_TEXT, ONE, "Type of the GPUs, as in gres.conf.",
 F(RESOURCES, mem, K_SIZE, ONE, "Memory of each node.", .names = AT_SIZE)
 F(RESOURCES, mem_per_cpu, K_SIZE, ONE, "Memory for each CPU.", .names = AT_SIZE)
 F(RESOURCES, mem_per_gpu, K_SIZE, ONE, "Memory for each GPU.", .names = AT_SIZE)
-F(RESOURCES, tmp, K_SIZE, ONE, "Temporary disk space of each node.", .names = AT_SIZE)
+F(RESOURCES, tmp, K_SIZE, ONE,
+	"Temporary disk space of each node; with scratch: memory, of its memory.",
+	.names = AT_SIZE)
 F(RESOURCES, time, K_DURATION, ONE, "Time limit of a member.", .min = 1,
 	.max = 31622400, .names = AT_SIZE)
 F(RESOURCES, constraint, K_TEXT, ONE, "Features that nodes must have.",

@@ -32,7 +32,8 @@ struct weft_select_options job_options(const struct job *j, const struct job_arg
 		.group = a->allocation ? WEFT_GROUP_NONE : a->group,
 		.forecast = j->forecast ? j->forecast->v : NULL,
 		.n_forecasts = j->forecast ? j->forecast->n : 0,
-		.past = past_of_steps(j->past)};
+		.past = past_of_steps(j->past),
+		.given = given_of_steps(j->given)};
 }
 
 int job_group_option(
@@ -72,6 +73,8 @@ int job_open(struct job *j, const struct job_args *a)
 		return cmd_fail(&err);
 	if (!a->local && !a->allocation && (!a->no_plan || a->plan_only))
 		j->past = past_load(run_parent(a->parent, j->conf), j->wf);
+	if (!a->local && (!a->no_plan || a->plan_only))
+		j->given = given_measure(j->wf);
 	if (j->conf->estimate == WEFT_ESTIMATE_WILL_RUN && !a->cluster && !a->local &&
 		!a->allocation && (!a->no_plan || a->plan_only))
 		j->forecast = forecast_load(j->wf, j->cluster, j->conf);
@@ -88,6 +91,7 @@ void job_close(struct job *j)
 {
 	weft_plan_free(j->plan);
 	past_free(j->past);
+	given_free(j->given);
 	weft_select_shapes_free(j->forecast);
 	weft_cluster_free(j->cluster);
 	weft_conf_free(j->conf);

@@ -13,8 +13,9 @@ struct job {
 	struct weft_cluster *cluster;
 	struct weft_plan *plan;
 	struct weft_select_shapes *forecast; /* of Slurm; NULL: it was not asked */
-	struct past *past; /* what earlier runs were like; NULL: nothing is known */
-	char *source;      /* the file's text */
+	struct past *past;   /* what earlier runs were like; NULL: nothing is known */
+	struct given *given; /* sizes of files that steps read; NULL: not known */
+	char *source;        /* the file's text */
 	size_t source_len;
 };
 struct job_args {
@@ -38,6 +39,10 @@ struct weft_select_shapes *forecast_load(const struct weft_workflow *wf,
 struct past *past_load(const char *parent, const struct weft_workflow *wf);
 const struct weft_select_past *past_of_steps(const struct past *p);
 void past_free(struct past *p);
+/* given.c: bytes of inputs that are paths and go to memory; never an error. */
+struct given *given_measure(const struct weft_workflow *wf);
+const uint64_t *const *given_of_steps(const struct given *g);
+void given_free(struct given *g);
 /* --group none|auto|all; 0, or the exit status. */
 int job_group_option(
 	const struct weft_verb *v, const char *word, enum weft_group_mode *group);

@@ -10,10 +10,13 @@ static struct weft_plan *plan;
 static struct weft_workflow *wf;
 static enum weft_group_mode mode = WEFT_GROUP_NONE;
 
+static const uint64_t *const *given;
+
 static void make_of(const char *cluster_text, const char *workflow,
 	const struct weft_select_past *past)
 {
-	const struct weft_select_options opt = {.past = past, .group = mode};
+	const struct weft_select_options opt = {
+		.past = past, .given = given, .group = mode};
 	struct weft_cluster *cluster;
 	struct weft_errs errs = {0};
 	struct weft_err err = {0};
@@ -270,6 +273,75 @@ static double held(const char *partition, double time)
 	return sum;
 }
 
+#define MIB ((uint64_t)1 << 20)
+static const char memory[] = "select_by_memory: true\n"
+			     "partitions:\n"
+			     "- {name: cpu, default: true, nodes: 'c[1-2]', "
+			     "def_mem_per_cpu: 100M}\n"
+			     "nodes:\n"
+			     "- {nodes: 'c[1-2]', cpus: 8, mem: 4G}\n";
+
+/* What lies in a node's memory is asked for with what the programs need. */
+START_TEST(in_memory)
+{
+	static const uint64_t made[] = {300 * MIB, 50 * MIB};
+	const struct weft_select_past past[] = {{1, 60, made}, {0}, {0}, {0}, {0}, {0}};
+	const uint64_t file[] = {700 * MIB}, unknown[] = {WEFT_NO_BYTES};
+	const uint64_t *const inputs[] = {NULL, NULL, NULL, file, unknown, NULL};
+	static const struct {
+		uint64_t mem, held;
+	} want[] = {{1024 + 350, 350}, {500 + 300, 300}, {500, 0}, {200 + 700, 700},
+		{0, 0}};
+	struct weft_argv args = {0};
+
+	given = inputs;
+	make_of(memory,
+		"name: t\nsteps:\n"
+		"- {name: a, run: x, scratch: memory, resources: {mem: 1G, tmp: 9M},\n"
+		"   outputs: {o: o, p: p}}\n"
+		"- {name: b, run: x, inputs: [{from: a.o, to: memory}],\n"
+		"   resources: {mem: 500M}}\n"
+		"- {name: c, run: x, inputs: [{from: a.o, to: memory, mode: link}],\n"
+		"   resources: {mem: 500M}}\n"
+		"- {name: d, run: x, inputs: [{from: /big, as: big, to: memory}],\n"
+		"   resources: {cpus_per_task: 2}}\n"
+		"- {name: e, run: x, inputs: [{from: /no, as: no, to: memory}]}\n"
+		"- {name: f, run: x, scratch: memory,\n"
+		"   resources: {ntasks: 4, mem_per_cpu: 125M, tmp: 400M}}\n",
+		past);
+	for (size_t i = 0; i < 5; i++) {
+		const struct weft_plan_step *s = &plan->step[i];
+
+		ck_assert_msg(s->mem == want[i].mem * MIB &&
+				      s->in_memory == want[i].held * MIB,
+			"%s: %ju, %ju", s->name, (uintmax_t)(s->mem / MIB),
+			(uintmax_t)(s->in_memory / MIB));
+		ck_assert(s->tmp == 0);
+	}
+	ck_assert_uint_eq(plan->step[5].mem, 900 * MIB);
+	ck_assert_uint_eq(plan->step[5].tmp, 0);
+	ck_assert_int_eq(
+		weft_plan_sbatch_args(&plan->group[plan->step[3].group], &args), 0);
+	for (size_t i = 0; i < args.n; i++)
+		if (weft_starts_with(args.v[i], "--mem="))
+			ck_assert_str_eq(args.v[i], "--mem=900M");
+	weft_argv_free(&args);
+
+	/* It is kept with the run. */
+	weft_autostr struct weft_str text = {0};
+	struct weft_plan *again;
+	struct weft_err err = {0};
+
+	ck_assert_int_eq(weft_plan_print_json(plan, &text), 0);
+	ck_assert_int_eq(weft_plan_parse_json(text.s, text.len, &again, &err), 0);
+	ck_assert_uint_eq(again->step[0].in_memory, 350 * MIB);
+	ck_assert_uint_eq(again->step[4].in_memory, 0);
+	weft_plan_free(again);
+	done();
+	given = NULL;
+}
+END_TEST
+
 START_TEST(always)
 {
 	for (unsigned round = 0; round < 300; round++) {
@@ -316,4 +388,4 @@ START_TEST(always)
 END_TEST
 
 SUITE("select_estimate", one_after_the_other, sweeps, members_follow, not_known,
-	behind_another, last_and_never, of_the_past, in_one_job, always)
+	behind_another, last_and_never, of_the_past, in_one_job, in_memory, always)
