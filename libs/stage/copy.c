@@ -36,6 +36,7 @@ int stage_job_init(struct stage_job *job, const struct weft_stage_options *opt,
 
 void stage_job_free(struct stage_job *job)
 {
+	stage_flush_end(job);
 	for (size_t i = 0; i < job->n_kept; i++)
 		close(job->kept[i]);
 	stage_resume_close(job);

@@ -18,6 +18,9 @@
 /* Up to here each file is made durable by itself; beyond, one flush of the whole file
  * system is less work, though it waits for what others write. */
 #define STAGE_FEW 64
+/* Of many files so much is written between two flushes while they are copied: the disk
+ * is busy with them before the last one is there. */
+#define STAGE_FLUSH ((uint64_t)64 << 20)
 
 /* What tells that a file is the same and unchanged. */
 struct stage_id {
@@ -122,10 +125,15 @@ struct stage_job {
 	int kept[STAGE_FEW]; /* descriptors for stage_sync */
 	size_t n_kept, few;
 	bool many; /* more than these */
+	pthread_t flusher;
+	pthread_cond_t flush;
+	bool flushing, flush_end;
+	int flush_errno;
 
 	struct stage_pool *pool;
 	struct stage_resume *resume; /* NULL: nothing to go on from, nothing kept */
 	atomic_bool failed, folder_changed, no_clone, no_server, no_xattrs;
+	atomic_uint_fast64_t flushed; /* of moved, or on its way */
 	atomic_uint_fast64_t bytes, moved, files, n_folders, resumed, retries, skipped,
 		owners, dropped, seen, cloned, linked, served, streamed;
 	atomic_bool scanned;
@@ -273,6 +281,8 @@ bool stage_read_sum(char **at, struct stage_sum *sum);
 /* Closes what was written, or keeps it for stage_sync.  -1 (errno). */
 int stage_put_away(struct stage_job *job, int fd);
 int stage_sync(struct stage_job *job, struct weft_err *err);
+/* Its thread has ended when this returns. */
+void stage_flush_end(struct stage_job *job);
 
 /* ---- manifest.c, unchanged.c: the record beside dst (see manifest.h) ---- */
 struct stage_manifest;

@@ -1,11 +1,67 @@
 /* sync.c - what was written reaches the disk before it gets its name.
  *
  * A few files are flushed one by one, in the end, when the disk has begun with them;
- * of many, one flush of the whole file system is less work. */
+ * of many, one flush of the whole file system is less work.  On a disk of this machine
+ * a thread does that now and then while they are copied, so that little is left in the
+ * end; a server's other users would feel it. */
 #include "stage/room.h"
 
 #include <errno.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+static void *flush(void *arg)
+{
+	struct stage_job *job = arg;
+
+	pthread_mutex_lock(&job->lock);
+	while (!job->flush_end) {
+		if (job->moved - job->flushed < STAGE_FLUSH) {
+			pthread_cond_wait(&job->flush, &job->lock);
+			continue;
+		}
+		job->flushed = job->moved;
+		pthread_mutex_unlock(&job->lock);
+		int sys = syncfs(job->out) == 0 ? 0 : errno;
+		pthread_mutex_lock(&job->lock);
+		/* It is told once: the last flush wouldn't know of it. */
+		if (sys)
+			job->flush_errno = sys;
+	}
+	pthread_mutex_unlock(&job->lock);
+	return NULL;
+}
+
+/* The lock is held. */
+static void flush_start(struct stage_job *job)
+{
+	struct statfs fs;
+	sigset_t all, old;
+
+	if (!job->tree || stage_is_remote(job->out, NULL) ||
+		fstatfs(job->out, &fs) != 0 || fs.f_type == TMPFS_MAGIC)
+		return;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pthread_cond_init(&job->flush, NULL);
+	job->flushing = pthread_create(&job->flusher, NULL, flush, job) == 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+void stage_flush_end(struct stage_job *job)
+{
+	if (!job->flushing)
+		return;
+	pthread_mutex_lock(&job->lock);
+	job->flush_end = true;
+	pthread_cond_signal(&job->flush);
+	pthread_mutex_unlock(&job->lock);
+	pthread_join(job->flusher, NULL);
+	pthread_cond_destroy(&job->flush);
+	job->flushing = false;
+}
 
 int stage_put_away(struct stage_job *job, int fd)
 {
@@ -15,7 +71,11 @@ int stage_put_away(struct stage_job *job, int fd)
 			job->kept[job->n_kept++] = fd;
 			fd = -1;
 		} else {
+			if (!job->many)
+				flush_start(job);
 			job->many = true;
+			if (job->flushing && job->moved - job->flushed >= STAGE_FLUSH)
+				pthread_cond_signal(&job->flush);
 		}
 		pthread_mutex_unlock(&job->lock);
 	}
@@ -26,8 +86,10 @@ int stage_put_away(struct stage_job *job, int fd)
 int stage_sync(struct stage_job *job, struct weft_err *err)
 {
 	double start = weft_monotonic();
-	int bad = 0;
+	int bad;
 
+	stage_flush_end(job);
+	bad = job->flush_errno;
 	for (size_t i = 0; i < job->n_kept; i++) {
 		/* Some network file systems refuse fsync on folders: nothing to be
 		 * had. */

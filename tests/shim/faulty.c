@@ -6,6 +6,7 @@
  *   read-eio:PART  reading a file whose path has PART fails; read-stale:PART, too
  *   write:ERRNO    writing fails with that number
  *   sync:ERRNO     making durable fails so, of single files and of all
+ *   sync-once:ERRNO  the first of all alone: such an error is told once
  *   close:ERRNO    closing a file of a copy fails so
  *   kill:BYTES     SIGKILL once that much was written; term:BYTES SIGTERM
  *   range:ERRNO    copy_file_range fails so; range:0 says 0 before the end
@@ -245,6 +246,13 @@ int fsync(int fd)
 
 int syncfs(int fd)
 {
+	static atomic_bool told;
+	const char *once = fault("sync-once");
+
+	if (once && !atomic_exchange(&told, true)) {
+		errno = atoi(once);
+		return -1;
+	}
 	return fault("sync") ? fail_sync() : (int)syscall(SYS_syncfs, fd);
 }
 

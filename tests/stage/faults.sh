@@ -102,6 +102,16 @@ for f in t t/big; do
 	t_has "is an error" "$T_OUT" "quota"
 	t_is "and nothing has the name" "$(parts) $(test -e k || echo absent)" "0 absent"
 done
+# On a disk what is there already is flushed meanwhile.
+mkdir "$T_TMP/flushed"
+for i in $(seq 75); do head -c 1000000 t/big >"$T_TMP/flushed/$i"; done
+t_run 5 "a flush that fails before the last one" \
+	faulty sync-once:5 "$WEFT" stage cp "$T_TMP/flushed" "$T_TMP/k"
+t_has "is told" "$T_OUT" "durable: Input/output error"
+t_is "and nothing has the name" "$(test -e "$T_TMP/k" || echo absent)" absent
+t_run 0 "without one" "$WEFT" stage cp -q "$T_TMP/flushed" "$T_TMP/k"
+same "all is there" "$T_TMP/flushed" "$T_TMP/k"
+rm -rf "$T_TMP/flushed" "$T_TMP/k"
 t_run 5 "no quota" faulty write:122 "$WEFT" stage cp t k
 t_has "is told" "$T_OUT" "quota"
 t_run 5 "a write error" faulty write:5 "$WEFT" stage cp t k
