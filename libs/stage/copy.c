@@ -326,6 +326,9 @@ static int renew_record(struct copy *c, struct weft_stage_report *report)
 		st.st_ino != c->job.entry[0]->dst.ino)
 		return 0; /* somebody else's already */
 	c->job.entry[0]->dst = stage_id_of(&st);
+	/* Where it was linked it is the source itself that has another ctime. */
+	if (c->job.linked)
+		c->job.entry[0]->src = c->job.entry[0]->dst;
 	return write_record(c, report);
 }
 

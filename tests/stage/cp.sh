@@ -223,6 +223,12 @@ fi
 rm sp/link
 
 # ---- hard links, and no record
+echo one >alone
+touch -d '1 hour ago' alone
+t_run 0 "a hard link to a file" "$WEFT" stage cp --strategy hard --json alone alone2
+t_is "is one" "$(stat -c %i alone) $(json strategy)" "$(stat -c %i alone2) hard link"
+t_run 0 "which is the same the next time" "$WEFT" stage cp --strategy hard --json alone alone2
+t_is "and there already" "$(json strategy)" "already there"
 t_run 0 "hard links" "$WEFT" stage cp --strategy hard --json sp1 hard
 t_is "are made" "$(stat -c %i sp1/file) $(json strategy)" "$(stat -c %i hard/file) hard link"
 t_is "nothing was moved, at no rate" "$(json moved) $(printf '%s' "$T_OUT" | grep -c '"share"')" "0 0"
