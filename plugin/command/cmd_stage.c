@@ -41,6 +41,7 @@ WEFT_VERB(stage, .name = "stage",
 		"  --threads N      no more and no less\n"
 		"  --older TIME     gc: also of other hosts, when unchanged for so "
 		"long\n"
+		"  --dir DIR        ls, gc, verify --cache: the cache in this folder\n"
 		"  --cache          cp: by way of the node's cache; verify: what is in "
 		"it\n"
 		"  --check          cp --cache: read it again before it is used\n"
@@ -68,6 +69,7 @@ enum {
 	NO_RECORD,
 	THREADS,
 	OLDER,
+	FOLDER,
 	CACHE,
 	CHECK,
 	ALL,
@@ -81,7 +83,8 @@ static const struct option options[] = {{"replace", no_argument, NULL, REPLACE},
 	{"partial", no_argument, NULL, PARTIAL},
 	{"no-record", no_argument, NULL, NO_RECORD},
 	{"threads", required_argument, NULL, THREADS},
-	{"older", required_argument, NULL, OLDER}, {"cache", no_argument, NULL, CACHE},
+	{"older", required_argument, NULL, OLDER},
+	{"dir", required_argument, NULL, FOLDER}, {"cache", no_argument, NULL, CACHE},
 	{"check", no_argument, NULL, CHECK}, {"all", no_argument, NULL, ALL},
 	{"json", no_argument, NULL, JSON}, {"quiet", no_argument, NULL, 'q'},
 	{NULL, 0, NULL, 0}};
@@ -140,6 +143,9 @@ static int take_option(struct stage_args *a, int c)
 	case OLDER:
 		if (!weft_parse_duration(optarg, &a->older, &why))
 			return cmd_usage(&verb_stage, "--older %s: %s", optarg, why);
+		break;
+	case FOLDER:
+		a->dir = optarg;
 		break;
 	case CACHE:
 		a->cache = true;

@@ -13,6 +13,7 @@ struct stage_args {
 	struct weft_stage_options opt;
 	int64_t older;
 	bool json, quiet, cache, check, all;
+	const char *dir; /* of the cache; NULL: the node's */
 	struct weft_conf *conf;
 	struct weft_stage_cache *node;
 };

@@ -4,15 +4,37 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "engine/engine.h"
+
+/* One that is there: this only looks. */
+static int open_dir(struct stage_args *a, struct weft_err *err)
+{
+	const struct weft_stage_limits limits = {
+		a->conf->node_cache_bytes, a->conf->node_cache_files};
+	weft_autofree char *cwd = getcwd(NULL, 0);
+	weft_autofree char *dir = weft_path_absolute(cwd ? cwd : "/", a->dir);
+	weft_autofree char *inner = dir ? weft_path_join(dir, "e") : NULL;
+
+	if (!inner)
+		return weft_err_nomem(err);
+	if (access(inner, F_OK) == 0)
+		return weft_stage_cache_open(dir, &limits, &a->node, err);
+	weft_err_set(err, WEFT_ESTAGE, "%s is no cache", a->dir);
+	return weft_err_hint(err,
+		"a node's is weft-UID/cache below scratch of weft.conf, that of a job "
+		"weft/JOBID/cache below memory");
+}
 
 int stage_open_conf(struct stage_args *a, bool cache)
 {
 	struct weft_err err = {0};
 	int rc = weft_conf_load(NULL, false, &a->conf, &err);
 
-	if (rc == 0 && cache) {
+	if (rc == 0 && cache && a->dir) {
+		rc = open_dir(a, &err);
+	} else if (rc == 0 && cache) {
 		rc = weft_engine_node_cache(a->conf, &a->node, &err);
 		if (rc == 1) {
 			weft_err_set(&err, WEFT_ESTAGE, "nodes have no cache here");
