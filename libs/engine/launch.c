@@ -1,5 +1,6 @@
 #include "engine/unit.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -95,6 +96,15 @@ static uint64_t moved(const char *out)
 	return sum;
 }
 
+/* By a signal that means to end, however it is told; srun passes it on. */
+static bool was_ended(int status)
+{
+	int sig = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status) - 128;
+
+	return (WIFEXITED(status) && WEXITSTATUS(status) == WEFT_EINTR) ||
+	       sig == SIGTERM || sig == SIGINT || sig == SIGHUP;
+}
+
 int launch_on_nodes(struct unit *u, const char *verb, struct weft_err *err)
 {
 	weft_autoargv struct weft_argv a = {0};
@@ -120,6 +130,6 @@ int launch_on_nodes(struct unit *u, const char *verb, struct weft_err *err)
 	char *text = weft_starts_with(said, "weft: ") ? said : strstr(said, "\nweft: ");
 	text = text ? text + strcspn(text, "w") + 6 : said;
 	text[strcspn(text, "\n")] = '\0';
-	return weft_err_set(
-		err, WEFT_ESTAGE, "%s", *text ? text : "staging on the node failed");
+	return weft_err_set(err, was_ended(status) ? WEFT_EINTR : WEFT_ESTAGE, "%s",
+		*text ? text : "staging on the node failed");
 }

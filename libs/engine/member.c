@@ -363,9 +363,13 @@ void member_fail(struct unit *u, struct weft_err *err)
 {
 	weft_autofree char *line = weft_err_line(err);
 
-	u->record.state = WEFT_STATE_FAILED;
+	u->record.state =
+		err->code == WEFT_EINTR ? WEFT_STATE_CANCELLED : WEFT_STATE_FAILED;
 	u->record.code = err->code && err->code <= WEFT_EINTR ? err->code : WEFT_ESTAGE;
-	u->record.reason = weft_arena_strdup(&u->arena, line ? line : "out of memory");
+	u->record.reason =
+		err->code == WEFT_EINTR
+			? (char *)"cancelled while it staged"
+			: weft_arena_strdup(&u->arena, line ? line : "out of memory");
 	weft_err_clear(err);
 }
 
@@ -396,6 +400,22 @@ static int run(struct unit *u, struct weft_err *err)
 	return 0;
 }
 
+/* What failed after that failed for that. */
+static bool told_to_end(void)
+{
+	sigset_t set, pending;
+
+	signals_watched(&set);
+	sigpending(&pending);
+	for (size_t i = 0; i < 3; i++) {
+		static const int sig[] = {SIGTERM, SIGINT, SIGHUP};
+
+		if (sigismember(&set, sig[i]) && sigismember(&pending, sig[i]))
+			return true;
+	}
+	return false;
+}
+
 enum weft_code member_run(const struct weft_engine *e, const struct weft_step *step,
 	size_t member, const struct slot *slot, int hand)
 {
@@ -415,8 +435,11 @@ enum weft_code member_run(const struct weft_engine *e, const struct weft_step *s
 	u.slot = *slot;
 	u.record.exit_status = -1;
 	u.record.hosts = slot->nodes ? (char *)slot->nodes : host;
-	if (run(&u, &err))
+	if (run(&u, &err)) {
+		if (told_to_end())
+			err.code = WEFT_EINTR;
 		member_fail(&u, &err);
+	}
 	if (!u.record.reason)
 		u.record.reason = (char *)"";
 	clean_up(&u);
