@@ -159,5 +159,7 @@ int weft_engine_environment(const struct weft_engine *e, const struct weft_step 
 /* Takes from an environment what the job was asked for in tasks, CPUs and GPUs, and its
  * plug-in options: no defaults for a step's own srun. */
 void weft_engine_forget_sizes(struct weft_env *env);
+/* Words of srun for a task on each of n nodes of our job, beside what runs there. */
+void weft_engine_srun_beside(struct weft_argv *a, unsigned n, const char *name);
 
 #endif

@@ -71,6 +71,11 @@ void launch_srun_beside(
 		weft_argv_addf(a, "--nodelist=%s", nodes);
 }
 
+void weft_engine_srun_beside(struct weft_argv *a, unsigned n, const char *name)
+{
+	launch_srun_beside(a, NULL, n, name);
+}
+
 /* "want INPUT HOST" of each node. */
 static void wanted(struct unit *u, const char *out)
 {

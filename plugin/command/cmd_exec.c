@@ -1,12 +1,14 @@
 /* cmd_exec.c - weft exec: a command as a step of the workflow file, started as its
  * tasks inside the allocation that is there, or on this machine */
-#include "asked.h"
+#include "exec_stage.h"
 #include "job.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -35,6 +37,7 @@ struct start {
 	enum weft_launch launch;
 	struct weft_env env;
 	struct weft_conf *conf;
+	struct exec_stage stage;
 };
 
 static int merge(struct weft_env *to, const struct weft_env *from, struct weft_err *err)
@@ -94,7 +97,8 @@ static int from_run(struct start *s, const char *step, int *status)
 	return -1;
 }
 
-static int from_file(struct start *s, const char *file, const char *step, int *status)
+static int from_file(
+	struct start *s, const char *file, const char *step, bool dry_run, int *status)
 {
 	struct asked a = {0};
 	struct weft_errs errs = {0};
@@ -116,7 +120,8 @@ static int from_file(struct start *s, const char *file, const char *step, int *s
 		weft_err_nomem(&err);
 		goto out;
 	}
-	if (merge(&s->env, &a.env, &err) || merge(&s->env, &a.secret, &err))
+	if (merge(&s->env, &a.env, &err) || merge(&s->env, &a.secret, &err) ||
+		(!dry_run && exec_stage_in(&s->stage, &a, &s->env, &err)))
 		goto out;
 	s->option = a.option;
 	a.option = (struct weft_argv){0};
@@ -176,6 +181,40 @@ static void add_local(struct weft_argv *argv, const struct start *s, const char 
 	add_bind(argv, s, weft, s->ntasks);
 }
 
+static pid_t running;
+
+static void pass_on(int sig)
+{
+	kill(running, sig);
+}
+
+/* There is something to be done after it: so we stay, and are as if we had become it.
+ */
+static int run_and_stage(struct start *s, const struct weft_argv *argv)
+{
+	struct sigaction on = {.sa_handler = pass_on}, ign = {.sa_handler = SIG_IGN};
+	struct weft_spawn spawn = WEFT_SPAWN_INIT;
+	struct weft_err err = {0};
+	int status = 0;
+
+	spawn.argv = argv->v;
+	spawn.envp = s->env.vars.v;
+	spawn.in = 0;
+	spawn.die_with_parent = true;
+	if (weft_spawn(&spawn, &running, &err))
+		return cmd_fail(&err);
+	/* From a terminal it hears of these itself. */
+	sigaction(SIGINT, &ign, NULL);
+	sigaction(SIGQUIT, &ign, NULL);
+	sigaction(SIGTERM, &on, NULL);
+	sigaction(SIGHUP, &on, NULL);
+	while (waitpid(running, &status, 0) < 0 && errno == EINTR)
+		;
+	if (exec_stage_out(&s->stage))
+		return WEFT_ESTAGE;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
 static int start(struct start *s, char **command, bool dry_run)
 {
 	weft_autofree char *weft = weft_self_path(), *path = NULL;
@@ -204,6 +243,8 @@ static int start(struct start *s, char **command, bool dry_run)
 		weft_str_addc(&line, '\n');
 		return cmd_print(&line);
 	}
+	if (s->stage.out.n || s->stage.own || s->stage.own_memory)
+		return run_and_stage(s, &argv);
 	path = weft_which(argv.v[0]);
 	if (path)
 		execve(path, argv.v, s->env.vars.v);
@@ -243,11 +284,12 @@ static int run(int argc, char **argv)
 		return WEFT_EUSAGE;
 	int r = file ? 1 : from_run(&s, step, &status);
 	if (r > 0)
-		r = from_file(&s, file, step, &status);
+		r = from_file(&s, file, step, dry_run, &status);
 	if (r == 0)
 		status = start(&s, command, dry_run);
 	weft_argv_free(&s.option);
 	weft_env_free(&s.env);
+	exec_stage_free(&s.stage);
 	weft_conf_free(s.conf);
 	return status;
 }
