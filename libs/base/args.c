@@ -41,7 +41,8 @@ void weft_argv_free(struct weft_argv *a)
 
 static bool is_var(const char *entry, const char *name, size_t len)
 {
-	return strncmp(entry, name, len) == 0 && entry[len] == '=';
+	/* Nearly all differ in their first letter. */
+	return *entry == *name && strncmp(entry, name, len) == 0 && entry[len] == '=';
 }
 
 int weft_env_copy(struct weft_env *e, char *const *environ_like)
@@ -58,10 +59,14 @@ int weft_env_copy(struct weft_env *e, char *const *environ_like)
 int weft_env_set(struct weft_env *e, const char *name, const char *value)
 {
 	size_t len = strlen(name);
-	char *entry = weft_printf("%s=%s", name, value);
+	size_t n = strlen(value) + 1;
+	char *entry = malloc(len + 1 + n);
 
 	if (!entry)
 		return -1;
+	memcpy(entry, name, len);
+	entry[len] = '=';
+	memcpy(entry + len + 1, value, n);
 	for (size_t i = 0; i < e->vars.n; i++) {
 		if (is_var(e->vars.v[i], name, len)) {
 			free(e->vars.v[i]);

@@ -135,6 +135,7 @@ struct weft_str {
 void weft_str_add(struct weft_str *b, const char *s);
 void weft_str_addn(struct weft_str *b, const char *s, size_t n);
 void weft_str_addc(struct weft_str *b, char c);
+void weft_str_add_number(struct weft_str *b, uint64_t v); /* decimal */
 void weft_str_printf(struct weft_str *b, const char *fmt, ...) WEFT_PRINTF(2, 3);
 void weft_str_vprintf(struct weft_str *b, const char *fmt, va_list ap);
 /* One POSIX shell word, as first word too: as it is where harmless, else in

@@ -51,15 +51,32 @@ void weft_str_vprintf(struct weft_str *b, const char *fmt, va_list ap)
 {
 	va_list again;
 
+	/* Most of it is short: into what there is, once. */
+	if (!reserve(b, 32))
+		return;
+	size_t spare = b->cap - b->len;
 	va_copy(again, ap);
-	int n = vsnprintf(NULL, 0, fmt, ap);
-	if (n < 0) {
+	int n = vsnprintf(b->s + b->len, spare, fmt, ap);
+	if (n < 0)
 		b->failed = true;
-	} else if (reserve(b, (size_t)n)) {
+	else if ((size_t)n >= spare && reserve(b, (size_t)n))
 		vsnprintf(b->s + b->len, (size_t)n + 1, fmt, again);
+	if (b->failed)
+		b->s[b->len] = '\0';
+	else
 		b->len += (size_t)n;
-	}
 	va_end(again);
+}
+
+void weft_str_add_number(struct weft_str *b, uint64_t v)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + v % 10);
+	while (v /= 10);
+	weft_str_addn(b, digits + at, sizeof(digits) - at);
 }
 
 void weft_str_printf(struct weft_str *b, const char *fmt, ...)

@@ -8,10 +8,21 @@
 static void add(struct weft_hasher *h, const char *what, const char *s)
 {
 	char head[64];
-	size_t n = s ? strlen(s) : 0;
+	size_t n = s ? strlen(s) : 0, len = strlen(what), left = n;
+	char digits[20], *d = digits + sizeof(digits);
 
-	snprintf(head, sizeof(head), "%s:%zu:%d;", what, n, s != NULL);
-	weft_hasher_add(h, head, strlen(head));
+	/* "WHAT:LENGTH:1;", a hundred times a member. */
+	do
+		*--d = (char)('0' + left % 10);
+	while (left /= 10);
+	memcpy(head, what, len);
+	head[len++] = ':';
+	while (d < digits + sizeof(digits))
+		head[len++] = *d++;
+	head[len++] = ':';
+	head[len++] = s ? '1' : '0';
+	head[len++] = ';';
+	weft_hasher_add(h, head, len);
 	if (s)
 		weft_hasher_add(h, s, n);
 }
@@ -20,7 +31,11 @@ static void add_number(struct weft_hasher *h, const char *what, double v)
 {
 	char s[40];
 
-	snprintf(s, sizeof(s), "%.17g", v);
+	/* Counts and the like: %g is slow. */
+	if (v >= 0 && v < 10 && v == (int)v)
+		memcpy(s, (char[]){(char)('0' + (int)v), '\0'}, 2);
+	else
+		snprintf(s, sizeof(s), "%.17g", v);
 	add(h, what, s);
 }
 

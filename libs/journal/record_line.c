@@ -3,7 +3,6 @@
 #include "journal/line.h"
 #include "journal/record.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,23 +16,44 @@
 
 /* ---- writing: what is empty or 0 is left out --------------------------- */
 
+static void add_key(struct weft_str *out, const char *key)
+{
+	weft_str_add(out, ",\"");
+	weft_str_add(out, key);
+	weft_str_add(out, "\":");
+}
+
 static void real(struct weft_str *out, const char *key, double v)
 {
-	if (v > 0 && isfinite(v))
+	if (!(v > 0) || !isfinite(v))
+		return;
+	if (v >= 9e9) {
 		weft_str_printf(out, ",\"%s\":%.6f", key, v);
+		return;
+	}
+	/* %f is slow, and there are several in each of very many lines. */
+	uint64_t us = (uint64_t)(v * 1e6 + 0.5);
+	char fraction[7] = ".000000";
+	for (uint64_t f = us % 1000000, at = 6; f; f /= 10)
+		fraction[at--] = (char)('0' + f % 10);
+	add_key(out, key);
+	weft_str_add_number(out, us / 1000000);
+	weft_str_addn(out, fraction, sizeof(fraction));
 }
 
 static void number(struct weft_str *out, const char *key, uint64_t v)
 {
-	if (v)
-		weft_str_printf(out, ",\"%s\":%" PRIu64, key, v);
+	if (!v)
+		return;
+	add_key(out, key);
+	weft_str_add_number(out, v);
 }
 
 static void text(struct weft_str *out, const char *key, const char *s)
 {
 	if (!s || !*s)
 		return;
-	weft_str_printf(out, ",\"%s\":", key);
+	add_key(out, key);
 	line_string(out, s);
 }
 

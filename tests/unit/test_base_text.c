@@ -30,6 +30,19 @@ START_TEST(strings_grow)
 	ck_assert_ptr_null(weft_str_take(&b));
 	weft_str_add(&b, "works again");
 	ck_assert_str_eq(b.s, "works again");
+	b.len = 0;
+	weft_str_add_number(&b, 0);
+	weft_str_add_number(&b, 907);
+	weft_str_add_number(&b, UINT64_MAX);
+	ck_assert_str_eq(b.s, "090718446744073709551615");
+	/* What fits into what is there, just fits, and doesn't. */
+	for (int n = 0; n < 200; n++) {
+		b.len = 0;
+		weft_str_printf(&b, "%0*d:", n + 1, 7);
+		ck_assert_uint_eq(b.len, (size_t)n + 2);
+		ck_assert_uint_eq(strlen(b.s), b.len);
+		ck_assert_str_eq(b.s + n, "7:");
+	}
 	weft_str_free(&b);
 	ck_assert_ptr_null(b.s);
 }

@@ -178,5 +178,33 @@ START_TEST(last_metric)
 }
 END_TEST
 
-SUITE("journal_record", comes_back_as_it_was, every_state, text_that_is_not_utf8,
-	damaged_is_refused, last_metric)
+/* It is compared with those of earlier versions: another way of making it would have
+ * every member of every run done again. */
+START_TEST(digest_stays)
+{
+	struct weft_workflow *wf = workflow(
+		"name: heat\nvars: {greeting: hello}\nenv: {A: b}\nsteps:\n"
+		"  - {name: sim, sweep: {i: {range: [1, 12]}}, run: 'echo ${{ params.i "
+		"}}',\n"
+		"     env: {LONG: 0123456789, NONE: ''}, setup: module load x,\n"
+		"     resources: {ntasks: 2, gpus_per_task: 1}, outputs: {o: o.txt, p: "
+		"p/*}}\n"
+		"  - {name: all, inputs: [{from: sim.o, as: o}], command: [cat, a, "
+		"b]}\n");
+	char hex[WEFT_DIGEST_HEX];
+	struct weft_member m;
+
+	ok(weft_record_digest(wf, &wf->step[0], NULL, hex, &ok_err));
+	ck_assert_str_eq(hex, "86135ab84ac85ad92051c15bbed0effe");
+	ok(weft_sweep_member(wf, &wf->step[0], 11, &m, &ok_err));
+	ok(weft_record_digest(wf, &wf->step[0], &m, hex, &ok_err));
+	weft_member_clear(&m);
+	ck_assert_str_eq(hex, "a05d2b0c178973d62cc5f15aaefc8e63");
+	ok(weft_record_digest(wf, &wf->step[1], NULL, hex, &ok_err));
+	ck_assert_str_eq(hex, "7108ab24ef12c29c51c001f322996864");
+	weft_spec_free(wf);
+}
+END_TEST
+
+SUITE("journal_record", digest_stays, comes_back_as_it_was, every_state,
+	text_that_is_not_utf8, damaged_is_refused, last_metric)

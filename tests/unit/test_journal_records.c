@@ -145,7 +145,7 @@ START_TEST(comes_back_as_it_was)
 	w.staged_in = UINT64_C(1) << 53;
 	w.stage_seconds = 0.25;
 	w.user_seconds = 1.5;
-	w.system_seconds = 0.5;
+	w.system_seconds = 0.000502;
 	w.max_rss = 1234567;
 	w.digest = (char *)"00ff";
 	w.definition = (char *)"11ee";
@@ -180,9 +180,9 @@ START_TEST(comes_back_as_it_was)
 	ck_assert_str_eq(r->digest, "00ff");
 	ck_assert_str_eq(r->definition, "11ee");
 	ck_assert_str_eq(r->placement, w.placement);
-	ck_assert(r->queued > 1700000000.1234 && r->queued < 1700000000.1235);
+	ck_assert(r->queued > 1700000000.1234555 && r->queued < 1700000000.1234565);
 	ck_assert(r->stage_seconds == 0.25 && r->user_seconds == 1.5 &&
-		  r->system_seconds == 0.5);
+		  r->system_seconds == 0.000502);
 	ck_assert(r->max_rss == 1234567 && r->staged_in == w.staged_in);
 	ck_assert_uint_eq(r->n_outputs, 2);
 	ck_assert(r->output[0].bytes == o[0].bytes && r->output[0].files == 3);
