@@ -89,6 +89,7 @@ static void tune(struct weft_link *l)
 int link_take(struct weft_link *l, int fd, struct weft_err *err)
 {
 	l->fd = fd;
+	l->wake_at = 1;
 	tune(l);
 	if (weft_watch_new(&l->watch, l->loop, fd, on_watch, l, err))
 		return -1;
@@ -256,6 +257,13 @@ static void on_timer(void *arg)
 	double now = weft_monotonic();
 
 	link_enter(l);
+	/* Of a large frame some may lie there without a word. */
+	if (l->state == LINK_OPEN && now - l->heard > l->opt.keepalive)
+		link_read(l);
+	if (l->freed || l->state == LINK_DONE) {
+		link_leave(l);
+		return;
+	}
 	if (l->state == LINK_CONNECTING) {
 		link_connect_next(l);
 	} else if (l->state != LINK_OPEN) {

@@ -223,10 +223,11 @@ static void ended(struct weft_link *l, int sys)
 		link_failed(l, ECONNRESET, "the other end went away without a word");
 }
 
-/* One turn's worth, so that others have theirs. */
+/* One turn's worth, so that others have theirs, and so that what is done with it next
+ * finds it in the core's cache. */
 static void read_some(struct weft_link *l)
 {
-	for (size_t budget = (size_t)2 << 20; budget;) {
+	for (size_t budget = (size_t)512 << 10; budget;) {
 		struct iovec v[2];
 		unsigned n_v = 0;
 		size_t want = 0;
@@ -236,8 +237,10 @@ static void read_some(struct weft_link *l)
 			want = l->big.n - l->big.have;
 			v[n_v++] = (struct iovec){l->big.data + l->big.have, want};
 		}
-		v[n_v++] = (struct iovec){l->in + l->in_n, LINK_IN - l->in_n};
-		size_t asked = want + LINK_IN - l->in_n;
+		/* What comes behind it is copied once more: only its head. */
+		size_t beside = want ? LINK_BESIDE : LINK_IN - l->in_n;
+		v[n_v++] = (struct iovec){l->in + l->in_n, beside};
+		size_t asked = want + beside;
 		struct msghdr msg = {.msg_iov = v, .msg_iovlen = n_v};
 		ssize_t got = recvmsg(l->fd, &msg, 0);
 		if (got < 0 && errno == EINTR)
@@ -266,6 +269,19 @@ static void read_some(struct weft_link *l)
 	}
 }
 
+/* Woken once for what is missing of a large frame, not for each of its packets.  More
+ * than that is never waited for, and a window that is full wakes in any case. */
+static void wake_at(struct weft_link *l)
+{
+	size_t rest = l->big.on ? l->big.n - l->big.have : 0;
+	int at = rest < LINK_IN ? 1 : rest < LINK_WAKE_MAX ? (int)rest : LINK_WAKE_MAX;
+
+	if (at == l->wake_at || l->fd < 0)
+		return;
+	l->wake_at = at;
+	(void)!setsockopt(l->fd, SOL_SOCKET, SO_RCVLOWAT, &at, sizeof(at));
+}
+
 void link_read(struct weft_link *l)
 {
 	if (l->reading || l->going)
@@ -273,4 +289,6 @@ void link_read(struct weft_link *l)
 	l->reading = true;
 	read_some(l);
 	l->reading = false;
+	if (!l->freed && l->state != LINK_DONE)
+		wake_at(l);
 }

@@ -15,7 +15,9 @@
 #define LINK_VERSION 1
 #define LINK_HELLO_MAX 4096 /* of a message of the handshake */
 #define LINK_FRAME_MAX ((size_t)64 << 20)
-#define LINK_IN ((size_t)96 << 10)   /* holds some small frames */
+#define LINK_IN ((size_t)96 << 10)    /* holds some small frames */
+#define LINK_BESIDE ((size_t)4 << 10) /* read together with the rest of a large one */
+#define LINK_WAKE_MAX (1 << 20)
 #define LINK_OUT ((size_t)32 << 10)  /* small frames that go together */
 #define LINK_AHEAD ((size_t)1 << 20) /* summed, waiting for the network */
 
@@ -107,6 +109,7 @@ struct weft_link {
 	bool bye_sent, bye_due;
 	bool going; /* they said goodbye; ours is on its way */
 	bool reading;
+	int wake_at; /* bytes that must be there before we are woken */
 	char *bye;
 
 	uint64_t bytes_in, bytes_out;
