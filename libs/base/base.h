@@ -256,6 +256,15 @@ bool weft_path_is_inside(const char *relative);
  * root-owned and not writable by group or others, no links.  fd or -1. */
 int weft_open_trusted(const char *path, struct weft_err *err);
 
+/* ---- Slurm's own files -------------------------------------------------- */
+
+/* What slurm.conf (of SLURM_CONF, or where Slurm keeps it), or what it includes, says
+ * of a key: malloced, without what is behind a blank.  NULL: nothing, or no such file.
+ */
+char *weft_slurm_conf_value(const char *key);
+/* The path of a file beside it ("topology.conf"), which needn't be there; malloced. */
+char *weft_slurm_conf_file(const char *name);
+
 /* ---- child processes --------------------------------------------------- */
 
 struct weft_spawn {

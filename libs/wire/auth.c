@@ -216,10 +216,25 @@ static bool munge_answers(const struct weft_auth *a)
 	return seal(a, &s, &text, NULL) == 0;
 }
 
+/* AuthInfo=ttl=60,socket=/run/cluster/munge: a daemon of the cluster's own. */
+static char *slurms_socket(void)
+{
+	weft_autofree char *info = weft_slurm_conf_value("AuthInfo");
+	char *save = NULL;
+
+	for (char *w = info ? strtok_r(info, ",", &save) : NULL; w;
+		w = strtok_r(NULL, ",", &save))
+		if (weft_starts_with(w, "socket="))
+			return strdup(w + strlen("socket="));
+	return NULL;
+}
+
 int weft_auth_new(
 	struct weft_auth **auth, const char *munge_socket, struct weft_err *err)
 {
-	if (new_munge(auth, munge_socket, err))
+	weft_autofree char *slurms = munge_socket ? NULL : slurms_socket();
+
+	if (new_munge(auth, munge_socket ? munge_socket : slurms, err))
 		return -1;
 	if (munge_answers(*auth))
 		return 0;

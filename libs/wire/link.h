@@ -41,8 +41,8 @@
 /* ---- who we are -------------------------------------------------------- */
 
 struct weft_auth;
-/* munge, where its daemon answers at this socket (NULL: the usual one); else a fresh
- * key. */
+/* munge, where its daemon answers at this socket (NULL: the one that slurm.conf's
+ * AuthInfo names, else the usual one); else a fresh key. */
 int weft_auth_new(
 	struct weft_auth **auth, const char *munge_socket, struct weft_err *err);
 /* A fresh key, even where munge answers. */

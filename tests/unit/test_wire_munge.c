@@ -157,6 +157,32 @@ START_TEST(both_ends_are_ours)
 }
 END_TEST
 
+/* A cluster whose munged is its own says so in its slurm.conf. */
+START_TEST(slurms_own_munge_is_found)
+{
+	weft_autostr struct weft_str text = {0};
+	struct weft_auth *auth;
+
+	if (cannot())
+		return;
+	const char *at = start_munged("one");
+	weft_autofree char *conf = weft_printf("%s/slurm.conf", scratch());
+	weft_autofree char *more = weft_printf("%s/auth.conf", scratch());
+	weft_autofree char *info = weft_printf(
+		"AuthInfo=socket=/old\nauthinfo = ttl=60,socket=%s # ours\n", at);
+	put_text(conf, "ClusterName=x\n# AuthInfo=socket=/none\nInclude auth.conf\n");
+	put_text(more, info);
+	setenv("SLURM_CONF", conf, 1);
+	ok(weft_auth_new(&auth, NULL, &ok_err));
+	ck_assert(weft_auth_is_munge(auth));
+	ck_assert_int_eq(weft_auth_text(auth, &text), 0);
+	ck_assert(weft_starts_with(text.s, "munge:"));
+	ck_assert_str_eq(text.s + 6, at);
+	weft_auth_free(auth);
+	unsetenv("SLURM_CONF");
+}
+END_TEST
+
 START_TEST(another_clusters_munge_is_refused)
 {
 	struct end a = {0}, b = {0};
@@ -222,5 +248,5 @@ START_TEST(another_user_is_refused)
 }
 END_TEST
 
-SUITE("wire_munge", both_ends_are_ours, another_clusters_munge_is_refused,
-	another_user_is_refused)
+SUITE("wire_munge", both_ends_are_ours, slurms_own_munge_is_found,
+	another_clusters_munge_is_refused, another_user_is_refused)
