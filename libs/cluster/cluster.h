@@ -145,4 +145,10 @@ char *weft_hostlist_compress(const char *const *name, size_t n);
 /* Of "4(x2),3", as Slurm writes a number a node: that of the node; 0: it has none. */
 unsigned weft_hostlist_number(const char *list, size_t node);
 
+/* Of each host the number of its leaf switch, as slurm.conf
+ * (TopologyPlugin=topology/tree) and topology.conf on this host have them: near ones
+ * have near numbers, those that are in none the highest.  Malloced; NULL: nothing is
+ * known, or all are at one switch. */
+unsigned *weft_cluster_switches(char *const *host, size_t n);
+
 #endif

@@ -56,11 +56,15 @@ static int broadcast(struct unit *u, const struct unit_input *in,
 	weft_autofree char *list =
 		weft_hostlist_compress((const char *const *)host->v, host->n);
 	weft_autofree struct weft_stage_node *node = calloc(host->n, sizeof(*node));
+	weft_autofree unsigned *at_switch = weft_cluster_switches(host->v, host->n);
 	weft_autoargv struct weft_argv srun = {0};
 	struct weft_stage_options opt = {.durable = WEFT_STAGE_DATA,
 		.writable = in->def->mode == WEFT_MODE_COPY};
-	struct weft_stage_cast cast = {
-		.host = host->v, .n_hosts = host->n, .auth = auth, .weft = u->e->weft};
+	struct weft_stage_cast cast = {.host = host->v,
+		.n_hosts = host->n,
+		.at_switch = at_switch,
+		.auth = auth,
+		.weft = u->e->weft};
 	struct weft_stage_report report = {0};
 	sigset_t child, old;
 

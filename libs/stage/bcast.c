@@ -18,6 +18,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* What another node gets for nothing, to see how fast it could be. */
+#define TRIAL ((size_t)128 << 10)
+#define TRIALS 8
+
+static void on_tried(struct node *d);
+
 static void put32(unsigned char *at, uint32_t v)
 {
 	for (int i = 0; i < 4; i++)
@@ -198,32 +204,92 @@ static bool as_tree(const struct source *s)
 	return s->cast->tree || s->total < s->n_here * (BCAST_PIECE / 2);
 }
 
-static void begin(struct source *s)
+static int by_switch(const void *a, const void *b, void *arg)
+{
+	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	const unsigned *at = arg;
+
+	return at[x] != at[y] ? (at[x] < at[y] ? -1 : 1) : (x > y) - (x < y);
+}
+
+/* Those that are here, the hosts of a switch one after the other. */
+static size_t in_order(const struct source *s, uint32_t *order)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->node[i].state == HERE)
+			order[n++] = i;
+	if (s->cast->at_switch)
+		qsort_r(order, n, sizeof(*order), by_switch,
+			(void *)s->cast->at_switch);
+	return n;
+}
+
+/* Each switch's first host gets it by a tree of those first ones, and is the top of a
+ * tree of its switch: no link between two switches carries it twice the same way. */
+static void tree_of_switches(struct source *s, const uint32_t *order, size_t n)
+{
+	const unsigned *at = s->cast->at_switch;
+	uint32_t *top = malloc((n + 1) * sizeof(*top));
+	size_t tops = 0;
+
+	for (size_t i = 0, first = 0; i < n; i++) {
+		struct node *d = &s->node[order[i]];
+
+		if (i == 0 || at[order[i]] != at[order[i - 1]]) {
+			first = i;
+			d->parent = tops < TREE_ARITY || !top
+					    ? SOURCE
+					    : top[tops / TREE_ARITY - 1];
+			if (top)
+				top[tops] = order[i];
+			tops++;
+		} else {
+			d->parent = order[first + (i - first - 1) / TREE_ARITY];
+		}
+	}
+	free(top);
+}
+
+static void name_parents(struct source *s, const uint32_t *order, size_t n)
 {
 	bool tree = as_tree(s);
-	size_t at = 0;
+
+	if (tree && s->cast->at_switch) {
+		tree_of_switches(s, order, n);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		size_t up = tree ? i / TREE_ARITY : i;
+		bool top = tree ? i < TREE_ARITY : i == 0;
+
+		s->node[order[i]].parent = top ? SOURCE : order[up - 1];
+	}
+}
+
+static void begin(struct source *s)
+{
 	uint32_t *order = malloc((s->n + 1) * sizeof(*order));
+	struct weft_err err = {0};
+	size_t n;
 
 	s->started = true;
 	s->sending = weft_monotonic();
-	struct weft_err err = {0};
-
 	if (!order) {
 		weft_err_nomem(&err);
 		stop_with(s, &err);
 		return;
 	}
-	for (uint32_t i = 0; i < s->n; i++)
-		if (s->node[i].state == HERE)
-			order[at++] = i;
-	for (size_t i = 0; i < at; i++) {
+	n = in_order(s, order);
+	name_parents(s, order, n);
+	for (size_t i = 0; i < n; i++) {
 		struct node *d = &s->node[order[i]];
 
-		d->parent = tree ? i < TREE_ARITY ? SOURCE : order[i / TREE_ARITY - 1]
-			    : i == 0 ? SOURCE
-				     : order[i - 1];
+		if (d->parent != SOURCE)
+			s->out[d->rank].from = s->out[d->parent].name;
 	}
-	for (size_t i = 0; i < at; i++)
+	for (size_t i = 0; i < n; i++)
 		if (s->node[order[i]].state == HERE)
 			adopt(s, &s->node[order[i]]);
 	free(order);
@@ -281,6 +347,8 @@ static void on_frame(
 	(void)link;
 	if (type == MSG_STATE && n == 16) {
 		d->pieces = bcast_get64(at);
+	} else if (type == MSG_TRIED) {
+		on_tried(d);
 	} else if (type == MSG_LOST && n >= 5) {
 		weft_autofree char *why = strndup((const char *)at + 5, n - 5);
 
@@ -419,6 +487,54 @@ static void show(struct source *s)
 	s->opt->progress(s->opt->arg, &p);
 }
 
+/* The source reads faster than a network takes it, so that its own child is always the
+ * one who holds it up.  Whether it could take more is known from another node, which
+ * gets a few bytes for nothing at the same time. */
+static void try_another(struct source *s, double now)
+{
+	static const unsigned char bytes[TRIAL];
+	double rate = 0;
+
+	bcast_relay_watch(&s->relay, now);
+	if (s->trial.on && now - s->trial.began > s->link.deadline)
+		s->trial.on = false; /* it went away */
+	if (s->trial.on)
+		return;
+	uint32_t first = bcast_relay_held_by(&s->relay, now, s->link.deadline, &rate);
+	if (s->ending || first >= s->n || now - s->trial.began < s->link.deadline)
+		return;
+	for (uint32_t i = 0; i < s->n && !s->trial.on; i++) {
+		struct node *d = &s->node[i];
+
+		if (i == first || d->state != HERE)
+			continue;
+		s->trial.on = true;
+		for (unsigned k = 0; k < TRIALS; k++)
+			if (weft_link_send(d->control, MSG_TRY, bytes, sizeof(bytes)))
+				return;
+		weft_link_send(d->control, MSG_TRY, "\1", 1);
+		s->trial.first = first;
+		s->trial.other = i;
+		s->trial.began = now;
+		s->trial.rate = rate;
+	}
+}
+
+static void on_tried(struct node *d)
+{
+	struct source *s = d->of;
+	double took = weft_monotonic() - s->trial.began;
+	double could =
+		(double)(TRIAL * TRIALS) / BCAST_PIECE / (took > 0 ? took : 1e-6);
+
+	if (!s->trial.on || d->rank != s->trial.other)
+		return;
+	s->trial.on = false;
+	if (s->trial.rate * BCAST_SLOW < could)
+		source_fail(
+			&s->node[s->trial.first], "it takes far less than others do");
+}
+
 static void on_tick(void *arg)
 {
 	struct source *s = arg;
@@ -444,6 +560,8 @@ static void on_tick(void *arg)
 		if (!s->ending)
 			begin(s);
 	}
+	if (s->started && !s->ending)
+		try_another(s, now);
 	if (s->opt->progress && s->started && !s->ending)
 		show(s);
 }
@@ -562,6 +680,7 @@ out:
 	weft_listener_free(s.listener);
 	weft_loop_free(s.loop);
 	bcast_queue_free(&s.queue);
+	bcast_piece_trim();
 	weft_err_clear(&s.read_err);
 	free(s.starter);
 	free(s.node);

@@ -19,18 +19,25 @@
 /* Not yet passed on, or not yet written, before no more is asked for. */
 #define BCAST_AHEAD ((size_t)16 << 20)
 #define BCAST_SLOTS 4096
+/* Taken out is who takes so much less than could come, for as long as a silence may
+ * last. */
+#define BCAST_SLOW 4
 
 /* ---- pieces ---- */
 struct bcast_piece {
 	atomic_uint users;
 	uint64_t no;
 	bool last;
+	bool full; /* of the pool */
+	struct bcast_piece *next;
 	size_t n;              /* of the data behind the 8 bytes of its number */
 	unsigned char frame[]; /* as it is sent */
 };
 struct bcast_piece *bcast_piece_new(size_t n);
 struct bcast_piece *bcast_piece_use(struct bcast_piece *p);
 void bcast_piece_drop(void *p);
+/* The memory of those that nobody uses goes. */
+void bcast_piece_trim(void);
 static inline unsigned char *bcast_data(struct bcast_piece *p)
 {
 	return p->frame + 8;
@@ -75,6 +82,8 @@ int bcast_unpack_new(struct bcast_unpack **u, const char *dst, const char *src,
 /* The next piece; after the last one all has its final name. */
 int bcast_unpack_piece(
 	struct bcast_unpack *u, struct bcast_piece *p, struct weft_err *err);
+/* What it writes to is memory: it needn't be waited for. */
+bool bcast_unpack_is_quick(const struct bcast_unpack *u);
 void bcast_unpack_report(const struct bcast_unpack *u, struct weft_stage_report *r);
 /* What has no final name is removed. */
 void bcast_unpack_free(struct bcast_unpack *u);
@@ -112,6 +121,8 @@ enum {
 	MSG_STATE,     /* up: pieces (8), bytes (8) */
 	MSG_DONE,      /* up: bytes (8) files (8) hash */
 	MSG_FAILED,    /* up: errno (4), text */
+	MSG_TRY,       /* down: bytes that mean nothing; a single one: answer */
+	MSG_TRIED,     /* up: they are here */
 };
 
 struct bcast_child;
@@ -140,6 +151,10 @@ void bcast_relay_add(struct bcast_relay *r, struct bcast_piece *p);
 bool bcast_relay_has_room(const struct bcast_relay *r);
 /* Some times a second: gives up a child that is far slower than what comes. */
 void bcast_relay_watch(struct bcast_relay *r, double now);
+/* The one child that has held up all for so long, and how many pieces a second it took;
+ * UINT32_MAX: there is none. */
+uint32_t bcast_relay_held_by(
+	const struct bcast_relay *r, double now, double least, double *rate);
 /* All below, and this one, have what is before. */
 uint64_t bcast_relay_acked(const struct bcast_relay *r);
 int bcast_relay_feed(

@@ -20,12 +20,53 @@ uint64_t bcast_get64(const unsigned char *at)
 	return v;
 }
 
+/* Full ones are used again, the last first: its memory is mapped, and perhaps still in
+ * a cache. */
+static struct {
+	pthread_mutex_t lock;
+	struct bcast_piece *spare;
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static struct bcast_piece *take_full(void)
+{
+	struct bcast_piece *p;
+
+	pthread_mutex_lock(&pool.lock);
+	p = pool.spare;
+	if (p)
+		pool.spare = p->next;
+	pthread_mutex_unlock(&pool.lock);
+	return p ? p : malloc(sizeof(*p) + 8 + BCAST_PIECE);
+}
+
+static void give_back(struct bcast_piece *p)
+{
+	pthread_mutex_lock(&pool.lock);
+	p->next = pool.spare;
+	pool.spare = p;
+	pthread_mutex_unlock(&pool.lock);
+}
+
+void bcast_piece_trim(void)
+{
+	pthread_mutex_lock(&pool.lock);
+	while (pool.spare) {
+		struct bcast_piece *p = pool.spare;
+
+		pool.spare = p->next;
+		free(p);
+	}
+	pthread_mutex_unlock(&pool.lock);
+}
+
 struct bcast_piece *bcast_piece_new(size_t n)
 {
-	struct bcast_piece *p = malloc(sizeof(*p) + 8 + n);
+	bool full = n > BCAST_PIECE / 2 && n <= BCAST_PIECE;
+	struct bcast_piece *p = full ? take_full() : malloc(sizeof(*p) + 8 + n);
 
 	if (!p)
 		return NULL;
+	p->full = full;
 	p->users = 1;
 	p->no = 0;
 	p->last = false;
@@ -43,7 +84,11 @@ void bcast_piece_drop(void *arg)
 {
 	struct bcast_piece *p = arg;
 
-	if (p && atomic_fetch_sub(&p->users, 1) == 1)
+	if (!p || atomic_fetch_sub(&p->users, 1) != 1)
+		return;
+	if (p->full)
+		give_back(p);
+	else
 		free(p);
 }
 

@@ -28,7 +28,8 @@ struct receiver {
 	/* The thread that writes. */
 	struct bcast_queue queue;
 	pthread_t thread;
-	bool started;
+	bool started, threaded;
+	struct weft_soon write; /* without a thread */
 	struct bcast_unpack *unpack;
 	atomic_uint_fast64_t written; /* pieces */
 	atomic_bool waits;            /* the loop does, for room in the queue */
@@ -45,24 +46,48 @@ struct receiver {
 
 /* ---- the thread that writes -------------------------------------------------- */
 
+/* true: there is more to come. */
+static bool write_one(struct receiver *r, struct bcast_piece *p)
+{
+	bool last = p->last;
+
+	r->rc = bcast_unpack_piece(r->unpack, p, &r->write_err);
+	bcast_piece_drop(p);
+	r->written++;
+	return r->rc == 0 && !last;
+}
+
+static void write_over(struct receiver *r)
+{
+	bcast_queue_close(&r->queue);
+	r->over = true;
+	weft_loop_wake(r->loop);
+}
+
 static void *write_all(void *arg)
 {
 	struct receiver *r = arg;
 	struct bcast_piece *p;
-	bool last = false;
+	bool more = true;
 
-	while (r->rc == 0 && !last && (p = bcast_queue_take(&r->queue, true))) {
-		last = p->last;
-		r->rc = bcast_unpack_piece(r->unpack, p, &r->write_err);
-		bcast_piece_drop(p);
-		r->written++;
+	while (more && (p = bcast_queue_take(&r->queue, true))) {
+		more = write_one(r, p);
 		if (atomic_exchange(&r->waits, false))
 			weft_loop_wake(r->loop);
 	}
-	bcast_queue_close(&r->queue);
-	r->over = true;
-	weft_loop_wake(r->loop);
+	write_over(r);
 	return NULL;
+}
+
+/* After what was passed on in the same turn went to the network. */
+static void write_soon(void *arg)
+{
+	struct receiver *r = arg;
+	struct bcast_piece *p;
+
+	while (!r->over && (p = bcast_queue_take(&r->queue, false)))
+		if (!write_one(r, p))
+			write_over(r);
 }
 
 /* ---- saying ------------------------------------------------------------------ */
@@ -158,8 +183,8 @@ static void take(struct receiver *r, struct bcast_piece *p)
 	/* A node that can't write still passes on, until it is taken out. */
 	if (r->over)
 		bcast_piece_drop(p);
-	else
-		(void)!bcast_queue_put(&r->queue, p, SIZE_MAX);
+	else if (bcast_queue_put(&r->queue, p, SIZE_MAX) == 0 && !r->threaded)
+		weft_loop_soon(r->loop, &r->write);
 }
 
 static void *place(void *arg, struct weft_link *link, unsigned type, size_t n)
@@ -265,7 +290,9 @@ static void on_plan(struct receiver *r, const unsigned char *data, size_t n)
 		weft_err_clear(&err);
 		return;
 	}
-	if (pthread_create(&r->thread, NULL, write_all, r)) {
+	r->write = (struct weft_soon){.fn = write_soon, .arg = r};
+	r->threaded = !bcast_unpack_is_quick(r->unpack);
+	if (r->threaded && pthread_create(&r->thread, NULL, write_all, r)) {
 		r->over = true;
 		weft_err_nomem(&err);
 		say_failed(r, &err);
@@ -281,7 +308,6 @@ static void on_order(
 	struct receiver *r = arg;
 	const unsigned char *at = data;
 
-	(void)link;
 	if (type == MSG_PLAN) {
 		on_plan(r, at, n);
 	} else if (type == MSG_FEED && n > 8) {
@@ -289,6 +315,8 @@ static void on_order(
 
 		if (host)
 			bcast_relay_feed(&r->relay, get32(at), host, get32(at + 4));
+	} else if (type == MSG_TRY && n == 1) {
+		weft_link_send(link, MSG_TRIED, "", 1);
 	} else if (type == MSG_LEAVE && n == 4) {
 		bcast_relay_leave(&r->relay, get32(at));
 		look(r);
@@ -436,8 +464,10 @@ int weft_stage_receive(const struct weft_auth *auth, const char *host, unsigned 
 	rc = r.result;
 out:
 	bcast_queue_close(&r.queue);
-	if (r.started)
+	if (r.started && r.threaded)
 		pthread_join(r.thread, NULL);
+	if (r.loop)
+		weft_loop_not_soon(r.loop, &r.write);
 	drop_parent(&r);
 	bcast_relay_clear(&r.relay);
 	weft_link_free(r.control);
@@ -446,6 +476,7 @@ out:
 	weft_loop_free(r.loop);
 	bcast_unpack_free(r.unpack);
 	bcast_queue_free(&r.queue);
+	bcast_piece_trim();
 	weft_err_clear(&r.write_err);
 	return rc;
 }

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So much slower than what could come, for as long as a silence may last. */
-#define SLOW 4
 #define ON_THE_WAY ((uint64_t)1 << 20) /* handed to a link at a time */
 
 struct bcast_child {
@@ -195,6 +193,24 @@ static void measure(struct bcast_relay *r, double now)
 	}
 }
 
+uint32_t bcast_relay_held_by(
+	const struct bcast_relay *r, double now, double least, double *rate)
+{
+	const struct bcast_child *by = NULL;
+
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->child[i]->slow <= 0)
+			continue;
+		if (by)
+			return UINT32_MAX;
+		by = r->child[i];
+	}
+	if (!by || now - by->slow < least)
+		return UINT32_MAX;
+	*rate = (double)(by->next - by->slow_at) / (now - by->slow);
+	return by->rank;
+}
+
 void bcast_relay_watch(struct bcast_relay *r, double now)
 {
 	uint64_t passed = passed_on(r);
@@ -211,7 +227,8 @@ void bcast_relay_watch(struct bcast_relay *r, double now)
 			c->slow = now;
 			c->slow_at = c->next;
 		} else if (took >= r->link->deadline &&
-			   (double)(c->next - c->slow_at) * SLOW < r->best * took) {
+			   (double)(c->next - c->slow_at) * BCAST_SLOW <
+				   r->best * took) {
 			lost(c, "it takes far less than comes", true);
 			return;
 		}

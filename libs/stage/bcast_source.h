@@ -46,6 +46,12 @@ struct source {
 	bool started, ending;
 	uint64_t total, total_files;
 	uint64_t relinked; /* links that broke between two who live */
+	/* Another node is tried, as the first one takes little. */
+	struct {
+		bool on;
+		uint32_t first, other;
+		double began, rate; /* pieces a second of the first */
+	} trial;
 	/* The thread that reads. */
 	struct bcast_queue queue;
 	struct bcast_pack pack;

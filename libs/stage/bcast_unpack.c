@@ -565,6 +565,13 @@ int bcast_unpack_piece(
 	return r;
 }
 
+bool bcast_unpack_is_quick(const struct bcast_unpack *u)
+{
+	struct statfs fs;
+
+	return fstatfs(u->t.fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
+}
+
 void bcast_unpack_report(const struct bcast_unpack *u, struct weft_stage_report *r)
 {
 	*r = (struct weft_stage_report){.bytes = u->job.bytes,

@@ -197,7 +197,8 @@ struct weft_auth; /* wire/link.h */
 struct weft_stage_node {
 	const char *name;
 	bool done;
-	char *why; /* that it isn't; malloced */
+	char *why;        /* that it isn't; malloced */
+	const char *from; /* the node that it first got it from; NULL: the source */
 	uint64_t bytes, files;
 	double seconds;
 	char hash[WEFT_DIGEST_HEX];
@@ -207,6 +208,9 @@ struct weft_stage_node {
 struct weft_stage_cast {
 	char *const *host; /* each one once */
 	size_t n_hosts;
+	/* Of each the number of its switch, or NULL: a chain goes through the hosts of
+	 * one after those of the other, a tree reaches each switch once. */
+	const unsigned *at_switch;
 	const struct weft_auth *auth;
 	/* One of the two, NULL-terminated, before "weft stage receive ...": a command
 	 * for all of them, as srun, which gets the key by its environment; or one for

@@ -180,6 +180,7 @@ struct bcast {
 	struct weft_argv start;
 	char **host;
 	size_t n;
+	unsigned *at_switch;
 	char *weft, *dst;
 	struct weft_stage_node *node;
 };
@@ -267,9 +268,10 @@ static int destination(
 
 static json_t *node_json(const struct weft_stage_node *n)
 {
-	return json_pack("{s:s, s:b, s:o*, s:I, s:I, s:s?, s:f}", "name", n->name,
-		"done", n->done, "why", n->why ? weft_report_json_text(n->why) : NULL,
-		"bytes", (json_int_t)n->bytes, "files", (json_int_t)n->files, "hash",
+	return json_pack("{s:s, s:b, s:s?, s:o*, s:I, s:I, s:s?, s:f}", "name", n->name,
+		"done", n->done, "from", n->from, "why",
+		n->why ? weft_report_json_text(n->why) : NULL, "bytes",
+		(json_int_t)n->bytes, "files", (json_int_t)n->files, "hash",
 		*n->hash ? n->hash : NULL, "seconds", n->seconds);
 }
 
@@ -347,6 +349,8 @@ static int broadcast(struct bcast *b, const char *src, const char *dst)
 	}
 	b->cast.host = b->host;
 	b->cast.n_hosts = b->n;
+	b->at_switch = weft_cluster_switches(b->host, b->n);
+	b->cast.at_switch = b->at_switch;
 	b->cast.auth = b->auth;
 	b->cast.weft = b->weft;
 	b->cast.address = a->address;
@@ -402,6 +406,7 @@ int stage_bcast(int argc, char **argv)
 	for (size_t i = 0; b.node && i < b.n; i++)
 		free(b.node[i].why);
 	free(b.node);
+	free(b.at_switch);
 	free(b.weft);
 	free(b.dst);
 	weft_conf_free(a.stage.conf);

@@ -97,6 +97,20 @@ cmp "$src/big" "$T_TMP/n3/big" && t_ok 'is the same' || t_fail 'is the same'
 t_run 0 'an empty one' bcast --json --hosts 'n[1-5]' "$src/nothing" "$T_TMP/dst/none"
 t_is 'its JSON counts the nodes' \
 	"$(python3 -c 'import json, sys; j = json.load(sys.stdin); print(len(j["nodes"]), j["failed"], j["bytes"])' <<<"$T_OUT")" '5 0 0'
+# from: who got it from whom, by the JSON
+from() { python3 -c 'import json, sys
+print(" ".join("%s<%s" % (n["name"], n["from"]) for n in json.load(sys.stdin)["nodes"]))' <<<"$T_OUT"; }
+mkdir "$T_TMP/etc"
+echo 'TopologyPlugin=topology/tree' >"$T_TMP/etc/slurm.conf"
+printf 'SwitchName=s0 Nodes=n[1,3,5]\nSwitchName=s1 Nodes=n[2,4]\nSwitchName=top Switches=s[0-1]\n' \
+	>"$T_TMP/etc/topology.conf"
+t_run 0 'nodes at two switches' env SLURM_CONF="$T_TMP/etc/slurm.conf" \
+	"$WEFT" stage bcast --launcher "$T_TMP/node" --address 127.0.0.1 --json --hosts 'n[1-5]' "$src/big" "$T_TMP/dst/by-switch"
+t_is 'a chain leaves a switch once' "$(from)" 'n1<None n2<n5 n3<n1 n4<n2 n5<n3'
+t_run 0 'and by a tree' env SLURM_CONF="$T_TMP/etc/slurm.conf" \
+	"$WEFT" stage bcast --launcher "$T_TMP/node" --address 127.0.0.1 --json --tree --hosts 'n[1-5]' "$src/big" "$T_TMP/dst/by-tree"
+t_is 'each switch is reached once' "$(from)" 'n1<None n2<None n3<n1 n4<n2 n5<n1'
+cmp "$src/big" "$T_TMP/n4/by-tree" && t_ok 'it is the same there' || t_fail 'it is the same there'
 t_until 20 none_runs && t_ok 'no process is left' || t_fail 'no process is left'
 clean && t_ok 'no temporary is left' || t_fail 'no temporary is left' "$(ls -A "$T_TMP"/n*)"
 
@@ -166,6 +180,13 @@ for n in json.load(open(sys.argv[1]))["nodes"]:
 		--launcher "$T_TMP/node" --address 127.0.0.1 --hosts 'n[1-4]' --silence 2s "$T_TMP/long" "$T_TMP/dst/copy"
 	t_has 'it is taken out' "$T_OUT" 'n3: it takes far less than comes'
 	cmp "$T_TMP/long" "$T_TMP/n4/copy" && t_ok 'the one behind it has it' || t_fail 'the one behind it has it'
+	fresh 4
+	echo crawl:5000000 >"$T_TMP/n1.faulty"
+	t_run 5 'the first one is far slower than the others' timeout 60 "$WEFT" stage bcast \
+		--launcher "$T_TMP/node" --address 127.0.0.1 --hosts 'n[1-4]' --silence 2s "$T_TMP/long" "$T_TMP/dst/copy"
+	t_has 'the source sees it' "$T_OUT" 'n1: it takes far less than others do'
+	t_has 'and takes no other out' "$T_OUT" 'on 3 of 4 nodes'
+	cmp "$T_TMP/long" "$T_TMP/n4/copy" && t_ok 'those behind it have it' || t_fail 'those behind it have it'
 	how=(--deadline 1s)
 	during signal STOP n6
 	t_is 'a deadline holds' "$status, $(failed | grep -c 'not done within 1 s')" '5, 6'
