@@ -7,11 +7,15 @@
 # plainly, without hashes or MACs:
 #   link   one sender, one receiver, one TCP stream
 #   star   one sender, a stream to each of the receivers at the same time
+#   chain  one sender, each receiver passes on what it gets: to MANY nodes it says what
+#          the machine's cores can do at most, for all the nodes share them
 #   sbcast real Slurm's, on the development cluster with its nodes shaped the same, at
 #          the fan-out that is best there
 # A figure is the median of RUNS=3; the machine's cores are all the nodes' together, so
-# let nothing else run.
-#   BCAST_MIB=256  BCAST_NODES=8  BCAST_MANY=32  BCAST_ONLY='link star weft kill many sbcast'
+# let nothing else run.  Where MANY nodes are too much for them at RATE, the pair at
+# SLOW=75mbit, with half of the data, says what the chain itself costs.
+#   BCAST_MIB=256  BCAST_NODES=8  BCAST_MANY=32
+#   BCAST_ONLY='link star weft kill chain many slow sbcast'
 . "$(dirname "$0")/lib.sh"
 RUNS=${RUNS:-3} MIB=${BCAST_MIB:-256} NODES=${BCAST_NODES:-8} MANY=${BCAST_MANY:-32} RATE=${RATE:-300mbit}
 WEFT=$BUILD/weft
@@ -70,16 +74,24 @@ address() { echo "10.247.$(($1 / 250)).$(($1 % 250 + 1))"; }
 
 # ---- the peers ---------------------------------------------------------------------
 cat >"$BENCH_TMP/plain.py" <<'EOF'
-"""plain.py send FILE HOST... | receive FILE: one TCP stream each, as fast as they go."""
+"""plain.py send FILE HOST... | receive FILE [NEXT]: one TCP stream each, as fast as they
+go; a receiver with a NEXT passes on to it what it got.  As few system calls as can be."""
 import os, socket, sys, threading
 if sys.argv[1] == 'receive':
     s = socket.create_server(('', 7007), reuse_port=True)
     print(flush=True)
     c, _ = s.accept()
+    on = socket.create_connection((sys.argv[3], 7007)) if sys.argv[3:] else None
     buf = bytearray(1 << 18)
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(buf))
     with open(sys.argv[2], 'wb', 0) as f:
         while n := c.recv_into(buf):
+            if on:
+                on.sendall(memoryview(buf)[:n])
             f.write(memoryview(buf)[:n])
+    if on:
+        on.shutdown(socket.SHUT_WR)
+        assert on.recv(1) == b'.'
     c.sendall(b'.')
 else:
     def send(host):
@@ -91,14 +103,16 @@ else:
     [x.start() for x in t]
     [x.join() for x in t]
 EOF
-plain() { # N: to that many nodes at once
-	local hosts=() i fifo=$BENCH_TMP/up
+plain() { # N [chain]: to that many nodes at once, or from one to the next
+	local hosts=() next=() i fifo=$BENCH_TMP/up
 	rm -f "$fifo"
 	mkfifo "$fifo"
 	exec 9<>"$fifo"
 	for i in $(seq "$1"); do
-		at "n$i" python3 "$BENCH_TMP/plain.py" receive "$memory/n$i/data" >&9 &
-		hosts+=("$(address "$i")")
+		next=()
+		[ -z "${2-}" ] || [ "$i" -eq "$1" ] || next=("$(address $((i + 1)))")
+		at "n$i" python3 "$BENCH_TMP/plain.py" receive "$memory/n$i/data" "${next[@]}" >&9 &
+		[ -n "${2-}" ] && [ "$i" -gt 1 ] || hosts+=("$(address "$i")")
 	done
 	for i in $(seq "$1"); do read -r -u 9 _; done
 	start=$EPOCHREALTIME
@@ -189,6 +203,14 @@ if wanted many; then
 	of "weft stage bcast, $MANY nodes" "$MANY" run_weft "$MANY"
 	compare "its time by that of $NODES" "$(ratio "$M" "$weft")" at-most 1.15
 fi
+if wanted chain; then
+	of "a plain chain, no hashes, $NODES nodes" "$NODES" plain "$NODES" chain
+	few=$M
+	of "a plain chain, no hashes, $MANY nodes" "$MANY" plain "$MANY" chain
+	awk -v r="$(ratio "$M" "$few")" -v n="$NODES" 'BEGIN {
+		printf "  %-52s %6.3f   (what these cores can do)\n", "its time by that of " n, r
+	}'
+fi
 # Real sbcast, in an allocation of the development cluster; weft in the same one.
 sbcast() {
 	cluster=$(mktemp -d /var/tmp/weft-bench.XXXXXX)
@@ -231,4 +253,17 @@ EOF
 	compare "sbcast's time at --fanout=$best_fan by ours" "$(ratio "$best" "$M")" at-least 3.5
 }
 if wanted sbcast; then sbcast; fi
+if wanted slow; then
+	RATE=${SLOW:-75mbit} MIB=$((MIB / 2))
+	head -c "${MIB}M" /dev/urandom >"$memory/src/data"
+	for i in $(seq 0 "$MANY"); do
+		shape "$TAG.$i"
+		ip netns exec "$TAG-$([ "$i" -eq 0 ] && echo src || echo "n$i")" \
+			tc qdisc replace dev eth0 root tbf rate "$RATE" burst 128kb latency 20ms
+	done
+	of "weft, $MIB MiB at $RATE, $NODES nodes" "$NODES" run_weft "$NODES"
+	few=$M
+	of "weft, $MIB MiB at $RATE, $MANY nodes" "$MANY" run_weft "$MANY"
+	compare "its time by that of $NODES, on links of $RATE" "$(ratio "$M" "$few")" at-most 1.15
+fi
 bench_done
