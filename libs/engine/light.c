@@ -347,7 +347,10 @@ static void end(struct light *l, struct weft_err *err)
 	if (!u->record.reason)
 		u->record.reason = (char *)"";
 	bool failed = u->record.state != WEFT_STATE_DONE;
-	if (!l->empty && logs_settle(l->logs, u->dir, failed && l->pid > 0, &own)) {
+	if (!failed && u->step->keep != WEFT_KEEP_ALL)
+		logs_drop(l->logs, u->dir);
+	else if (!l->empty &&
+		 logs_settle(l->logs, u->dir, failed && l->pid > 0, &own)) {
 		weft_log(WEFT_WARN, "%s: %s", u->step->name, own.text);
 		weft_err_clear(&own);
 	}
@@ -356,6 +359,8 @@ static void end(struct light *l, struct weft_err *err)
 		weft_err_clear(&own);
 	clean_up(l);
 	member_fill(u);
+	if (!l->empty)
+		member_tidy(u);
 }
 
 int light_start(struct light *l, char definition[WEFT_DIGEST_HEX], struct logs *logs)

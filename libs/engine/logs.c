@@ -205,6 +205,22 @@ int logs_settle(
 	return r;
 }
 
+void logs_drop(struct logs *l, const char *member_dir)
+{
+	for (int i = 0; i < 2; i++) {
+		weft_autofree char *path = weft_path_join(member_dir, names[i]);
+
+		if (l->shown[i] && path)
+			unlink(path);
+		l->shown[i] = false;
+		/* Else the next one has a new file. */
+		if (ftruncate(l->fd[i], 0)) {
+			close(l->fd[i]);
+			l->fd[i] = -1;
+		}
+	}
+}
+
 void logs_give(struct log_pool *p, struct logs *l)
 {
 	l->next = p->idle;

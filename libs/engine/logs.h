@@ -42,6 +42,8 @@ bool logs_silent(const struct logs *l);
 /* Its end: they go into its folder where there is something in them, or always. */
 int logs_settle(
 	struct logs *l, const char *member_dir, bool always, struct weft_err *err);
+/* Its end, and they aren't to stay. */
+void logs_drop(struct logs *l, const char *member_dir);
 /* It may have another member. */
 void logs_give(struct log_pool *p, struct logs *l);
 

@@ -33,11 +33,38 @@ void member_fill(struct unit *u)
 	cause_again(u);
 }
 
+/* Before the record says so: killed in between, it is a member that runs again. */
+void member_tidy(struct unit *u)
+{
+	static const char *const own[] = {"stdout", "stderr", "run.sh", "launch.sh",
+		"work", "in", "parts", "rendezvous"};
+	weft_autoerr struct weft_err err = {0};
+	enum weft_state state = u->record.state;
+
+	/* Of one that was cancelled or waits for another attempt nothing is over. */
+	if (u->step->keep == WEFT_KEEP_ALL ||
+		(state != WEFT_STATE_DONE && state != WEFT_STATE_FAILED) ||
+		(state == WEFT_STATE_FAILED && u->step->keep == WEFT_KEEP_FAILED))
+		return;
+	for (size_t i = 0; i < WEFT_COUNT(own); i++) {
+		weft_autofree char *path = weft_path_join(u->dir, own[i]);
+
+		if (path && weft_remove_tree(path, &err)) {
+			weft_log(WEFT_WARN, "%s: %s", u->step->name, err.text);
+			weft_err_clear(&err);
+		}
+	}
+	/* Its record is elsewhere. */
+	if (u->step->sweep.kind != WEFT_SWEEP_NONE)
+		rmdir(u->dir);
+}
+
 static int record(struct unit *u, struct weft_err *err)
 {
 	weft_autostr struct weft_str line = {0};
 
 	member_fill(u);
+	member_tidy(u);
 	if (u->step->sweep.kind == WEFT_SWEEP_NONE) {
 		if (weft_record_write(u->dir, &u->record, err))
 			return -1;

@@ -240,6 +240,8 @@ int member_stage_out(struct unit *u, struct weft_err *err);
 void member_fail(struct unit *u, struct weft_err *err);
 /* Who, when, by which attempt. */
 void member_fill(struct unit *u);
+/* Removes what isn't to stay, by the step's `keep`, of one that has ended. */
+void member_tidy(struct unit *u);
 
 /* Signals that wait in line (blocked) until sigtimedwait takes them */
 void signals_watched(sigset_t *set);

@@ -108,6 +108,11 @@ F(STEP, max_parallel, K_INT, ONE, "Members that run at a time.", .min = 1,
 F(STEP, max_failed, K_SHARE, ONE,
 	"Members that may fail, N or N%, with the sweep still done.", .def = "0",
 	.names = AT_LOAD)
+F(STEP, keep, K_ENUM, ONE,
+	"Members of which what they printed stays, and what is left in their folder, "
+	"once "
+	"they have ended: all, failed ones, or none.  Outputs and metrics stay.",
+	.values = "all failed none", .def = "all", .names = AT_LOAD)
 F(STEP, scratch, K_ENUM, ONE,
 	"Where the working directory is: the shared file system, a disk of the node, "
 	"or "

@@ -58,6 +58,7 @@ enum weft_launch { /* DEFAULT: single with one task, srun with more */
 	WEFT_LAUNCH_TORCHRUN
 };
 enum weft_scratch { WEFT_SCRATCH_SHARED, WEFT_SCRATCH_NODE, WEFT_SCRATCH_MEMORY };
+enum weft_keep { WEFT_KEEP_ALL, WEFT_KEEP_FAILED, WEFT_KEEP_NONE };
 enum weft_mode { WEFT_MODE_AUTO, WEFT_MODE_LINK, WEFT_MODE_COPY, WEFT_MODE_BROADCAST };
 enum weft_dep_state { WEFT_DEP_DONE, WEFT_DEP_FAILED, WEFT_DEP_ENDED };
 enum weft_on_failure {
@@ -254,6 +255,7 @@ struct weft_step {
 	unsigned max_parallel; /* 0: no limit */
 	double max_failed;     /* members, or a share of them when max_failed_share */
 	bool max_failed_share;
+	enum weft_keep keep;
 	enum weft_scratch scratch;
 	struct weft_input *input;
 	size_t n_inputs;

@@ -319,6 +319,7 @@ void spec_step(struct spec_parser *p, struct weft_step *s, struct weft_yaml_node
 	spec_sweep(p, s, at[STEP_sweep], at[STEP_sweep_mode]);
 	s->max_parallel = (unsigned)number(at[STEP_max_parallel]);
 	read_max_failed(s, at[STEP_max_failed]);
+	s->keep = (enum weft_keep)choice(at[STEP_keep], STEP_keep, WEFT_KEEP_ALL);
 	s->scratch = (enum weft_scratch)choice(at[STEP_scratch], STEP_scratch, 0);
 	spec_inputs(p, s, at[STEP_inputs]);
 	spec_outputs(p, s, at[STEP_outputs]);

@@ -60,4 +60,41 @@ for bad in 'x,x\n1,2\n' 'x\n1\n1\n' 'x,name\n'"$(seq -s, 30 | sed 's/,/,a\\n/g')
 done
 t_run 1 "where the step fails" "$WEFT" run --local -q --set steps.points.run=false rows.yaml
 t_is "nothing of it runs" "$(states rows)" "failed, not run, not run, not run, done"
+# ---- keep: what stays of members that have ended
+cat >keep.yaml <<'E2'
+name: keep
+on_failure: continue
+vars: {keep: all, scratch: shared, restart: "false"}
+steps:
+  - name: m
+    sweep: {x: [0, 1]}
+    keep: ${{ vars.keep }}
+    scratch: ${{ vars.scratch }}
+    max_failed: 1
+    run: |
+      echo said; echo said >&2; echo 1 >left; ln -s / link; echo made >${{ outputs.o }}
+      echo '{"loss": ${{ params.x }}}' >>metrics.jsonl
+      exit ${{ params.x }}
+    outputs: {o: {path: o.txt}}
+  - name: reads
+    inputs: [{from: m.o, as: o, optional: true}]
+    depends: [{step: m, state: ended}]
+    run: cat ${{ inputs.o }}/*/o.txt; echo ${{ steps.m.state }}
+E2
+kept() { (cd "weft-runs/keep/$1/steps/m" && find . -type f | sed 's,\./[^/]*/,,' | sort | tr '\n' ' '); }
+n=0
+for scratch in shared node; do
+	for keep in all failed none; do
+		n=$((n + 1))
+		t_run 0 "keep: $keep, in $scratch scratch" "$WEFT" run --local -q --set vars.keep=$keep --set vars.scratch=$scratch keep.yaml
+		t_is "what others need is there" "$(head -n 1 weft-runs/keep/$n/steps/reads/stdout)" made
+	done
+done
+t_is "all of it stays" "$(kept 1 | tr ' ' '\n' | grep -c -x -e stdout -e stderr)" 4
+t_is "or of the one that failed" "$(kept 2 | tr ' ' '\n' | grep -c -x -e stdout -e stderr)" 2
+t_has "with what it left" "$(kept 2)" "work/left"
+t_is "or nothing but outputs and metrics" "$(kept 3)" "metrics.jsonl out/o.txt "
+t_is "on a node's disk, too" "$(kept 5 | tr ' ' '\n' | grep -c -x -e stdout -e stderr), $(kept 6)" "2, metrics.jsonl out/o.txt "
+t_run 0 "a resumption finds nothing to do" "$WEFT" resume -q keep/2
+t_run 3 "it has three words" "$WEFT" check --set vars.keep=some keep.yaml
 t_done
