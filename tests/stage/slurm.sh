@@ -1,0 +1,62 @@
+#!/bin/bash
+# slurm.sh - data on the nodes of a real Slurm: weft exec with scratch, a job that is
+# cancelled while it stages
+# shellcheck source=tests/lib.sh
+# shellcheck disable=SC2016,SC2317 # the nodes expand
+. "$(dirname "$0")/../lib.sh"
+
+t_cluster "staging under Slurm" --cpu-nodes 2 --gpu-nodes 0
+
+home=$DIR/home/alice
+put() { # put NAME < text
+	cat >"$home/$1"
+	chown --reference="$home" "$home/$1"
+}
+on_nodes() { for n in c1 c2; do devcluster sh --node $n -- sh -c "$1"; done 2>&1; }
+
+# ---- weft exec
+put exec.yaml <<'E'
+name: exec
+steps:
+  - name: made
+    run: "true"
+    scratch: node
+    inputs: [{from: ./exec.yaml, as: self, to: memory}]
+    outputs: {o: made/o.txt}
+    resources: {nodes: 2, ntasks: 2, time: 2m, mem: 100M}
+E
+put exec.sh <<'E'
+#!/bin/sh
+#SBATCH --nodes=2 --ntasks=2 --mem=200M --time=2 --output=exec.out
+weft exec --file exec.yaml made -- sh -c '
+	[ "$SLURM_PROCID" != 0 ] || { echo "$WEFT_INPUT_SELF $WEFT_OUTPUT_O"; cat "$WEFT_INPUT_SELF" >"$WEFT_OUTPUT_O"; }'
+echo "status $?"
+E
+as alice sbatch -Q exec.sh
+idle() { [ -z "$(as alice squeue -h)" ]; }
+t_until 60 idle || t_fail "the job ends" "$(as alice squeue)"
+t_has "weft exec in a job: an input in memory" "$(cat "$home/exec.out")" "/dev/shm/weft/"
+t_has "an output on the node" "$(cat "$home/exec.out")" " /scratch/weft/"
+t_has "all is well" "$(cat "$home/exec.out")" "status 0"
+t_run 0 "and it is where it is to be" cmp "$home/exec.yaml" "$home/made/o.txt"
+
+# ---- cancelled while data is on its way
+mkdir "$home/data" && for i in 1 2 3; do head -c 200000000 /dev/zero >"$home/data/f$i"; done
+chown -R --reference="$home" "$home/data"
+put big.yaml <<'E'
+name: big
+steps:
+  - name: a
+    inputs: [{from: ./data, as: d, to: node}]
+    launch: srun
+    run: "true"
+    resources: {nodes: 2, ntasks: 2, time: 2m, mem: 100M}
+E
+brings() { [ -n "$(on_nodes 'find /scratch -name "f[123]"')" ]; }
+as alice weft run big.yaml >/dev/null 2>&1 &
+t_until 30 brings || t_fail "data is on its way" "$(on_nodes 'find /scratch')"
+as alice sh -c 'squeue -h -o %i | xargs scancel'
+wait $!
+t_until 30 idle || t_fail "the job is gone" "$(as alice squeue)"
+t_has "a member that is cancelled while it stages is cancelled" "$(as alice weft status big | grep '^a ')" cancelled
+t_done
