@@ -24,8 +24,8 @@ static double fan_in(const struct work *w, const struct weft_step *s,
 }
 
 bool step_traffic(const struct work *w, const struct weft_step *s,
-	double (*stays)(void *ctx, unsigned from, double members), void *ctx,
-	struct traffic *t)
+	double (*stays)(void *ctx, const struct weft_input *in, double members),
+	void *ctx, struct traffic *t)
 {
 	bool known = false;
 
@@ -44,7 +44,7 @@ bool step_traffic(const struct work *w, const struct weft_step *s,
 		known = true;
 		members = fan_in(w, s, f);
 		bytes = members * (double)p->out[f->output];
-		part = stays(ctx, f->step, members);
+		part = stays(ctx, &s->input[i], members);
 		t->stays += bytes * part;
 		t->moved += bytes * (1 - part);
 	}
@@ -88,6 +88,37 @@ uint64_t step_in_memory(const struct work *w, const struct weft_step *s, uint64_
 	for (size_t i = 0; p && p->n && p->out && i < s->n_outputs; i++)
 		made += p->out[i];
 	return read + (made > tmp ? made : tmp);
+}
+
+static bool is_in(struct pools *ps, const struct weft_partition *p, const char *node)
+{
+	long at = pools_node(ps, node);
+
+	for (size_t i = 0; at >= 0 && i < p->n_nodes; i++)
+		if (p->node[i] == (unsigned)at)
+			return true;
+	return false;
+}
+
+double places_part(struct work *w, const struct weft_input *in, const char *partition)
+{
+	const struct weft_input_from *f = in->from;
+	const struct pool *pool = pools_find(&w->pools, partition);
+	double all = 0, there = 0;
+
+	/* What is read where it lies comes from no cache. */
+	if (in->to == WEFT_SCRATCH_SHARED || !pool || !pool->up)
+		return -1;
+	for (size_t i = 0; i < w->n_places; i++) {
+		const struct weft_select_place *p = &w->place[i];
+
+		if (p->step != f->step || p->output != f->output)
+			continue;
+		all += (double)p->bytes;
+		if (is_in(&w->pools, pool->part, p->node))
+			there += (double)p->bytes;
+	}
+	return all > 0 ? there / all / pool->up : -1;
 }
 
 double traffic_seconds(const struct work *w, double bytes)

@@ -32,12 +32,12 @@ struct group_of {
 };
 
 /* What the same job makes is on its nodes: on the only one, or on one of several. */
-static double in_job(void *ctx, unsigned from, double members)
+static double in_job(void *ctx, const struct weft_input *in, double members)
 {
 	const struct group_of *o = ctx;
 
 	(void)members;
-	if (&o->plan->group[o->plan->step[from].group] != o->g)
+	if (&o->plan->group[o->plan->step[in->from->step].group] != o->g)
 		return 0;
 	return 1.0 / o->g->shape.nodes;
 }

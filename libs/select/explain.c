@@ -251,6 +251,8 @@ int weft_select_explain(const struct weft_workflow *wf,
 		.errs = errs,
 		.past = opt ? opt->past : NULL,
 		.given = opt ? opt->given : NULL,
+		.place = opt ? opt->place : NULL,
+		.n_places = opt ? opt->n_places : 0,
 		.plan = &plan};
 	e.x = calloc(1, sizeof(*e.x));
 	if (e.x)

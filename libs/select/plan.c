@@ -238,18 +238,22 @@ static int write_choice(struct work *w, const struct weft_step *step,
 
 /* A step's inputs from the steps before it, for where it might go itself. */
 struct route {
-	const struct work *w;
+	struct work *w;
 	const struct weft_step *step;
 	const char *partition; /* NULL: nowhere yet */
 	unsigned nodes;
 };
 
-/* What one node makes and one node takes can stay there. */
-static double stays(void *ctx, unsigned from, double members)
+/* What one node makes and one node takes can stay there; of what is on some already, a
+ * job finds as much as it has of the partition's nodes. */
+static double stays(void *ctx, const struct weft_input *in, double members)
 {
 	const struct route *r = ctx;
-	const struct weft_plan_step *p = &r->w->plan->step[from];
+	const struct weft_plan_step *p = &r->w->plan->step[in->from->step];
+	double part = r->partition ? places_part(r->w, in, r->partition) : -1;
 
+	if (part >= 0)
+		return part * r->nodes < 1 ? part * r->nodes : 1;
 	return r->partition && p->partition && p->nodes == 1 && r->nodes == 1 &&
 			       members <= 1 && weft_streq(p->partition, r->partition)
 		       ? 1
@@ -481,6 +485,8 @@ int weft_select_plan(const struct weft_workflow *wf, const struct weft_cluster *
 	w.local = opt && opt->local;
 	w.past = opt && !opt->local ? opt->past : NULL;
 	w.given = opt ? opt->given : NULL;
+	w.place = opt ? opt->place : NULL;
+	w.n_places = opt ? opt->n_places : 0;
 	w.longest = opt ? opt->longest : 0;
 	w.group = !opt ? WEFT_GROUP_AUTO : opt->local ? WEFT_GROUP_NONE : opt->group;
 	*plan = NULL;

@@ -95,6 +95,13 @@ struct weft_select_past {
 	const uint64_t *out; /* bytes of each of the step's outputs, of a member */
 };
 
+/* Data of an output that lies on a node, in its cache. */
+struct weft_select_place {
+	unsigned step, output;
+	const char *node;
+	uint64_t bytes;
+};
+
 /* Which steps and members share an allocation. */
 enum weft_group_mode {
 	WEFT_GROUP_AUTO, /* where that saves a wait and wastes little */
@@ -127,6 +134,9 @@ struct weft_select_options {
 	/* By step: bytes of each of its inputs that is a path, WEFT_NO_BYTES where that
 	 * isn't known.  NULL: of none; given[i] NULL: of none of that step. */
 	const uint64_t *const *given;
+	/* Where data is already that steps read. */
+	const struct weft_select_place *place;
+	size_t n_places;
 	/* Slurm's answers; where there is none the snapshot tells. */
 	const struct weft_select_forecast *forecast;
 	size_t n_forecasts;

@@ -11,6 +11,8 @@ struct work {
 	bool local;
 	const struct weft_select_past *past; /* by step; NULL */
 	const uint64_t *const *given;        /* by step; NULL */
+	const struct weft_select_place *place;
+	size_t n_places;
 	enum weft_group_mode group;
 	int64_t longest; /* job of several; 0: no limit but the partition's */
 	struct pools pools;
@@ -62,11 +64,14 @@ struct traffic {
 	double moved; /* over the shared file system */
 	double stays; /* where it is made */
 };
-/* stays: the part of what these members of `from` made that needs no way.  False:
- * nothing is known of it. */
+/* stays: the part of what so many members have made for that input that needs no way.
+ * False: nothing is known of it. */
 bool step_traffic(const struct work *w, const struct weft_step *s,
-	double (*stays)(void *ctx, unsigned from, double members), void *ctx,
-	struct traffic *t);
+	double (*stays)(void *ctx, const struct weft_input *in, double members),
+	void *ctx, struct traffic *t);
+/* Of what an input's step has made and nodes have, the part that is on a node of the
+ * partition, a node; negative: no node has any of it. */
+double places_part(struct work *w, const struct weft_input *in, const char *partition);
 double traffic_seconds(const struct work *w, double bytes);
 
 /* Bytes that files of a member take of a node's memory, as far as that is known: inputs

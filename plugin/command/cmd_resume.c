@@ -140,7 +140,8 @@ static int read_again(const struct opened *o, struct job_args *a, struct job *j)
 {
 	struct weft_err err = {0};
 
-	*a = (struct job_args){.file = o->run->file, .local = o->run->local};
+	*a = (struct job_args){
+		.file = o->run->file, .local = o->run->local, .run = o->run};
 	for (size_t i = 0; i < o->run->n_set && i < WEFT_COUNT(a->w.set); i++)
 		a->w.set[a->w.n_set++] = o->run->set[i];
 	for (size_t i = 0; i < o->run->n_overlay && i < WEFT_COUNT(a->w.overlay); i++)

@@ -216,6 +216,8 @@ static int run(int argc, char **argv)
 	struct weft_str out = {0};
 	struct weft_err err = {0};
 	struct selected s = {0};
+	const char *dir = getenv("WEFT_RUN_DIR");
+	struct weft_run *own = NULL;
 	enum what what = SBATCH;
 	struct job j;
 	int status = read_options(argc, argv, &a, &what);
@@ -223,6 +225,8 @@ static int run(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	a.one_step = what == REQUEST;
+	if (dir && *dir && weft_run_open(dir, NULL, &own, NULL) == 0)
+		a.run = own;
 	status = job_open(&j, &a);
 	if (status == 0) {
 		if (selected_find(&s, &j, &a, argv[optind + 1], &err) ||
@@ -235,5 +239,6 @@ static int run(int argc, char **argv)
 	}
 	selected_clear(&s);
 	job_close(&j);
+	weft_run_free(own);
 	return status;
 }

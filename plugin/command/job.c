@@ -25,8 +25,10 @@ struct weft_select_options job_options(const struct job *j, const struct job_arg
 {
 	struct weft_conf_limits limits;
 
+	struct weft_select_options opt;
+
 	weft_conf_limits(j->conf, cmd_user(), &limits);
-	return (struct weft_select_options){.local = a->local,
+	opt = (struct weft_select_options){.local = a->local,
 		.longest = limits.time,
 		/* In an allocation there is nothing to submit. */
 		.group = a->allocation ? WEFT_GROUP_NONE : a->group,
@@ -34,6 +36,8 @@ struct weft_select_options job_options(const struct job *j, const struct job_arg
 		.n_forecasts = j->forecast ? j->forecast->n : 0,
 		.past = past_of_steps(j->past),
 		.given = given_of_steps(j->given)};
+	opt.place = places_of(j->places, &opt.n_places);
+	return opt;
 }
 
 int job_group_option(
@@ -75,6 +79,8 @@ int job_open(struct job *j, const struct job_args *a)
 		j->past = past_load(run_parent(a->parent, j->conf), j->wf);
 	if (!a->local && (!a->no_plan || a->plan_only))
 		j->given = given_measure(j->wf);
+	if (a->run && !a->local && j->conf->node_cache != WEFT_NODE_CACHE_NO)
+		j->places = places_find(a->run, j->wf);
 	if (j->conf->estimate == WEFT_ESTIMATE_WILL_RUN && !a->cluster && !a->local &&
 		!a->allocation && (!a->no_plan || a->plan_only))
 		j->forecast = forecast_load(j->wf, j->cluster, j->conf);
@@ -92,6 +98,7 @@ void job_close(struct job *j)
 	weft_plan_free(j->plan);
 	past_free(j->past);
 	given_free(j->given);
+	places_free(j->places);
 	weft_select_shapes_free(j->forecast);
 	weft_cluster_free(j->cluster);
 	weft_conf_free(j->conf);

@@ -13,14 +13,16 @@ struct job {
 	struct weft_cluster *cluster;
 	struct weft_plan *plan;
 	struct weft_select_shapes *forecast; /* of Slurm; NULL: it was not asked */
-	struct past *past;   /* what earlier runs were like; NULL: nothing is known */
-	struct given *given; /* sizes of files that steps read; NULL: not known */
-	char *source;        /* the file's text */
+	struct past *past;     /* what earlier runs were like; NULL: nothing is known */
+	struct given *given;   /* sizes of files that steps read; NULL: not known */
+	struct places *places; /* nodes that have data of the run; NULL: none */
+	char *source;          /* the file's text */
 	size_t source_len;
 };
 struct job_args {
 	const char *file, *conf, *cluster;
-	const char *parent; /* of run directories: --run-dir */
+	const char *parent;         /* of run directories: --run-dir */
+	const struct weft_run *run; /* that it is a part of; NULL: of none */
 	struct cmd_workflow_args w;
 	bool one_step;   /* of it goes: what is said of whole workflows isn't asked */
 	bool plan_only;  /* for `weft plan`: also where weft is switched off */
@@ -43,6 +45,10 @@ void past_free(struct past *p);
 struct given *given_measure(const struct weft_workflow *wf);
 const uint64_t *const *given_of_steps(const struct given *g);
 void given_free(struct given *g);
+/* places.c: where nodes have data of a run in their caches; never an error. */
+struct places *places_find(const struct weft_run *run, const struct weft_workflow *wf);
+const struct weft_select_place *places_of(const struct places *p, size_t *n);
+void places_free(struct places *p);
 /* --group none|auto|all; 0, or the exit status. */
 int job_group_option(
 	const struct weft_verb *v, const char *word, enum weft_group_mode *group);

@@ -11,12 +11,17 @@ static struct weft_workflow *wf;
 static enum weft_group_mode mode = WEFT_GROUP_NONE;
 
 static const uint64_t *const *given;
+static const struct weft_select_place *place;
+static size_t n_places;
 
 static void make_of(const char *cluster_text, const char *workflow,
 	const struct weft_select_past *past)
 {
-	const struct weft_select_options opt = {
-		.past = past, .given = given, .group = mode};
+	const struct weft_select_options opt = {.past = past,
+		.given = given,
+		.place = place,
+		.n_places = n_places,
+		.group = mode};
 	struct weft_cluster *cluster;
 	struct weft_errs errs = {0};
 	struct weft_err err = {0};
@@ -342,6 +347,49 @@ START_TEST(in_memory)
 }
 END_TEST
 
+static const char equal[] = "select_by_memory: false\n"
+			    "partitions:\n"
+			    "- {name: one, nodes: c1}\n"
+			    "- {name: two, nodes: c2}\n"
+			    "- {name: wide, nodes: 'c[3-9]'}\n"
+			    "nodes:\n"
+			    "- {nodes: 'c[1-9]', cpus: 8}\n";
+
+/* Where nodes have what a step reads, there it goes; of many nodes the job gets one of
+ * them by chance only. */
+START_TEST(where_data_is)
+{
+	static const uint64_t made[] = {(uint64_t)600 << 30};
+	const struct weft_select_past past[] = {{1, 60, made}, {0}, {0}};
+	const struct weft_select_place there[] = {
+		{0, 0, "c2", made[0]}, {0, 0, "nowhere", 0}};
+	const struct weft_select_place spread[] = {{0, 0, "c3", made[0]}};
+	const char *steps = "name: t\ndefaults: {resources: {time: 20m}}\nsteps:\n"
+			    "- {name: a, run: x, scratch: node, outputs: {o: o}}\n"
+			    "- {name: b, run: x, inputs: [{from: a.o, to: node}]}\n"
+			    "- {name: c, run: x, inputs: [{from: a.o}]}\n";
+
+	make_of(equal, steps, past);
+	ck_assert_str_eq(plan->step[1].partition, plan->step[0].partition);
+	done();
+	place = there;
+	n_places = WEFT_COUNT(there);
+	make_of(equal, steps, past);
+	ck_assert_str_eq(plan->step[1].partition, "two");
+	/* What is read where it lies is in no cache. */
+	ck_assert_str_eq(plan->step[2].partition, plan->step[0].partition);
+	done();
+	place = spread;
+	n_places = WEFT_COUNT(spread);
+	make_of(equal, steps, past);
+	ck_assert_str_eq(plan->step[0].partition, "wide");
+	ck_assert_str_eq(plan->step[1].partition, "wide");
+	done();
+	place = NULL;
+	n_places = 0;
+}
+END_TEST
+
 START_TEST(always)
 {
 	for (unsigned round = 0; round < 300; round++) {
@@ -388,4 +436,5 @@ START_TEST(always)
 END_TEST
 
 SUITE("select_estimate", one_after_the_other, sweeps, members_follow, not_known,
-	behind_another, last_and_never, of_the_past, in_one_job, in_memory, always)
+	behind_another, last_and_never, of_the_past, in_one_job, in_memory,
+	where_data_is, always)
