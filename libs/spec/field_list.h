@@ -111,7 +111,7 @@ F(STEP, max_failed, K_SHARE, ONE,
 F(STEP, keep, K_ENUM, ONE,
 	"Members of which what they printed stays, and what is left in their folder, "
 	"once "
-	"they have ended: all, failed ones, or none.  Outputs and metrics stay.",
+	"they have ended: all, failed ones, or none; outputs and metrics stay.",
 	.values = "all failed none", .def = "all", .names = AT_LOAD)
 F(STEP, scratch, K_ENUM, ONE,
 	"Where the working directory is: the shared file system, a disk of the node, "
