@@ -169,6 +169,8 @@ mend() {
 	slurmd | node | slurmctld) devcluster start-node "$victim" ;;
 	link) devcluster link "$victim" up ;;
 	esac >/dev/null 2>&1
+	# Slurm looks for a node that is down only now and then.
+	[ "$1" = slurmctld ] || as root scontrol update "NodeName=$nodes" State=RESUME >/dev/null 2>&1
 }
 
 # Is the moment there?  A job that slurmctld hasn't saved is forgotten by Slurm itself, and
