@@ -317,7 +317,7 @@ static const char *why_lost(const struct load *l, const struct weft_status_membe
 
 /* Ended with its job, before its own end: Slurm may start that job again, and its
  * engine then goes on. */
-static bool cut_short(const struct weft_status_member *m)
+static bool with_its_job(const struct weft_status_member *m)
 {
 	return m->code == WEFT_EINTR &&
 	       (m->state == WEFT_STATE_CANCELLED || m->state == WEFT_STATE_NOT_RUN);
@@ -332,7 +332,7 @@ static void wait_again(
 		for (size_t i = 0; i < l->st->step[s].members; i++) {
 			struct weft_status_member *m = &l->st->step[s].member[i];
 
-			if (!m->job || !cut_short(m))
+			if (!m->job || !with_its_job(m))
 				continue;
 			l->st->may_go_on = true;
 			if (!job_alive || !job_alive(ctx, m->job))
@@ -458,7 +458,7 @@ static enum weft_state no_rows(const struct load *l, size_t step)
 static void sum_up(struct load *l)
 {
 	struct weft_status *st = l->st;
-	bool cut_short = false;
+	bool cut_short = false, interrupted = false;
 
 	st->finished = true;
 	for (size_t i = 0; i < st->n_steps; i++) {
@@ -476,6 +476,7 @@ static void sum_up(struct load *l)
 				code = worse(code, m->code ? m->code : WEFT_EFAILED);
 			if (m->state == WEFT_STATE_CANCELLED)
 				code = worse(code, WEFT_EINTR);
+			interrupted |= with_its_job(m) && !s->optional;
 		}
 		bad = s->count[WEFT_STATE_FAILED] + s->count[WEFT_STATE_LOST] +
 		      s->count[WEFT_STATE_CANCELLED];
@@ -516,7 +517,7 @@ static void sum_up(struct load *l)
 		cut_short |= s->count[WEFT_STATE_NOT_RUN] && !s->optional;
 	}
 	/* Nothing failed, and yet not all of it ran: somebody ended the run. */
-	if (cut_short && st->stopped && !st->code)
+	if (((cut_short && st->stopped) || interrupted) && !st->code)
 		st->code = WEFT_EINTR;
 }
 

@@ -481,7 +481,29 @@ START_TEST(started_again)
 }
 END_TEST
 
+/* Its job was ended when nothing of it ran: that is no success. */
+START_TEST(interrupted)
+{
+	static const enum weft_state ended[] = {D, D, D, X, D, X};
+
+	begin();
+	for (size_t i = 0; i < WEFT_COUNT(ended); i++) {
+		struct weft_record r = {.state = ended[i],
+			.code = ended[i] == D ? WEFT_OK : WEFT_EINTR,
+			.job = (char *)"7",
+			.ended = 20,
+			.reason = (char *)"the run was interrupted"};
+
+		put_record(
+			run, wf, i < 3 ? 0 : (unsigned)i - 2, i < 3 ? i : 0, &r, "w");
+	}
+	is(state_of_run(none_alive), D, X, D, X, true, WEFT_EINTR);
+	weft_run_free(run);
+	weft_spec_free(wf);
+}
+END_TEST
+
 SUITE("journal_status", verdicts, shares_are_exact, rounds_fail_by_themselves,
 	from_nothing_to_done, failure_spreads, lost_stopped_damaged,
 	taken_by_another_job, half_submitted, submitter_killed, cancelled,
-	started_again)
+	started_again, interrupted)
