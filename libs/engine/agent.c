@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define TICK 0.2       /* seconds between two looks at time limits */
+#define MOMENT 1.0     /* in which a signal of the job's has come to all of it */
 #define SHOW_AFTER 1.0 /* of a member that has run for so long others are told */
 
 struct agent_member {
@@ -25,6 +26,7 @@ struct agent_member {
 	struct weft_str line; /* full: of its record, as far as it was handed over */
 	bool recorded;        /* ... which is all of it */
 	bool shown;
+	double held;  /* its program has ended; until then that doesn't count */
 	size_t place; /* in the guard's table */
 	struct light light;
 };
@@ -77,14 +79,22 @@ static void show(struct agent_member *m)
 		l->u.record.hosts, l->u.record.started);
 }
 
+static void light_over(struct agent_member *m);
+
 static void tick(void *arg)
 {
 	struct agent *a = arg;
 	double now = weft_monotonic();
 
-	for (size_t i = 0; i < a->n; i++) {
+	/* One that is over gives its place to one that was looked at. */
+	for (size_t i = a->n; i-- > 0;) {
 		struct agent_member *m = a->member[i];
 
+		if (m->held && now >= m->held) {
+			light_finish(&m->light);
+			light_over(m);
+			continue;
+		}
 		if (m->full || m->pid <= 0)
 			continue;
 		light_tick(&m->light, now);
@@ -110,8 +120,14 @@ static void light_ended(void *arg, const struct weft_child_end *end)
 	struct agent_member *m = arg;
 
 	guard_drop(&m->a->guard, m->place);
-	light_finish(&m->light, end->status, &end->usage);
 	m->pid = -1;
+	/* Slurm signals all of a job at once: who is about to be ended, too, doesn't
+	 * count that as the member's failure. */
+	if (light_reap(&m->light, end->status, &end->usage)) {
+		m->held = weft_monotonic() + MOMENT;
+		return;
+	}
+	light_finish(&m->light);
 	light_over(m);
 }
 
@@ -281,6 +297,10 @@ const struct weft_record *agent_off(
 void agent_cancel(struct agent *a, struct agent_member *m)
 {
 	(void)a;
+	if (m->held) {
+		m->light.end.cancelled = true;
+		m->held = weft_monotonic();
+	}
 	if (m->pid <= 0)
 		return;
 	if (m->full)

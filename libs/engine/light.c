@@ -385,14 +385,19 @@ failed:
 	return -1;
 }
 
-void light_finish(struct light *l, int status, const struct rusage *use)
+bool light_reap(struct light *l, int status, const struct rusage *use)
 {
-	weft_autoerr struct weft_err err = {0};
-
 	/* What the program left behind in its group doesn't outlive it. */
 	kill(-l->pid, SIGKILL);
 	l->end.status = status;
 	l->end.use = *use;
+	return !l->kill_at && unit_end_by_others(&l->end);
+}
+
+void light_finish(struct light *l)
+{
+	weft_autoerr struct weft_err err = {0};
+
 	member_judge(&l->u, &l->end);
 	if (l->u.record.state == WEFT_STATE_DONE && !made_nothing(l))
 		member_stage_out(&l->u, &err);

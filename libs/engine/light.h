@@ -29,8 +29,11 @@ bool light_fits(const struct unit *u);
  * step's, made when it is "".  logs: where its output goes.  -1: it has ended already,
  * and its record says why. */
 int light_start(struct light *l, char definition[WEFT_DIGEST_HEX], struct logs *logs);
-/* Its program has ended: publishes, and fills the record. */
-void light_finish(struct light *l, int status, const struct rusage *use);
+/* Its program has ended.  True: somebody else may have ended it together with us, and
+ * we are to hear of that in a moment. */
+bool light_reap(struct light *l, int status, const struct rusage *use);
+/* Publishes, and fills the record. */
+void light_finish(struct light *l);
 /* Asks it to end, once. */
 void light_cancel(struct light *l);
 /* Waits until it has ended, a grace at most after it was asked to, and forgets it. */

@@ -208,6 +208,12 @@ static bool ended_by(int status, int sig)
 	       (WIFEXITED(status) && WEXITSTATUS(status) == 128 + sig);
 }
 
+bool unit_end_by_others(const struct unit_end *end)
+{
+	return !end->cancelled && !end->over_time &&
+	       (ended_by(end->status, SIGTERM) || ended_by(end->status, SIGKILL));
+}
+
 static void wait_for(struct unit *u, pid_t pid, double deadline, struct unit_end *end)
 {
 	double kill_at = 0, tell_at = checkpoint_at(u, deadline);
@@ -252,7 +258,7 @@ static void wait_for(struct unit *u, pid_t pid, double deadline, struct unit_end
 	 */
 	struct timespec moment = {1, 0};
 	int told = 0;
-	if (!end->cancelled && !kill_at && ended_by(end->status, SIGTERM))
+	if (!kill_at && unit_end_by_others(end))
 		while ((told = sigtimedwait(&set, NULL, &moment)) == SIGCHLD)
 			;
 	end->cancelled |= told == SIGTERM || told == SIGINT || told == SIGHUP;

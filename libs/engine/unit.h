@@ -222,6 +222,8 @@ struct unit_end {
 	bool cancelled; /* we were told to stop */
 	bool over_time;
 };
+/* By a signal that ends a job, and that we haven't sent? */
+bool unit_end_by_others(const struct unit_end *end);
 #define MEMBER_GRACE 5.0 /* seconds between SIGTERM and SIGKILL */
 
 /* What the record says of which definition it was. */

@@ -58,7 +58,7 @@ chown --reference="$home" "$home/again.yaml"
 for nodes in 1 2; do
 	rm -f "$home/again.log" "$home/go"
 	job=$(as alice sbatch --parsable -N $nodes again.yaml)
-	some() { [ "$(grep -c begin "$home/again.log" 2>/dev/null)" -ge 4 ]; }
+	some() { [ -e "$home/again.log" ] && [ "$(grep -c begin "$home/again.log")" -ge 4 ]; }
 	t_until 60 some || t_fail "members begin" "$(as alice squeue; cat "$home/again.out")"
 	as alice weft status --follow again >"$T_TMP/followed" 2>&1 &
 	follower=$!
