@@ -3,6 +3,7 @@
 #   make                 build/weft, build/weft.so and build/job_submit_weft.so
 #   make check           all tests (sets itself up: make deps)
 #   make demo            a private Slurm cluster, a real workflow on it, the result
+#   make demo-modulation the same for a search that a network steers, beside the full grid
 #   make bench           the measured figures
 #   make fuzz            an hour of fuzzing (FUZZ_TIME=, FUZZ_TARGETS=)
 #   make install         DESTDIR=, prefix= and the other GNU names
@@ -150,14 +151,14 @@ EXAMPLE_SRC := $(wildcard contrib/examples/augmentation/*.c)
 
 # ---- building ----------------------------------------------------------------
 
-.PHONY: all deps check check-layers check-stage-faults check-kills check-walltime demo bench fuzz lint install uninstall schema clean \
-	help dist
+.PHONY: all deps check check-layers check-stage-faults check-kills check-walltime demo demo-modulation \
+	bench fuzz lint install uninstall schema clean help dist
 all: $(if $(COMMAND_SRC),$(B)/weft) $(if $(SPANK_SRC),$(B)/weft.so) \
 	$(B)/job_submit_weft.so
 
 # Compiling waits for the packages; check and demo also need what they run.
 ifeq ($(DEPS),yes)
-NEED := $(if $(filter check demo bench bench-%,$(MAKECMDGOALS)),,--build)
+NEED := $(if $(filter check demo demo-% bench bench-%,$(MAKECMDGOALS)),,--build)
 STAMP := build/.deps$(NEED)
 $(STAMP): contrib/deps
 	@mkdir -p $(@D)
@@ -296,8 +297,8 @@ check-layers: $(ARCHIVES)
 lint:
 	@tests/lint
 
-demo: all $(EXAMPLE) $(PLAIN)
-	@BUILD=$(B) contrib/demo
+demo demo-modulation: all $(EXAMPLE) $(PLAIN)
+	@BUILD=$(B) contrib/demo $(filter-out demo,$(@:demo-%=%))
 
 BENCH_TOOLS := $(B)/tests/submit_rate $(B)/tests/measure $(B)/tests/place_figures \
 	$(B)/tests/faulty.so $(B)/tests/hash_rate $(B)/tests/copy_limit $(B)/tests/records $(B)/tests/agents
