@@ -129,6 +129,42 @@ static void all_over(struct source *s)
 		end_all(s);
 }
 
+static void stop_if_alone(struct source *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->node[i].control || s->node[i].parting)
+			return;
+	weft_loop_stop(s->loop);
+}
+
+static void on_parted(void *arg, struct weft_link *link, const struct weft_err *why)
+{
+	struct node *d = arg;
+
+	(void)why;
+	weft_link_free(link);
+	d->parting = NULL;
+	if (d->of->ending)
+		stop_if_alone(d->of);
+}
+
+static const struct weft_link_events parting_events = {.closed = on_parted};
+
+/* If it lives, it hears a goodbye, by which it knows that nobody goes on with what it
+ * has. */
+static void part_with(struct node *d)
+{
+	struct weft_link *link = weft_steal(&d->control);
+
+	if (link && weft_link_is_open(link)) {
+		d->parting = link;
+		weft_link_set(link, &parting_events, d);
+		weft_link_close(link, NULL);
+	} else {
+		weft_link_free(link);
+	}
+}
+
 /* Out with it; its children go to who fed it. */
 static void take_out(struct node *d)
 {
@@ -136,8 +172,7 @@ static void take_out(struct node *d)
 	uint32_t parent = living_parent(s, d->parent);
 	unsigned char msg[4];
 
-	weft_link_free(d->control);
-	d->control = NULL;
+	part_with(d);
 	if (!s->started || s->ending)
 		return;
 	for (size_t i = 0; i < s->n; i++)
@@ -185,7 +220,7 @@ static void on_lost(void *arg, uint32_t rank, const char *why, bool final)
 	struct node *d = rank < s->n ? &s->node[rank] : NULL;
 
 	if (!d || s->ending || !d->control || d->state == WAITED_FOR ||
-		d->state == FAILED)
+		d->state == JOINED || d->state == FAILED)
 		return;
 	/* It lives, as far as we hear: the link may have had an accident. */
 	if (final && d->state != DONE) {
@@ -254,7 +289,7 @@ static void tree_of_switches(struct source *s, const uint32_t *order, size_t n)
 
 static void name_parents(struct source *s, const uint32_t *order, size_t n)
 {
-	bool tree = as_tree(s);
+	bool tree = s->tree = as_tree(s);
 
 	if (tree && s->cast->at_switch) {
 		tree_of_switches(s, order, n);
@@ -282,6 +317,11 @@ static void begin(struct source *s)
 		return;
 	}
 	n = in_order(s, order);
+	/* From where on some node needs it. */
+	s->pack.had = n ? UINT64_MAX : 0;
+	for (size_t i = 0; i < n; i++)
+		if (s->node[order[i]].had < s->pack.had)
+			s->pack.had = s->node[order[i]].had;
 	name_parents(s, order, n);
 	for (size_t i = 0; i < n; i++) {
 		struct node *d = &s->node[order[i]];
@@ -308,12 +348,15 @@ static void begin(struct source *s)
 static void plan(struct source *s, struct weft_link *link)
 {
 	weft_autostr struct weft_str msg = {0};
-	unsigned char head[8];
+	unsigned char head[8 + BCAST_IDENTITY + 8 + BCAST_META];
 
 	put32(head, (s->opt->archive ? 1U : 0) | (s->opt->replace ? 2U : 0) |
 			    (s->opt->manifest ? 4U : 0) | (s->opt->writable ? 8U : 0));
 	put32(head + 4, s->opt->durable);
-	weft_str_addn(&msg, (const char *)head, 8);
+	bcast_identity_write(&s->plan.identity, head + 8);
+	bcast_put64(head + 8 + BCAST_IDENTITY, s->plan.top.st_dev);
+	bcast_meta_write(head + 16 + BCAST_IDENTITY, &s->plan.top);
+	weft_str_addn(&msg, (const char *)head, sizeof(head));
 	weft_str_addn(&msg, s->dst, strlen(s->dst) + 1);
 	weft_str_addn(&msg, s->src, strlen(s->src) + 1);
 	if (!msg.failed)
@@ -332,9 +375,37 @@ static void join(struct node *d, struct weft_link *link, unsigned port)
 		source_fail(d, "no address");
 		return;
 	}
-	d->state = HERE;
-	s->n_here++;
+	d->state = JOINED;
 	plan(s, link);
+}
+
+static void ready(struct node *d, uint64_t had)
+{
+	struct source *s = d->of;
+
+	/* What was read again holds for the source as it was then. */
+	d->state = HERE;
+	d->had = had;
+	s->n_here++;
+	perhaps_begin(s);
+}
+
+static void done(struct node *d, const unsigned char *at)
+{
+	struct source *s = d->of;
+	struct weft_stage_node *o = &s->out[d->rank];
+
+	s->n_here -= d->state == HERE;
+	d->state = DONE;
+	o->done = true;
+	o->bytes = bcast_get64(at);
+	o->files = bcast_get64(at + 8);
+	o->there = at[16] != 0;
+	o->seconds = s->started ? weft_monotonic() - s->sending : 0;
+	memcpy(o->hash, at + 17, WEFT_DIGEST_HEX - 1);
+	s->n_over++;
+	all_over(s);
+	perhaps_begin(s);
 }
 
 static void on_frame(
@@ -357,18 +428,11 @@ static void on_frame(
 		weft_autofree char *why = strndup((const char *)at + 4, n - 4);
 
 		source_fail(d, "%s", why ? why : "");
-	} else if (type == MSG_DONE && n == 16 + WEFT_DIGEST_HEX && d->state == HERE) {
-		struct weft_stage_node *o = &s->out[d->rank];
-
-		d->state = DONE;
-		o->done = true;
-		o->bytes = bcast_get64(at);
-		o->files = bcast_get64(at + 8);
-		o->seconds = weft_monotonic() - s->sending;
-		memcpy(o->hash, at + 16, WEFT_DIGEST_HEX - 1);
-		s->n_here--;
-		s->n_over++;
-		all_over(s);
+	} else if (type == MSG_DONE && n == 17 + WEFT_DIGEST_HEX &&
+		   (d->state == HERE || d->state == JOINED)) {
+		done(d, at);
+	} else if (type == MSG_HAD && n == 8 && d->state == JOINED) {
+		ready(d, bcast_get64(at));
 	}
 }
 
@@ -392,12 +456,8 @@ static void on_closed(void *arg, struct weft_link *link, const struct weft_err *
 		weft_link_free(d->control);
 		d->control = NULL;
 	}
-	if (d->of->ending) {
-		for (size_t i = 0; i < d->of->n; i++)
-			if (d->of->node[i].control)
-				return;
-		weft_loop_stop(d->of->loop);
-	}
+	if (d->of->ending)
+		stop_if_alone(d->of);
 }
 
 static const struct weft_link_events node_events = {
@@ -461,6 +521,8 @@ static void end_all(struct source *s)
 	for (size_t i = 0; i < s->n; i++)
 		if (s->node[i].control) {
 			weft_link_close(s->node[i].control, NULL);
+			some = true;
+		} else if (s->node[i].parting) {
 			some = true;
 		}
 	weft_timer_free(s->tick);
@@ -557,13 +619,23 @@ static void on_tick(void *arg)
 			if (s->node[i].state == WAITED_FOR)
 				source_fail(&s->node[i], "it didn't come within %g s",
 					start);
-		if (!s->ending)
-			begin(s);
+		perhaps_begin(s);
 	}
 	if (s->started && !s->ending)
 		try_another(s, now);
 	if (s->opt->progress && s->started && !s->ending)
 		show(s);
+}
+
+/* By which a node sees that it has just this. */
+static int identify(struct source *s, struct weft_err *err)
+{
+	struct bcast_pack look = {
+		.src = s->src, .opt = s->opt, .only = &s->plan.identity};
+
+	if (stat(s->src, &s->plan.top))
+		return weft_err_sys(err, WEFT_ESTAGE, "%s", s->src);
+	return bcast_pack(&look, err);
 }
 
 static int prepare(struct source *s, struct weft_err *err)
@@ -575,7 +647,7 @@ static int prepare(struct source *s, struct weft_err *err)
 	if (!cast->n_hosts || (!cast->once && !cast->each))
 		return weft_err_set(err, WEFT_EUSAGE, "no nodes to broadcast to");
 	if (weft_stage_measure(s->src, &s->total, &s->total_files, err) ||
-		weft_loop_new(&s->loop, err))
+		identify(s, err) || weft_loop_new(&s->loop, err))
 		return -1;
 	if (getentropy(id, sizeof(id)))
 		return weft_err_sys(err, WEFT_ESYS, "random numbers");
@@ -653,14 +725,20 @@ int weft_stage_broadcast(const char *src, const char *dst,
 	weft_loop_run(s.loop);
 	rc = s.result ? -1 : summary(&s, err);
 	if (report)
-		*report = (struct weft_stage_report){.bytes = s.pack.bytes,
+		*report = (struct weft_stage_report){
+			.bytes = s.started ? s.pack.bytes + s.pack.resumed : s.total,
 			.moved = s.pack.bytes,
-			.files = s.pack.files,
+			.files = s.started ? s.pack.files : s.total_files,
 			.folders = s.pack.folders,
 			.skipped = s.pack.skipped,
+			.resumed = s.pack.resumed,
 			.retries = s.relinked,
-			.strategy = as_tree(&s) ? "tree" : "chain",
-			.why = as_tree(&s) ? "small" : "large",
+			.strategy = !s.started ? "already there"
+				    : s.tree   ? "tree"
+					       : "chain",
+			.why = !s.started ? "source and copies are as the records say"
+			       : s.tree   ? "small"
+					  : "large",
 			.seconds = weft_monotonic() - s.began};
 	for (size_t i = 0; report && i < s.n && !*report->hash; i++)
 		if (node[i].done)
@@ -671,6 +749,7 @@ out:
 		pthread_join(s.thread, NULL);
 	for (size_t i = 0; i < s.n; i++) {
 		weft_link_free(s.node[i].control);
+		weft_link_free(s.node[i].parting);
 		free(s.node[i].host);
 	}
 	if (s.starter)

@@ -63,10 +63,33 @@ struct bcast_piece *bcast_queue_take(struct bcast_queue *q, bool wait);
 void bcast_queue_close(struct bcast_queue *q);
 size_t bcast_queue_bytes(struct bcast_queue *q);
 
+/* ---- what is there already: bcast_there.c ---- */
+/* What the source is, without reading it: of each entry its type, path and identity, in
+ * any order. */
+struct bcast_identity {
+	uint64_t sum[2];
+};
+#define BCAST_IDENTITY 16
+/* path: below the top, "" the top. */
+void bcast_identity_add(struct bcast_identity *id, char type, const char *path,
+	const struct stage_id *of);
+void bcast_identity_write(const struct bcast_identity *id, unsigned char *at);
+/* What the source tells each node before it begins. */
+struct bcast_plan {
+	struct bcast_identity identity;
+	struct stat top; /* st_dev, and what is in its meta */
+};
+/* Is this, with its record, a whole copy of it? */
+bool bcast_is_there(const struct stage_target *t, const struct bcast_identity *id,
+	struct weft_stage_report *report);
+
 /* ---- packing: bcast_pack.c ---- */
 struct bcast_pack {
 	const char *src;
 	const struct weft_stage_options *opt;
+	struct bcast_identity *only; /* nothing is read, but this filled */
+	uint64_t had;                /* chunks of a single file that all nodes have */
+	uint64_t resumed;            /* bytes of them */
 	/* Takes the piece over; -1: stop. */
 	int (*emit)(void *arg, struct bcast_piece *p);
 	void *arg;
@@ -77,8 +100,14 @@ int bcast_pack(struct bcast_pack *pack, struct weft_err *err);
 
 /* ---- unpacking: bcast_unpack.c ---- */
 struct bcast_unpack;
+/* *u stays NULL where it is there already: *report. */
 int bcast_unpack_new(struct bcast_unpack **u, const char *dst, const char *src,
-	const struct weft_stage_options *opt, struct weft_err *err);
+	const struct weft_stage_options *opt, const struct bcast_plan *plan,
+	struct weft_stage_report *report, struct weft_err *err);
+/* Chunks of a single file that a killed broadcast has left, read again. */
+uint64_t bcast_unpack_had(struct bcast_unpack *u);
+/* What there is stays for the next one to go on with. */
+void bcast_unpack_keep(struct bcast_unpack *u);
 /* The next piece; after the last one all has its final name. */
 int bcast_unpack_piece(
 	struct bcast_unpack *u, struct bcast_piece *p, struct weft_err *err);
@@ -94,6 +123,7 @@ enum bcast_record {
 	REC_FILE = 'F',    /* meta, name */
 	REC_XATTR = 'X',   /* length of name (2), name, value: of what was named last */
 	REC_BYTES = 'B',   /* offset (8), data */
+	REC_HAD = 'P',     /* so many chunks (8), which the node has */
 	REC_SUM = 'C',     /* of the next chunk (16) */
 	REC_END = 'Z',     /* of the file */
 	REC_LINK = 'L',    /* meta, length of name (2), name, target */
@@ -114,15 +144,18 @@ enum {
 	MSG_NEED,      /* up: the number of the first piece wanted (8) */
 	MSG_ACK, /* up: all below have what is before (8), waits for those below (1) */
 	MSG_JOIN = 16, /* control, up: port (4), name */
-	MSG_PLAN,      /* down: flags (4), durable (4), dst NUL src NUL */
-	MSG_FEED,      /* down: rank (4), port (4), host: be its parent */
-	MSG_LEAVE,     /* down: rank (4): no more */
-	MSG_LOST,      /* up: rank (4), final (1), why */
-	MSG_STATE,     /* up: pieces (8), bytes (8) */
-	MSG_DONE,      /* up: bytes (8) files (8) hash */
-	MSG_FAILED,    /* up: errno (4), text */
-	MSG_TRY,       /* down: bytes that mean nothing; a single one: answer */
-	MSG_TRIED,     /* up: they are here */
+	/* down: flags (4), durable (4), identity (16), device (8), meta, dst NUL src
+	   NUL */
+	MSG_PLAN,
+	MSG_FEED,   /* down: rank (4), port (4), host: be its parent */
+	MSG_LEAVE,  /* down: rank (4): no more */
+	MSG_LOST,   /* up: rank (4), final (1), why */
+	MSG_STATE,  /* up: pieces (8), bytes (8) */
+	MSG_DONE,   /* up: bytes (8) files (8) was there before (1) hash */
+	MSG_FAILED, /* up: errno (4), text */
+	MSG_TRY,    /* down: bytes that mean nothing; a single one: answer */
+	MSG_TRIED,  /* up: they are here */
+	MSG_HAD,    /* up: ready, with so many chunks (8) */
 };
 
 struct bcast_child;

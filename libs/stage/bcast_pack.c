@@ -150,6 +150,18 @@ static int xattrs(struct packer *k, int fd)
 	return 0;
 }
 
+/* For the identity alone; true: that was all. */
+static bool only(struct packer *k, char type, const char *path, const struct stat *st)
+{
+	const char *below = path + strlen(k->pack->src);
+	struct stage_id id = stage_id_of(st);
+
+	if (!k->pack->only)
+		return false;
+	bcast_identity_add(k->pack->only, type, below + strspn(below, "/"), &id);
+	return true;
+}
+
 /* ---- data -------------------------------------------------------------------- */
 
 struct reading {
@@ -218,8 +230,24 @@ static int bytes(struct packer *k, struct reading *r, uint64_t end)
 	return 0;
 }
 
+/* Not read, nor sent: each node has them, and has read them again. */
+static int had(struct packer *k, struct reading *r)
+{
+	unsigned char n[8];
+
+	if (!k->pack->had)
+		return 0;
+	bcast_put64(n, k->pack->had);
+	r->at = k->pack->had * r->chunk;
+	r->at = r->at < r->size ? r->at : r->size;
+	k->pack->resumed = r->at;
+	return put(k, REC_HAD, n, sizeof(n), NULL, 0, NULL, 0);
+}
+
 static int data(struct packer *k, struct reading *r, struct stage_file *f)
 {
+	if (r->at && r->at == r->size)
+		return 0;
 	while (r->at < r->size) {
 		off_t from = (off_t)r->at, to = (off_t)r->size;
 
@@ -282,6 +310,8 @@ static int file(struct packer *k, int fd, const char *path, const char *name)
 		return sys(k, "reading", path);
 	if (!S_ISREG(f.st.st_mode))
 		return changed(k, path);
+	if (only(k, 'f', path, &f.st))
+		return 0;
 	k->pack->files++;
 	int r = same_as(k, &f.st, name);
 	if (r)
@@ -289,7 +319,8 @@ static int file(struct packer *k, int fd, const char *path, const char *name)
 	struct reading rd = {.fd = fd, .path = path, .size = (uint64_t)f.st.st_size};
 	rd.chunk = stage_chunk_of(rd.size);
 	stage_holes(&f);
-	if (named(k, REC_FILE, &f.st, name) || xattrs(k, fd) || data(k, &rd, &f))
+	if (named(k, REC_FILE, &f.st, name) || xattrs(k, fd) || had(k, &rd) ||
+		data(k, &rd, &f))
 		return -1;
 	if (fstat(fd, &now))
 		return sys(k, "reading", path);
@@ -348,6 +379,8 @@ static int symlink_at(struct packer *k, int dir, const struct stat *st,
 
 	if (n < 0)
 		return sys(k, "reading", path);
+	if (only(k, 'l', path, st))
+		return 0;
 	k->pack->files++;
 	int r = same_as(k, st, name);
 	if (r)
@@ -373,6 +406,8 @@ static int special(
 	case WEFT_STAGE_MAKE:
 		break;
 	}
+	if (only(k, 's', path, st))
+		return 0;
 	k->pack->files++;
 	int r = same_as(k, st, name);
 	return r ? (r < 0 ? -1 : 0) : named(k, REC_SPECIAL, st, name);
@@ -404,11 +439,14 @@ static int folder(struct packer *k, int fd, const char *path, const char *name)
 	weft_autoargv struct weft_argv names = {0};
 	struct stat st, now;
 
-	k->pack->folders++;
 	if (fstat(fd, &st))
 		return sys(k, "reading", path);
-	if (named(k, REC_FOLDER, &st, name) || xattrs(k, fd) ||
-		list(k, fd, path, &names))
+	if (!only(k, 'd', path, &st)) {
+		k->pack->folders++;
+		if (named(k, REC_FOLDER, &st, name) || xattrs(k, fd))
+			return -1;
+	}
+	if (list(k, fd, path, &names))
 		return -1;
 	for (size_t i = 0; i < names.n; i++) {
 		weft_autofree char *sub = weft_path_join(path, names.v[i]);
@@ -422,6 +460,8 @@ static int folder(struct packer *k, int fd, const char *path, const char *name)
 		return sys(k, "reading", path);
 	if (!stage_same(&st, &now))
 		return changed(k, path);
+	if (k->pack->only)
+		return 0;
 	return put(k, REC_UP, NULL, 0, NULL, 0, NULL, 0);
 }
 
@@ -442,6 +482,8 @@ static int pack_top(struct packer *k)
 		return weft_err_sys(k->err, WEFT_ESTAGE, "%s", src);
 	if (S_ISDIR(st.st_mode) ? folder(k, fd, src, "") : file(k, fd, src, ""))
 		return -1;
+	if (k->pack->only)
+		return 0;
 	bcast_put64(all, k->pack->files);
 	bcast_put64(all + 8, k->pack->bytes);
 	if (put(k, REC_ALL, all, 16, NULL, 0, NULL, 0))

@@ -30,6 +30,9 @@ struct receiver {
 	pthread_t thread;
 	bool started, threaded;
 	struct weft_soon write; /* without a thread */
+	atomic_bool ready;      /* what is there has been read */
+	bool told_ready;
+	uint64_t had; /* chunks of it */
 	struct bcast_unpack *unpack;
 	atomic_uint_fast64_t written; /* pieces */
 	atomic_bool waits;            /* the loop does, for room in the queue */
@@ -39,6 +42,7 @@ struct receiver {
 	/* How it ends. */
 	bool said; /* done or failed, to the source */
 	bool left; /* the source said goodbye */
+	bool keep; /* what there is */
 	const volatile sig_atomic_t *stop;
 	int result;
 	struct weft_err *err;
@@ -70,6 +74,11 @@ static void *write_all(void *arg)
 	struct bcast_piece *p;
 	bool more = true;
 
+	r->had = bcast_unpack_had(r->unpack);
+	r->ready = true;
+	weft_loop_wake(r->loop);
+	if (!r->threaded)
+		return NULL;
 	while (more && (p = bcast_queue_take(&r->queue, true))) {
 		more = write_one(r, p);
 		if (atomic_exchange(&r->waits, false))
@@ -114,18 +123,17 @@ static void say_failed(struct receiver *r, struct weft_err *err)
 	}
 }
 
-static void say_done(struct receiver *r)
+static void say_done(struct receiver *r, const struct weft_stage_report *report)
 {
-	struct weft_stage_report report;
-	unsigned char msg[16 + WEFT_DIGEST_HEX];
+	unsigned char msg[17 + WEFT_DIGEST_HEX];
 
 	if (r->said || !r->control)
 		return;
 	r->said = true;
-	bcast_unpack_report(r->unpack, &report);
-	bcast_put64(msg, report.bytes);
-	bcast_put64(msg + 8, report.files);
-	memcpy(msg + 16, report.hash, WEFT_DIGEST_HEX);
+	bcast_put64(msg, report->bytes);
+	bcast_put64(msg + 8, report->files);
+	msg[16] = r->unpack == NULL;
+	memcpy(msg + 17, report->hash, WEFT_DIGEST_HEX);
 	weft_link_send(r->control, MSG_DONE, msg, sizeof(msg));
 }
 
@@ -152,10 +160,19 @@ static void acknowledge(struct receiver *r)
 static void look(struct receiver *r)
 {
 	if (r->started && r->over && !r->said) {
+		struct weft_stage_report report;
+
+		bcast_unpack_report(r->unpack, &report);
 		if (r->rc)
 			say_failed(r, &r->write_err);
 		else
-			say_done(r);
+			say_done(r, &report);
+	}
+	if (r->ready && !r->told_ready && r->control) {
+		unsigned char msg[8];
+
+		bcast_put64(msg, r->had);
+		r->told_ready = weft_link_send(r->control, MSG_HAD, msg, 8) == 0;
 	}
 	if (r->granted_less && r->parent && bcast_relay_has_room(&r->relay)) {
 		if (r->over || bcast_queue_bytes(&r->queue) < BCAST_KEEP) {
@@ -266,14 +283,18 @@ static uint32_t get32(const unsigned char *at)
 	       at[3];
 }
 
+#define PLAN_HEAD (8 + BCAST_IDENTITY + 8 + BCAST_META)
+
 static void on_plan(struct receiver *r, const unsigned char *data, size_t n)
 {
 	struct weft_stage_options opt = {0};
-	weft_autofree char *text =
-		n > 8 ? strndup((const char *)data + 8, n - 8) : NULL;
-	size_t dst = text ? strlen(text) : 0;
-	weft_autofree char *src =
-		n > 9 + dst ? strndup((const char *)data + 9 + dst, n - 9 - dst) : NULL;
+	size_t left = n > PLAN_HEAD ? n - PLAN_HEAD : 0;
+	const char *at = (const char *)data + PLAN_HEAD;
+	weft_autofree char *text = left ? strndup(at, left) : NULL;
+	size_t dst = text ? strlen(text) + 1 : 0;
+	weft_autofree char *src = left > dst ? strndup(at + dst, left - dst) : NULL;
+	struct weft_stage_report report = {0};
+	struct bcast_plan plan;
 	struct weft_err err = {0};
 
 	if (!text || !src || r->started)
@@ -284,15 +305,23 @@ static void on_plan(struct receiver *r, const unsigned char *data, size_t n)
 	opt.writable = get32(data) & 8;
 	opt.durable = (enum weft_stage_durable)(get32(data + 4) % 3);
 	opt.special = WEFT_STAGE_MAKE;
-	if (bcast_unpack_new(&r->unpack, text, src, &opt, &err)) {
+	plan.identity.sum[0] = bcast_get64(data + 8);
+	plan.identity.sum[1] = bcast_get64(data + 16);
+	bcast_meta_read(data + 32, &plan.top);
+	plan.top.st_dev = (dev_t)bcast_get64(data + 24);
+	if (bcast_unpack_new(&r->unpack, text, src, &opt, &plan, &report, &err)) {
 		r->over = true;
 		say_failed(r, &err);
 		weft_err_clear(&err);
 		return;
 	}
-	r->write = (struct weft_soon){.fn = write_soon, .arg = r};
+	if (!r->unpack) {
+		r->over = true;
+		say_done(r, &report);
+		return;
+	}
 	r->threaded = !bcast_unpack_is_quick(r->unpack);
-	if (r->threaded && pthread_create(&r->thread, NULL, write_all, r)) {
+	if (pthread_create(&r->thread, NULL, write_all, r)) {
 		r->over = true;
 		weft_err_nomem(&err);
 		say_failed(r, &err);
@@ -346,6 +375,9 @@ static void on_control_closed(
 	r->control = NULL;
 	r->left = why->code == WEFT_OK;
 	if (!r->left || !r->said) {
+		/* Without a word: it was killed, and may be started again. */
+		if (!r->left && !r->said && r->unpack)
+			r->keep = true;
 		if (r->result == 0)
 			weft_err_set(r->err, WEFT_ESTAGE, "the source is gone: %s",
 				why->text ? why->text : "it said goodbye");
@@ -433,6 +465,7 @@ int weft_stage_receive(const struct weft_auth *auth, const char *host, unsigned 
 	int rc = -1;
 
 	bcast_queue_init(&r.queue);
+	r.write = (struct weft_soon){.fn = write_soon, .arg = &r};
 	r.link = (struct weft_link_options){.auth = auth,
 		.context = context,
 		.keepalive = silence / 4,
@@ -464,8 +497,10 @@ int weft_stage_receive(const struct weft_auth *auth, const char *host, unsigned 
 	rc = r.result;
 out:
 	bcast_queue_close(&r.queue);
-	if (r.started && r.threaded)
+	if (r.started)
 		pthread_join(r.thread, NULL);
+	if (r.keep && !r.rc)
+		bcast_unpack_keep(r.unpack);
 	if (r.loop)
 		weft_loop_not_soon(r.loop, &r.write);
 	drop_parent(&r);

@@ -8,16 +8,18 @@
 #define TRIES 3           /* of a node that lives, but whose link breaks */
 #define TREE_ARITY 2
 
-enum node_state { WAITED_FOR, HERE, DONE, FAILED };
+/* JOINED: it looks what of it is there already. */
+enum node_state { WAITED_FOR, JOINED, HERE, DONE, FAILED };
 
 struct node {
 	struct source *of;
 	uint32_t rank, parent;
 	enum node_state state;
 	struct weft_link *control;
-	char *host; /* as the source sees it */
+	struct weft_link *parting; /* of one that was taken out, until it knows */
+	char *host;                /* as the source sees it */
 	unsigned port, tries;
-	uint64_t pieces;
+	uint64_t pieces, had; /* had: chunks, before it began */
 };
 
 struct starter {
@@ -43,8 +45,9 @@ struct source {
 	size_t n_starters;
 	struct weft_timer *tick;
 	double began, sending;
-	bool started, ending;
+	bool started, ending, tree;
 	uint64_t total, total_files;
+	struct bcast_plan plan;
 	uint64_t relinked; /* links that broke between two who live */
 	/* Another node is tried, as the first one takes little. */
 	struct {

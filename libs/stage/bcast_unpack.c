@@ -161,17 +161,30 @@ static void many_descriptors(void)
 	}
 }
 
+/* A single file's journal is kept, and gone on with.  -1. */
+static int open_part(struct bcast_unpack *u)
+{
+	bool single = S_ISREG(u->of.st_mode);
+
+	stage_target_clean(&u->t, single ? &u->job : NULL, &u->of, &u->adopted);
+	u->part = u->adopted;
+	if (u->adopted || !single)
+		return 0;
+	return stage_resume_open(&u->job, u->t.fd, u->t.journal, &u->of, false);
+}
+
 int bcast_unpack_new(struct bcast_unpack **out, const char *dst, const char *src,
-	const struct weft_stage_options *opt, struct weft_err *err)
+	const struct weft_stage_options *opt, const struct bcast_plan *plan,
+	struct weft_stage_report *report, struct weft_err *err)
 {
 	struct bcast_unpack *u = calloc(1, sizeof(*u));
-	bool adopted;
 	struct stat st;
 
 	*out = NULL;
 	if (!u)
 		return weft_err_nomem(err);
 	u->opt = *opt;
+	u->of = plan->top;
 	u->t.fd = u->t.lock = u->f.fd = -1;
 	u->w.job = &u->job;
 	u->src = strdup(src);
@@ -182,16 +195,22 @@ int bcast_unpack_new(struct bcast_unpack **out, const char *dst, const char *src
 		weft_err_nomem(err);
 	else if (stage_job_init(&u->job, &u->opt, u->src, err) == 0 &&
 		 stage_target_open(&u->t, u->dst, err) == 0) {
-		stage_target_clean(&u->t, NULL, NULL, &adopted);
-		if (opt->replace ||
-			fstatat(u->t.fd, u->t.name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+		if (opt->manifest && bcast_is_there(&u->t, &plan->identity, report)) {
+			bcast_unpack_free(u);
+			return 0;
+		}
+		if (!opt->replace &&
+			fstatat(u->t.fd, u->t.name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+			stage_target_taken(&u->t, err);
+		} else if (open_part(u) == 0) {
 			u->job.record = opt->manifest;
 			/* There is no source here to look at again. */
 			u->job.started.tv_sec = (time_t)1 << 40;
 			*out = u;
 			return 0;
+		} else {
+			weft_err_move(err, &u->job.err);
 		}
-		stage_target_taken(&u->t, err);
 	}
 	bcast_unpack_free(u);
 	return -1;
@@ -201,8 +220,9 @@ void bcast_unpack_free(struct bcast_unpack *u)
 {
 	if (!u)
 		return;
-	if (u->part)
+	if (u->part && !(u->keep && u->job.resume))
 		stage_target_remove(&u->t);
+	free(u->had);
 	for (size_t i = 0; i < u->n_levels; i++) {
 		weft_closep(&u->level[i].fd);
 		xattrs_clear(&u->level[i].xattrs);
@@ -222,6 +242,61 @@ void bcast_unpack_free(struct bcast_unpack *u)
 	free(u->src);
 	free(u->dst);
 	free(u);
+}
+
+/* ---- what a killed broadcast has left -------------------------------------- */
+
+static uint64_t chunk_end(uint64_t i, uint64_t chunk, uint64_t size)
+{
+	return (i + 1) * chunk < size ? (i + 1) * chunk : size;
+}
+
+/* [off, end) of the part has this hash. */
+static bool reads_as(struct bcast_unpack *u, int fd, uint64_t off, uint64_t end,
+	const unsigned char *want)
+{
+	weft_autofree char *buf = malloc(STAGE_BUFFER);
+	unsigned char sum[WEFT_DIGEST_BYTES];
+	ssize_t n = 1;
+
+	for (; buf && off < end && n > 0; off += (uint64_t)n) {
+		size_t left = end - off < STAGE_BUFFER ? end - off : STAGE_BUFFER;
+
+		n = pread(fd, buf, left, (off_t)off);
+		if (n > 0)
+			weft_hasher_add(u->w.hasher, buf, (size_t)n);
+	}
+	weft_hasher_take(u->w.hasher, sum);
+	return buf && n > 0 && memcmp(sum, want, sizeof(sum)) == 0;
+}
+
+uint64_t bcast_unpack_had(struct bcast_unpack *u)
+{
+	struct stage_folder top = {.name = (char *)""};
+	struct stage_file f = {.dir = &top, .name = u->t.name, .st = u->of};
+	uint64_t size = (uint64_t)u->of.st_size, chunk = stage_chunk_of(size), len;
+	uint64_t n = (size + chunk - 1) / chunk;
+	weft_autoclose int fd = -1;
+
+	if (!u->adopted || !stage_resume_has(&u->job))
+		return 0;
+	fd = openat(u->t.fd, u->t.part, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	u->had = calloc(n + 1, sizeof(*u->had));
+	while (fd >= 0 && u->had && u->n_had < n) {
+		uint64_t off = u->n_had * chunk, end = chunk_end(u->n_had, chunk, size);
+		const unsigned char *sum =
+			stage_resume_find(&u->w, &f, (int64_t)u->n_had, &len);
+
+		if (!sum || len != end - off || !reads_as(u, fd, off, end, sum))
+			break;
+		memcpy(u->had[u->n_had++], sum, WEFT_DIGEST_BYTES);
+	}
+	return u->n_had;
+}
+
+void bcast_unpack_keep(struct bcast_unpack *u)
+{
+	u->keep = true;
 }
 
 /* The top of a tree, as in copy.c: nobody else may enter before it is whole. */
@@ -338,9 +413,16 @@ static int begin_file(struct bcast_unpack *u, const unsigned char *at, size_t n)
 			return weft_err_nomem(&u->w.err);
 	}
 	const char *as = u->begun ? name : u->t.part;
+	bool old = !u->begun && u->adopted;
 	u->f.fd = openat(dir_fd(u), as,
-		O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		O_RDWR | (old ? 0 : O_CREAT | O_EXCL) | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (u->f.fd < 0)
+		return stage_sys(&u->w, "copying", here(u), name);
+	/* Of another state of the source: nothing of it may stay, in a hole. */
+	struct stage_id is = stage_id_of(&u->f.st), was = stage_id_of(&u->of);
+	if (old && !stage_id_same(&is, &was))
+		u->n_had = 0;
+	if (old && !u->n_had && ftruncate(u->f.fd, 0))
 		return stage_sys(&u->w, "copying", here(u), name);
 	if (!u->begun) {
 		u->part = true;
@@ -422,6 +504,34 @@ static int add_bytes(struct bcast_unpack *u, const unsigned char *at, size_t n)
 	return 0;
 }
 
+static int take_had(struct bcast_unpack *u, const unsigned char *at, size_t n)
+{
+	uint64_t count = n == 8 ? bcast_get64(at) : UINT64_MAX;
+
+	if (!u->f.on || u->f.at || u->job.tree || count > u->f.n_chunks)
+		return unpack_bad(u);
+	if (count > u->n_had)
+		return weft_err_set(&u->w.err, WEFT_ESTAGE,
+			"%s changed while the broadcast began", u->src);
+	memcpy(u->f.sum, u->had, count * sizeof(*u->f.sum));
+	u->f.sums = count;
+	if (count)
+		u->f.at = chunk_end(count - 1, u->f.chunk, (uint64_t)u->f.st.st_size);
+	u->job.resumed = u->f.at;
+	return 0;
+}
+
+/* A killed broadcast is gone on with from here. */
+static void note_chunk(struct bcast_unpack *u, uint64_t i)
+{
+	struct stage_file f = {.dir = u->job.folders, .name = u->t.name, .st = u->f.st};
+	uint64_t size = (uint64_t)u->f.st.st_size;
+
+	if (!u->job.tree && u->f.n_chunks > 1)
+		stage_resume_note(&u->w, &f, (int64_t)i,
+			chunk_end(i, u->f.chunk, size) - i * u->f.chunk, u->f.sum[i]);
+}
+
 static int check_sum(struct bcast_unpack *u, const unsigned char *sum, size_t n)
 {
 	uint64_t i = u->f.sums, end = (i + 1) * u->f.chunk;
@@ -441,7 +551,7 @@ static int check_sum(struct bcast_unpack *u, const unsigned char *sum, size_t n)
 		return weft_err_hint(
 			&u->w.err, "this node or one before it has bad memory");
 	}
-	u->f.sums++;
+	note_chunk(u, u->f.sums++);
 	if (u->opt.durable != WEFT_STAGE_NONE)
 		(void)!sync_file_range(u->f.fd, (off_t)(i * u->f.chunk),
 			(off_t)u->f.chunk, SYNC_FILE_RANGE_WRITE);
@@ -519,6 +629,8 @@ static int record(
 		return add_xattr(u, at, n);
 	case REC_BYTES:
 		return add_bytes(u, at, n);
+	case REC_HAD:
+		return take_had(u, at, n);
 	case REC_SUM:
 		return check_sum(u, at, n);
 	case REC_END:
@@ -574,8 +686,9 @@ bool bcast_unpack_is_quick(const struct bcast_unpack *u)
 
 void bcast_unpack_report(const struct bcast_unpack *u, struct weft_stage_report *r)
 {
-	*r = (struct weft_stage_report){.bytes = u->job.bytes,
+	*r = (struct weft_stage_report){.bytes = u->job.bytes + u->job.resumed,
 		.moved = u->job.moved,
+		.resumed = u->job.resumed,
 		.files = u->job.files,
 		.folders = u->job.n_folders,
 		.owners = u->job.owners,

@@ -36,6 +36,12 @@ struct bcast_unpack {
 	char *src, *dst;
 	uint64_t next; /* piece */
 	bool begun, ended, part;
+	bool adopted; /* the part is one that a killed broadcast has left */
+	bool keep;    /* the part stays when it isn't whole in the end */
+	/* Chunks of the part that are as its journal says, of this source. */
+	struct stat of;
+	uint64_t n_had;
+	unsigned char (*had)[WEFT_DIGEST_BYTES];
 	char hash[WEFT_DIGEST_HEX];
 	struct level *level;
 	size_t n_levels, cap_levels;

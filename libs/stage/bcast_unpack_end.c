@@ -175,6 +175,8 @@ int unpack_publish(struct bcast_unpack *u)
 				       u->opt.durable == WEFT_STAGE_FULL, &u->w.err))
 		return -1;
 	u->part = false;
+	if (u->job.resume)
+		unlinkat(u->t.fd, u->t.journal, 0);
 	/* A single file's ctime is another once it has its name. */
 	if (u->job.tree || fstatat(u->t.fd, u->t.name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
 		st.st_ino != u->job.entry[0]->dst.ino)

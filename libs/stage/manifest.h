@@ -29,5 +29,8 @@ struct stage_manifest *stage_manifest_parse(const char *text, size_t n);
 /* As stage_manifest_holds(), of the source alone. */
 bool stage_manifest_source_holds(const struct stage_manifest *m, const char *src,
 	struct weft_stage_report *report);
+/* The same of the copy. */
+bool stage_manifest_copy_holds(const struct stage_manifest *m, int dir,
+	const char *name, struct weft_stage_report *report);
 
 #endif

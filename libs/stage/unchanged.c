@@ -22,12 +22,12 @@ static bool folder_holds(const struct stage_line *l, int in, int out)
 	struct stat a, b;
 
 	/* Getting its final name has changed the top's ctime. */
-	return fstat(in, &a) == 0 && same_id(&l->src, &a, true) &&
+	return (in < 0 || (fstat(in, &a) == 0 && same_id(&l->src, &a, true))) &&
 	       (out < 0 ||
 		       (fstat(out, &b) == 0 && same_id(&l->dst, &b, *l->name != '\0')));
 }
 
-/* dst -1: the source alone. */
+/* dst -1: the source alone; src -1: the copy. */
 static bool tree_holds(
 	const struct stage_manifest *m, int src, int dst, struct weft_stage_report *r)
 {
@@ -41,18 +41,21 @@ static bool tree_holds(
 		if (l->type == 'd') {
 			weft_closep(&in);
 			weft_closep(&out);
-			in = stage_open_beneath(src, l->name, O_PATH | O_DIRECTORY);
+			if (src >= 0)
+				in = stage_open_beneath(
+					src, l->name, O_PATH | O_DIRECTORY);
 			if (dst >= 0)
 				out = stage_open_beneath(
 					dst, l->name, O_PATH | O_DIRECTORY);
-			same = in >= 0 && (out >= 0 || dst < 0) &&
+			same = (in >= 0 || src < 0) && (out >= 0 || dst < 0) &&
 			       folder_holds(l, in, out);
 			r->folders++;
 			continue;
 		}
-		same = in >= 0 && (out >= 0 || dst < 0) &&
-		       fstatat(in, l->name, &a, AT_SYMLINK_NOFOLLOW) == 0 &&
-		       same_id(&l->src, &a, true) &&
+		same = (in >= 0 || src < 0) && (out >= 0 || dst < 0) &&
+		       (src < 0 ||
+			       (fstatat(in, l->name, &a, AT_SYMLINK_NOFOLLOW) == 0 &&
+				       same_id(&l->src, &a, true))) &&
 		       (dst < 0 ||
 			       (fstatat(out, l->name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
 				       same_id(&l->dst, &b, true)));
@@ -83,6 +86,24 @@ bool stage_manifest_holds(const struct stage_manifest *m, const char *src, int d
 		openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	return in >= 0 && out >= 0 && tree_holds(m, in, out, report);
+}
+
+bool stage_manifest_copy_holds(const struct stage_manifest *m, int dir,
+	const char *name, struct weft_stage_report *report)
+{
+	const struct stage_line *l = m->line;
+	struct stat st;
+
+	if (l->type != 'd') {
+		report->files = 1;
+		report->bytes = l->src.size;
+		return m->n == 1 && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		       S_ISREG(st.st_mode) && same_id(&l->dst, &st, true);
+	}
+	weft_autoclose int out =
+		openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return out >= 0 && tree_holds(m, -1, out, report);
 }
 
 bool stage_manifest_source_holds(const struct stage_manifest *m, const char *src,

@@ -268,8 +268,8 @@ static int destination(
 
 static json_t *node_json(const struct weft_stage_node *n)
 {
-	return json_pack("{s:s, s:b, s:s?, s:o*, s:I, s:I, s:s?, s:f}", "name", n->name,
-		"done", n->done, "from", n->from, "why",
+	return json_pack("{s:s, s:b, s:b, s:s?, s:o*, s:I, s:I, s:s?, s:f}", "name",
+		n->name, "done", n->done, "there", n->there, "from", n->from, "why",
 		n->why ? weft_report_json_text(n->why) : NULL, "bytes",
 		(json_int_t)n->bytes, "files", (json_int_t)n->files, "hash",
 		*n->hash ? n->hash : NULL, "seconds", n->seconds);
@@ -287,11 +287,12 @@ static int tell_json(const struct bcast *b, const char *src,
 		json_array_append_new(all, node_json(&b->node[i]));
 		failed += !b->node[i].done;
 	}
-	root = json_pack(
-		"{s:o, s:o, s:I, s:I, s:I, s:s, s:s?, s:o*, s:I, s:I, s:f, s:o}",
+	root = json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:s?, s:o*, s:I, "
+			 "s:I, s:f, s:o}",
 		"source", weft_report_json_text(src), "destination",
 		weft_report_json_text(b->dst), "bytes", (json_int_t)r->bytes, "files",
-		(json_int_t)r->files, "folders", (json_int_t)r->folders, "strategy",
+		(json_int_t)r->files, "moved", (json_int_t)r->moved, "resumed",
+		(json_int_t)r->resumed, "folders", (json_int_t)r->folders, "strategy",
 		r->strategy ? r->strategy : "none", "hash", *r->hash ? r->hash : NULL,
 		"error", why ? weft_report_json_text(why) : NULL, "retries",
 		(json_int_t)r->retries, "failed", (json_int_t)failed, "seconds",

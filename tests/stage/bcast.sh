@@ -84,6 +84,21 @@ done
 [ "$(stat -c %b "$T_TMP/n5/copy/sparse")" -lt 200 ] && t_ok 'holes stay holes' ||
 	t_fail 'holes stay holes' "$(stat "$T_TMP/n5/copy/sparse")"
 t_run 0 'its record holds' "$WEFT" stage verify "$T_TMP/n4/copy"
+t_run 0 'once more' bcast --json --hosts 'n[1-5]' "$src" "$T_TMP/dst/copy"
+# had: strategy, bytes moved, and who had it before
+had() { python3 -c 'import json, sys
+j = json.load(sys.stdin)
+print(j["strategy"], j["moved"], *[n["name"] for n in j["nodes"] if n["done"] and n["there"]])' \
+	<<<"$(sed -n '/^{/,$p' <<<"$T_OUT")"; }
+t_is 'nothing moves' "$(had)" 'already there 0 n1 n2 n3 n4 n5'
+rm -rf "$T_TMP/n3/copy"
+echo changed >"$T_TMP/n4/copy/small/stage.h"
+t_run 5 'one has it no more, one has something else' bcast --json --hosts 'n[1-5]' "$src" "$T_TMP/dst/copy"
+t_has 'what is something else is not overwritten' "$T_OUT" 'is already there'
+t_is 'the others move nothing' "$(had | cut -d' ' -f3-)" 'n1 n2 n5'
+same "$src" "$T_TMP/n3/copy" && t_ok 'who had it no more has it again' || t_fail 'who had it no more has it again'
+t_run 0 'replaced' bcast --json --replace --hosts 'n[1-5]' "$src" "$T_TMP/dst/copy"
+t_is 'where it is something else' "$(had | cut -d' ' -f3-)" 'n1 n2 n3 n5'
 t_run 0 'a copy by hand' "$WEFT" stage cp -q "$src" "$T_TMP/by-hand"
 # root FOLDER NAME: the root hash in a record
 root() { sed -n 's/^end \([^ ]*\).*/\1/p' "$1/.weft-manifest.$2."*; }
@@ -187,6 +202,26 @@ for n in json.load(open(sys.argv[1]))["nodes"]:
 	t_has 'the source sees it' "$T_OUT" 'n1: it takes far less than others do'
 	t_has 'and takes no other out' "$T_OUT" 'on 3 of 4 nodes'
 	cmp "$T_TMP/long" "$T_TMP/n4/copy" && t_ok 'those behind it have it' || t_fail 'those behind it have it'
+	# A source that is killed, and started again.
+	fresh 3
+	head -c 100000000 /dev/urandom >"$T_TMP/long"
+	LD_PRELOAD="$BUILD/tests/faulty.so" FAULTY=slow:20 "$WEFT" stage bcast -q --launcher "$T_TMP/node" \
+		--address 127.0.0.1 --hosts 'n[1-3]' "$T_TMP/long" "$T_TMP/dst/copy" >"$T_TMP/out" 2>&1 &
+	job=$!
+	# Three chunks of 16 MiB each, and the journal's head.
+	has_most() { [ "$(cat "$T_TMP"/n3/.weft-part*.j 2>/dev/null | wc -l)" -ge 4 ]; }
+	if ! t_until 60 has_most; then t_fail 'it begins' "$(ls -lA "$T_TMP/n3"; cat "$T_TMP/out")"; fi
+	kill -KILL "$job"
+	wait "$job" 2>/dev/null
+	t_until 20 none_runs && t_ok 'the nodes end with a source that was killed' ||
+		t_fail 'the nodes end with a source that was killed'
+	t_run 0 'it is gone on with' bcast --json --hosts 'n[1-3]' "$T_TMP/long" "$T_TMP/dst/copy"
+	t_is 'half of it was there' "$(python3 -c 'import json, sys
+j = json.load(sys.stdin)
+print(j["resumed"] >= 48 << 20, j["moved"] + j["resumed"] == j["bytes"] == 100000000)' <<<"$T_OUT")" 'True True'
+	cmp "$T_TMP/long" "$T_TMP/n3/copy" && t_ok 'and it is whole' || t_fail 'and it is whole'
+	t_run 0 'its record, too' "$WEFT" stage verify "$T_TMP/n2/copy"
+	clean && t_ok 'nothing of the first one is left' || t_fail 'nothing of the first one is left' "$(ls -A "$T_TMP"/n*)"
 	how=(--deadline 1s)
 	during signal STOP n6
 	t_is 'a deadline holds' "$status, $(failed | grep -c 'not done within 1 s')" '5, 6'
