@@ -14,6 +14,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 
 extern char **environ;
 
@@ -169,7 +172,12 @@ static pid_t start_shared(struct child_plan *plan)
 {
 	char stack[STACK] __attribute__((aligned(16)));
 
-	return clone(child, stack + STACK, CLONE_VFORK | SIGCHLD | CLONE_VM, plan);
+	pid_t p = clone(child, stack + STACK, CLONE_VFORK | SIGCHLD | CLONE_VM, plan);
+#ifdef __SANITIZE_ADDRESS__
+	/* The child never returned from the frames that it had there. */
+	__asan_unpoison_memory_region(stack, sizeof(stack));
+#endif
+	return p;
 }
 
 /* One that gives up root gets a copy of our memory: glibc changes the user of all

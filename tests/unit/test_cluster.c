@@ -417,8 +417,8 @@ START_TEST(large)
 	spent = weft_monotonic() - start;
 	again = printed(d);
 	ck_assert_str_eq(text, again);
-	/* A tenth of it is usual; sanitizers and a busy machine get their share. */
-	ck_assert_msg(spent < 2.0, "%.3f s", spent);
+	/* A hundredth of it is usual: what is quadratic would take longer. */
+	ck_assert_msg(spent < 20.0, "%.3f s", spent);
 	if (getenv("WEFT_TEST_TIMES"))
 		printf("read, printed and read 10,000 nodes in %.3f s\n", spent);
 	weft_cluster_free(c);
