@@ -140,13 +140,15 @@ int weft_engine_agent(const struct weft_engine *e, const char *host, unsigned po
 /* The half of a member's staging that happens on each of its nodes: run by
  * `weft member stage-in` and so on, under srun. `root` is the member's folder on the
  * node; nodes: how many the member has; *moved: bytes that were written there; *want:
- * "want INPUT" lines of what the engine is to broadcast, the caller's. */
+ * "want INPUT" lines of what the engine is to broadcast, *hashes: lines for the record,
+ * "hash in NAME HASH", both the caller's. */
 int weft_engine_stage_in(const struct weft_engine *e, const struct weft_step *step,
 	size_t member, const char *node_root, const char *memory_root, unsigned nodes,
-	uint64_t *moved, struct weft_str *want, struct weft_err *err);
+	uint64_t *moved, struct weft_str *want, struct weft_str *hashes,
+	struct weft_err *err);
 int weft_engine_stage_out(const struct weft_engine *e, const struct weft_step *step,
 	size_t member, const char *node_root, const char *memory_root, unsigned part,
-	struct weft_err *err);
+	struct weft_str *hashes, struct weft_err *err);
 /* Removes the member's folders on this node. */
 int weft_engine_stage_clean(
 	const char *node_root, const char *memory_root, struct weft_err *err);

@@ -217,9 +217,11 @@ int input_put(struct unit *u, const struct unit_input *in, const char *src,
 {
 	bool shared = in->def->to == WEFT_SCRATCH_SHARED;
 	enum weft_stage_how how = input_how(in);
+	weft_autostr struct weft_str record = {0};
 	const struct weft_stage_options opt = {.how = how,
 		.durable = WEFT_STAGE_DATA,
 		.writable = how == WEFT_STAGE_COPY,
+		.text = shared || in->fan_in ? NULL : &record,
 		.stop = u->e->stop};
 	struct weft_stage_report report = {0};
 	enum cache_ask ask = in->n_sources > 1 ? CACHE_MANY : CACHE_FETCH;
@@ -233,6 +235,8 @@ int input_put(struct unit *u, const struct unit_input *in, const char *src,
 	}
 	u->record.staged_in += report.bytes;
 	u->moved += report.moved;
+	if (!in->fan_in)
+		hashes_add(u, "in", in->def->name, report.hash);
 	return 0;
 }
 

@@ -128,6 +128,7 @@ int launch_on_nodes(struct unit *u, const char *verb, struct weft_err *err)
 		return -1;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
 		u->moved += moved(out);
+		hashes_read(u, out);
 		wanted(u, out);
 		return 0;
 	}

@@ -29,6 +29,7 @@ void member_fill(struct unit *u)
 	u->record.job = (char *)u->e->job;
 	u->record.attempt = u->slot.attempt;
 	u->record.ended = weft_now();
+	hashes_record(u);
 	checkpoint_again(u);
 	cause_again(u);
 }

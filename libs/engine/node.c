@@ -43,7 +43,8 @@ static int make_root(const char *root, struct weft_err *err)
 
 int weft_engine_stage_in(const struct weft_engine *e, const struct weft_step *step,
 	size_t member, const char *node_root, const char *memory_root, unsigned nodes,
-	uint64_t *moved, struct weft_str *want, struct weft_err *err)
+	uint64_t *moved, struct weft_str *want, struct weft_str *hashes,
+	struct weft_err *err)
 {
 	struct unit u;
 	int r = -1;
@@ -62,6 +63,8 @@ int weft_engine_stage_in(const struct weft_engine *e, const struct weft_step *st
 	*moved = u.moved;
 	*want = u.want;
 	u.want = (struct weft_str){0};
+	*hashes = u.hashes;
+	u.hashes = (struct weft_str){0};
 	r = 0;
 out:
 	unit_close(&u);
@@ -70,7 +73,7 @@ out:
 
 int weft_engine_stage_out(const struct weft_engine *e, const struct weft_step *step,
 	size_t member, const char *node_root, const char *memory_root, unsigned part,
-	struct weft_err *err)
+	struct weft_str *hashes, struct weft_err *err)
 {
 	struct unit u;
 	int r = -1;
@@ -80,6 +83,8 @@ int weft_engine_stage_out(const struct weft_engine *e, const struct weft_step *s
 		weft_autofree char *into = weft_printf("%s/parts/%u", u.dir, part);
 
 		r = into ? outputs_publish(&u, into, err) : weft_err_nomem(err);
+		*hashes = u.hashes;
+		u.hashes = (struct weft_str){0};
 	}
 	unit_close(&u);
 	return r;

@@ -23,17 +23,20 @@ static int make_parent(const char *path, struct weft_err *err)
 	return dir ? weft_mkdirs(dir, 0777, err) : weft_err_nomem(err);
 }
 
-/* as: its path when all of the member is published; NULL: it isn't to stay here. */
-static int put(struct unit *u, const char *src, const char *dst, const char *as,
-	struct weft_err *err)
+/* out: which output it is; NULL: a part of one, or none.
+ * as: its path when all of the member is published; NULL: it isn't to stay here. */
+static int put(struct unit *u, const struct weft_output *out, const char *src,
+	const char *dst, const char *as, struct weft_err *err)
 {
+	/* To the shared file system all is read, and so has a hash. */
+	bool copied = out && u->step->scratch != WEFT_SCRATCH_SHARED;
 	struct weft_stage_report report = {0};
 	weft_autostr struct weft_str record = {0};
 	/* A hard link publishes without moving a byte; the working directory, which
 	 * alone could change the file afterwards, goes away. */
 	const struct weft_stage_options opt = {.how = WEFT_STAGE_HARD,
 		.durable = WEFT_STAGE_DATA,
-		.text = as ? &record : NULL,
+		.text = as || copied ? &record : NULL,
 		.stop = u->e->stop};
 
 	if (access(dst, F_OK) == 0)
@@ -43,8 +46,10 @@ static int put(struct unit *u, const char *src, const char *dst, const char *as,
 		return -1;
 	if (make_parent(dst, err) || weft_stage_copy(src, dst, &opt, &report, err))
 		return -1;
-	if (record.s)
+	if (as && record.s)
 		cache_offer(u, src, as, record.s);
+	if (out)
+		hashes_add(u, "out", out->name, report.hash);
 	u->record.staged_out += report.bytes;
 	return 0;
 }
@@ -66,7 +71,7 @@ static int publish_glob(
 		weft_autofree char *src = weft_path_join(u->work, match[i]);
 		weft_autofree char *to = weft_path_join(dst, match[i] + skip);
 
-		r = src && to ? put(u, src, to, NULL, err) : weft_err_nomem(err);
+		r = src && to ? put(u, NULL, src, to, NULL, err) : weft_err_nomem(err);
 	}
 	weft_stage_glob_free(match, n);
 	return r;
@@ -93,7 +98,7 @@ static int publish_one(struct unit *u, const struct weft_output *out, const char
 	/* Parts of several nodes are joined there. */
 	if (cache_wants(u, into))
 		as = weft_printf("%s/out/%s", u->dir, dst + strlen(into) + 1);
-	return put(u, src, dst, as, err);
+	return put(u, out, src, dst, as, err);
 }
 
 int outputs_publish(struct unit *u, const char *into, struct weft_err *err)
@@ -111,7 +116,7 @@ int outputs_publish(struct unit *u, const char *into, struct weft_err *err)
 	weft_autofree char *dst = weft_path_join(into, ".metrics.jsonl");
 	if (!metrics || !dst)
 		return weft_err_nomem(err);
-	if (access(metrics, F_OK) == 0 && put(u, metrics, dst, NULL, err))
+	if (access(metrics, F_OK) == 0 && put(u, NULL, metrics, dst, NULL, err))
 		return weft_err_prefix(err, "metrics");
 	u->record.stage_seconds += weft_monotonic() - start;
 	return 0;

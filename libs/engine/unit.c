@@ -90,6 +90,8 @@ void unit_close(struct unit *u)
 	free(u->input);
 	cache_close(u);
 	weft_str_free(&u->want);
+	weft_str_free(&u->hashes);
+	free(u->record.input);
 	free(u->record.output);
 	weft_records_free(u->own_records);
 	weft_member_clear(&u->member);

@@ -56,7 +56,8 @@ struct unit {
 		struct weft_stage_cache *cache;
 		bool asked;
 	} cache[2];
-	uint64_t moved; /* bytes that were really written to the node */
+	uint64_t moved;         /* bytes that were really written to the node */
+	struct weft_str hashes; /* "hash in|out NAME HASH", a line each */
 	/* On a node: of so many; the engine brings what is broadcast.  0: all is
 	 * brought by who stages. */
 	unsigned cast_nodes;
@@ -150,6 +151,13 @@ enum weft_stage_how input_how(const struct unit_input *in);
 /* One source of it. */
 int input_put(struct unit *u, const struct unit_input *in, const char *src,
 	const char *dst, struct weft_err *err);
+
+/* hashes.c; what: "in", "out". */
+void hashes_add(struct unit *u, const char *what, const char *name, const char *hash);
+/* Of what nodes print. */
+void hashes_read(struct unit *u, const char *text);
+/* Into the record. */
+void hashes_record(struct unit *u);
 
 /* fan_in.c */
 int fan_in_stage(struct unit *u, const struct unit_input *in, struct weft_err *err);

@@ -154,8 +154,14 @@ struct weft_record {
 	struct weft_record_output {
 		char *name, *path; /* absolute; for a glob its folder */
 		uint64_t bytes, files;
+		char *hash; /* root hash of what was copied; NULL or "": not known */
 	} * output;
 	size_t n_outputs;
+	/* Of which that is known. */
+	struct weft_record_input {
+		char *name, *hash;
+	} * input;
+	size_t n_inputs;
 };
 /* Of a step without a sweep; dir: its folder. read: 1 when there is none. */
 int weft_record_write(
@@ -393,7 +399,7 @@ struct weft_status_step {
 struct weft_status {
 	struct weft_status_step *step; /* in file order */
 	size_t n_steps;
-	bool finished;                   /* every member has an end state */
+	bool finished;  /* every member has an end state */
 	bool may_go_on; /* some ended with their job, which Slurm may start again */
 	enum weft_code code;             /* what `weft run` exits with once finished */
 	char *stopped;                   /* reason; NULL */

@@ -62,13 +62,28 @@ static json_t *outputs(const struct weft_record *r)
 {
 	json_t *a = json_array();
 
-	for (size_t i = 0; i < r->n_outputs; i++)
+	for (size_t i = 0; i < r->n_outputs; i++) {
+		const char *hash = r->output[i].hash;
+
 		json_array_append_new(
-			a, json_pack("{s:o, s:o, s:I, s:I}", "name",
+			a, json_pack("{s:o, s:o, s:I, s:I, s:o*}", "name",
 				   text(r->output[i].name), "path",
 				   text(r->output[i].path), "bytes",
 				   (json_int_t)r->output[i].bytes, "files",
-				   (json_int_t)r->output[i].files));
+				   (json_int_t)r->output[i].files, "hash",
+				   hash && *hash ? text(hash) : NULL));
+	}
+	return a;
+}
+
+static json_t *inputs(const struct weft_record *r)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < r->n_inputs; i++)
+		json_array_append_new(
+			a, json_pack("{s:o, s:o}", "name", text(r->input[i].name),
+				   "hash", text(r->input[i].hash)));
 	return a;
 }
 
@@ -134,6 +149,8 @@ static json_t *to_json(const struct weft_record *r)
 	json_object_set_new(o, "stage_seconds", json_real(r->stage_seconds));
 	if (r->placement && *r->placement)
 		json_object_set_new(o, "placement", lines(r->placement));
+	if (r->n_inputs)
+		json_object_set_new(o, "inputs", inputs(r));
 	json_object_set_new(o, "outputs", outputs(r));
 	return o;
 }
@@ -204,7 +221,25 @@ static int read_outputs(struct weft_record *r, const json_t *a)
 		out->path = line_copy(o, "path");
 		out->bytes = count(o, "bytes");
 		out->files = count(o, "files");
-		if (!out->name || !out->path)
+		out->hash = line_copy(o, "hash");
+		if (!out->name || !out->path || !out->hash)
+			return -1;
+	}
+	return 0;
+}
+
+static int read_inputs(struct weft_record *r, const json_t *a)
+{
+	r->input = calloc(json_array_size(a) + 1, sizeof(*r->input));
+	if (!r->input)
+		return -1;
+	for (size_t i = 0; i < json_array_size(a); i++) {
+		const json_t *o = json_array_get(a, i);
+		struct weft_record_input *in = &r->input[r->n_inputs++];
+
+		in->name = line_copy(o, "name");
+		in->hash = line_copy(o, "hash");
+		if (!in->name || !in->hash)
 			return -1;
 	}
 	return 0;
@@ -246,6 +281,7 @@ struct weft_record *record_from_json(const json_t *o)
 	r->placement = join(json_object_get(o, "placement"));
 	if (!r->step || !r->member || !r->cause || !r->reason || !r->job ||
 		!r->digest || !r->definition || !r->hosts || !r->placement ||
+		read_inputs(r, json_object_get(o, "inputs")) ||
 		read_outputs(r, json_object_get(o, "outputs"))) {
 		weft_record_free(r);
 		return NULL;
@@ -301,7 +337,13 @@ void weft_record_free(struct weft_record *r)
 	for (size_t i = 0; i < r->n_outputs; i++) {
 		free(r->output[i].name);
 		free(r->output[i].path);
+		free(r->output[i].hash);
 	}
+	for (size_t i = 0; i < r->n_inputs; i++) {
+		free(r->input[i].name);
+		free(r->input[i].hash);
+	}
+	free(r->input);
 	free(r->output);
 	free(r->step);
 	free(r->member);

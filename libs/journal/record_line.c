@@ -87,6 +87,21 @@ static void outputs(struct weft_str *out, const struct weft_record *r)
 		text(out, "path", o->path);
 		number(out, "bytes", o->bytes);
 		number(out, "files", o->files);
+		text(out, "hash", o->hash);
+		weft_str_addc(out, '}');
+	}
+	weft_str_addc(out, ']');
+}
+
+static void inputs(struct weft_str *out, const struct weft_record *r)
+{
+	if (!r->n_inputs)
+		return;
+	weft_str_add(out, ",\"inputs\":");
+	for (size_t i = 0; i < r->n_inputs; i++) {
+		weft_str_add(out, i ? ",{\"name\":" : "[{\"name\":");
+		line_string(out, r->input[i].name);
+		text(out, "hash", r->input[i].hash);
 		weft_str_addc(out, '}');
 	}
 	weft_str_addc(out, ']');
@@ -122,6 +137,7 @@ void record_line_add(struct weft_str *out, const struct weft_record *r)
 	text(out, "digest", r->digest);
 	text(out, "definition", r->definition);
 	placement(out, r->placement);
+	inputs(out, r);
 	outputs(out, r);
 	line_close(out, from);
 }

@@ -40,7 +40,7 @@ static int member(int argc, char **argv)
 	struct opened o = {0};
 	struct weft_engine e = {0};
 	int64_t index = 0, part = 0, nodes = 0;
-	weft_autostr struct weft_str want = {0};
+	weft_autostr struct weft_str want = {0}, hashes = {0};
 	uint64_t moved = 0;
 	int c, status = 0;
 
@@ -97,10 +97,10 @@ static int member(int argc, char **argv)
 		status = cmd_usage(&verb_member, "no such member");
 	else if (weft_streq(what, "stage-in"))
 		status = weft_engine_stage_in(&e, step, (size_t)index, node, memory,
-			(unsigned)nodes, &moved, &want, &err);
+			(unsigned)nodes, &moved, &want, &hashes, &err);
 	else if (weft_streq(what, "stage-out"))
-		status = weft_engine_stage_out(
-			&e, step, (size_t)index, node, memory, (unsigned)part, &err);
+		status = weft_engine_stage_out(&e, step, (size_t)index, node, memory,
+			(unsigned)part, &hashes, &err);
 	else
 		status = cmd_usage(&verb_member, "no '%s'", what);
 	if (status < 0) {
@@ -116,6 +116,8 @@ static int member(int argc, char **argv)
 		printf("moved %ju\n", (uintmax_t)moved);
 		print_wants(&want);
 	}
+	if (status == 0 && hashes.s)
+		fputs(hashes.s, stdout);
 	opened_close(&o);
 	return status;
 }

@@ -126,8 +126,10 @@ static void put_bytes(const char *path, const char *data, size_t n)
 START_TEST(comes_back_as_it_was)
 {
 	static char hostile[] = "a\"b\\c\nd\t\x01\x7f\xff,\"sum\":\"00000000\"}";
-	struct weft_record_output o[] = {{hostile, hostile, UINT64_C(1) << 53, 3},
-		{(char *)"b", (char *)"/x", 0, 0}};
+	struct weft_record_output o[] = {{hostile, hostile, UINT64_C(1) << 53, 3, NULL},
+		{(char *)"b", (char *)"/x", 0, 0, NULL}};
+	struct weft_record_input in[] = {
+		{(char *)"i", (char *)"00"}, {(char *)"j", (char *)"beef"}};
 	struct weft_record *r;
 
 	begin();
@@ -152,6 +154,9 @@ START_TEST(comes_back_as_it_was)
 	w.placement = (char *)"task 0: \"x\"\ntask 1: cpus 1";
 	w.output = o;
 	w.n_outputs = 2;
+	w.input = in;
+	w.n_inputs = 2;
+	o[0].hash = (char *)"cafe";
 	struct weft_recorder *j = writer("a.0/1");
 	ok(weft_recorder_commit(j, &ok_err));
 	ok(weft_recorder_add(j, &w, &ok_err));
@@ -187,6 +192,10 @@ START_TEST(comes_back_as_it_was)
 	ck_assert_uint_eq(r->n_outputs, 2);
 	ck_assert(r->output[0].bytes == o[0].bytes && r->output[0].files == 3);
 	ck_assert_str_eq(r->output[1].path, "/x");
+	ck_assert_str_eq(r->output[0].hash, "cafe");
+	ck_assert_uint_eq(r->n_inputs, 2);
+	ck_assert_str_eq(r->input[1].name, "j");
+	ck_assert_str_eq(r->input[1].hash, "beef");
 	weft_record_free(r);
 	weft_recorder_close(j);
 	weft_recorder_close(NULL);
