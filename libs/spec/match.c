@@ -91,6 +91,15 @@ static int give(const struct part *part, size_t k)
 	return part->f(part->ctx, part->base + k);
 }
 
+/* Is a member's value on axis `a` the k-th of the other axis? */
+static int has_at(const struct weft_sweep *s, size_t a, size_t index,
+	const struct weft_axis *b, size_t k, bool *equal)
+{
+	struct weft_value x = {0}, y = {0};
+	int rc_x = spec_sweep_value(s, a, index, &x), rc_y = spec_axis_value(b, k, &y);
+	return compare(rc_x, &x, rc_y, &y, equal);
+}
+
 /* A grid: the matched coordinates are fixed, the others run. */
 static int each_of_grid(const struct weft_sweep *s, size_t index,
 	const struct weft_sweep *dep, const struct part *part)
@@ -106,12 +115,11 @@ static int each_of_grid(const struct weft_sweep *s, size_t index,
 		int b = matching(s, a, dep);
 		if (b < 0)
 			continue;
-		size_t want = spec_coordinate(s, a, index);
-		size_t at = want;
-		bool equal = same_values(&s->axis[a], &dep->axis[b]) &&
+		bool equal = !s->rows && same_values(&s->axis[a], &dep->axis[b]) &&
 			     dep->axis[b].distinct;
-		for (at = equal ? want : 0; !equal && at < dep->axis[b].n;) {
-			if (equal_at(&s->axis[a], want, &dep->axis[b], at, &equal) < 0)
+		size_t at = equal ? spec_coordinate(s, a, index) : 0;
+		while (!equal && at < dep->axis[b].n) {
+			if (has_at(s, a, index, &dep->axis[b], at, &equal) < 0)
 				return -1;
 			at += !equal;
 		}
@@ -134,6 +142,33 @@ static int each_of_grid(const struct weft_sweep *s, size_t index,
 			return rc;
 	}
 	return 0;
+}
+
+static int give_index(void *ctx, size_t k)
+{
+	return give(ctx, k);
+}
+
+/* Rows: those that have the same values. */
+static int each_of_rows(const struct weft_sweep *s, size_t index,
+	const struct weft_sweep *dep, struct part *part)
+{
+	weft_autostr struct weft_str key = {0};
+	uint64_t axes = 0;
+	for (size_t b = 0; b < dep->n_axes; b++)
+		for (size_t a = 0; a < s->n_axes; a++) {
+			struct weft_value v = {0};
+			if (matching(s, a, dep) != (int)b)
+				continue;
+			int bad = spec_sweep_value(s, a, index, &v) ||
+				  spec_index_key(&key, &v);
+			weft_value_clear(&v);
+			if (bad)
+				return -1;
+			axes |= (uint64_t)1 << b;
+		}
+	return spec_index_each(spec_rows_index(dep->rows), dep, axes,
+		key.s ? key.s : "", part->n, give_index, part);
 }
 
 /* Member by member, where there are no coordinates to go by. */
@@ -160,7 +195,7 @@ static int each_by_value(const struct weft_sweep *s, size_t index,
 }
 
 static int each_of(const struct weft_workflow *wf, const struct weft_step *step,
-	size_t index, const struct weft_edge *edge, const struct part *part)
+	size_t index, const struct weft_edge *edge, struct part *part)
 {
 	const struct weft_sweep *s = &step->sweep, *dep = &wf->step[edge->step].sweep;
 	if (!weft_spec_matches(wf, step, edge)) {
@@ -175,8 +210,10 @@ static int each_of(const struct weft_workflow *wf, const struct weft_step *step,
 		return index < part->n ? give(part, index) : 0;
 	if (weft_spec_one_to_one(wf, step, edge) && s->axis[0].distinct)
 		return give(part, index);
-	return dep->zip || dep->rows || s->rows ? each_by_value(s, index, dep, part)
-						: each_of_grid(s, index, dep, part);
+	if (dep->rows && dep->n_axes <= 64)
+		return each_of_rows(s, index, dep, part);
+	return dep->zip || dep->rows ? each_by_value(s, index, dep, part)
+				     : each_of_grid(s, index, dep, part);
 }
 
 int weft_spec_each_in_round(const struct weft_workflow *wf,

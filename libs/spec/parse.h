@@ -251,6 +251,18 @@ int spec_rows_value(
 size_t spec_rows_count(const struct weft_rows *r);
 struct weft_axis *spec_rows_axes(const struct weft_rows *r, size_t *n);
 void spec_rows_free(struct weft_rows *r);
+/* Of a sweep with rows, by their values: made when first asked for. */
+struct spec_index **spec_rows_index(struct weft_rows *r);
+
+/* ---- index.c ---- */
+struct spec_index;
+void spec_index_free(struct spec_index *ix);
+/* Appends a value to the key that it is looked up by; in the order of the axes. */
+int spec_index_key(struct weft_str *key, const struct weft_value *v);
+/* Calls f with each member of s below a number that has the key's values on these of
+ * its axes (a bit each), in their order. */
+int spec_index_each(struct spec_index **all, const struct weft_sweep *s, uint64_t axes,
+	const char *key, size_t below, int (*f)(void *ctx, size_t member), void *ctx);
 
 /* ---- member.c ---- */
 int spec_axis_value(const struct weft_axis *axis, size_t i, struct weft_value *out);

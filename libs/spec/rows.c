@@ -21,6 +21,7 @@ struct weft_rows {
 	size_t len, cap_text;
 	size_t *at; /* where each row begins */
 	size_t n, cap_at;
+	struct spec_index *index;
 };
 
 void spec_rows_free(struct weft_rows *r)
@@ -32,7 +33,13 @@ void spec_rows_free(struct weft_rows *r)
 	free(r->axis);
 	free(r->text);
 	free(r->at);
+	spec_index_free(r->index);
 	free(r);
+}
+
+struct spec_index **spec_rows_index(struct weft_rows *r)
+{
+	return &r->index;
 }
 
 size_t spec_rows_count(const struct weft_rows *r)

@@ -233,5 +233,135 @@ START_TEST(members_are_added)
 }
 END_TEST
 
-SUITE("spec_rows", a_csv, json_lines, an_id_is_of_the_params, what_is_wrong,
-	rows_of_a_step, members_are_added, many)
+struct matched {
+	size_t n, v[32];
+};
+
+static int note(void *ctx, size_t i)
+{
+	struct matched *m = ctx;
+
+	ck_assert_uint_lt(m->n, 32);
+	m->v[m->n++] = i;
+	return 0;
+}
+
+static bool same_value(
+	const struct weft_member *a, const struct weft_member *b, const char *axis)
+{
+	const struct weft_value *v[2] = {NULL, NULL};
+	struct weft_str s[2] = {{0}, {0}};
+
+	for (int k = 0; k < 2; k++) {
+		const struct weft_value *p = k ? &b->params : &a->params;
+
+		for (size_t i = 0; i < p->n; i++)
+			if (weft_streq(p->name[i], axis))
+				v[k] = &p->item[i];
+		ck_assert_ptr_nonnull(v[k]);
+		ck_assert_int_eq(weft_value_json(&s[k], v[k]), 0);
+	}
+	bool same = weft_streq(s[0].s, s[1].s);
+	weft_str_free(&s[0]);
+	weft_str_free(&s[1]);
+	return same;
+}
+
+/* Each member needs just those with its values on the axes that both have. */
+static void by_value(const struct weft_workflow *wf, unsigned step, const char *x,
+	const char *y, size_t least)
+{
+	const struct weft_step *s = &wf->step[step];
+	size_t all = 0;
+
+	for (size_t i = 0; i < s->sweep.count; i++) {
+		struct weft_member own, other;
+		struct matched m = {0};
+		size_t at = 0;
+
+		ck_assert_int_eq(weft_sweep_member(wf, s, i, &own, NULL), 0);
+		ck_assert_int_eq(
+			weft_spec_each_match(wf, s, i, &s->edge[0], note, &m), 0);
+		for (size_t k = 0; k < wf->step[s->edge[0].step].sweep.count; k++) {
+			ck_assert_int_eq(
+				weft_sweep_member(wf, &wf->step[s->edge[0].step], k,
+					&other, NULL),
+				0);
+			if (same_value(&own, &other, x) &&
+				(!y || same_value(&own, &other, y))) {
+				ck_assert_uint_lt(at, m.n);
+				ck_assert_uint_eq(m.v[at++], k);
+			}
+			weft_member_clear(&other);
+		}
+		ck_assert_uint_eq(at, m.n);
+		all += m.n;
+		weft_member_clear(&own);
+	}
+	ck_assert_uint_ge(all, least);
+}
+
+START_TEST(partial_matches)
+{
+	static const char rows[] = "k,x,j\n1,1,a\n2,1,b\n1,2,a\n3,1,a\n1,3,b\n";
+	static const char other[] = "j,y,k\na,1,1\nb,1,2\na,2,9\n";
+	static const char text
+		[] = "name: t\nparams: {k: [1, 2, 4], j: [a, b]}\nsteps:\n" STEP("a") "    sweep: {file: ./a.csv}\n" STEP(
+			"b") "    sweep: "
+			     "[k]\n    "
+			     "depends: [a]\n" STEP(
+				     "c") "    sweep: {file: ./c.csv}\n    depends: "
+					  "[a]\n" STEP("d") "    sweep: "
+							    "{file: "
+							    "./c.csv}\n    depends: "
+							    "[b]\n" STEP(
+								    "e") "    sweep: "
+									 "[j, k]\n    "
+									 "depends: "
+									 "[a]\n";
+	struct weft_spec_options opt = {.dir = scratch()};
+	struct weft_errs errs = {0};
+
+	ck_assert_int_eq(
+		weft_write_file(in_scratch("a.csv"), rows, strlen(rows), 0644, NULL),
+		0);
+	ck_assert_int_eq(
+		weft_write_file(in_scratch("c.csv"), other, strlen(other), 0644, NULL),
+		0);
+	struct weft_workflow *wf = try_load(text, strlen(text), &opt, &errs);
+	ck_assert_msg(wf != NULL, "%s", errs.n ? errs.v[0].text : "?");
+	for (int again = 0; again < 2; again++) {
+		by_value(wf, 1, "k", NULL, 4);
+		by_value(wf, 2, "k", "j", 3);
+		by_value(wf, 3, "k", NULL, 2);
+		by_value(wf, 4, "k", "j", 4);
+	}
+	weft_spec_free(wf);
+}
+END_TEST
+
+/* Those that come later are found, too. */
+START_TEST(matches_of_added)
+{
+	static const char text[] = "name: t\nparams: {k: [1, 2]}\nsteps:\n" STEP(
+		"a") "    sweep: {k: [1, 2], x: [1]}\n    steer: {run: x, "
+		     "max_members: 9}\n" STEP("b") "    sweep: [k]\n    depends: "
+						   "[a]\n";
+	struct weft_workflow *wf = load(text);
+	size_t i;
+
+	by_value(wf, 1, "k", NULL, 2);
+	for (int x = 2; x < 5; x++) {
+		char params[64];
+
+		snprintf(
+			params, sizeof(params), "{\"k\": %d, \"x\": %d}", x % 2 + 1, x);
+		ck_assert_int_eq(add(wf, params, &i, NULL), 0);
+		by_value(wf, 1, "k", NULL, (size_t)x + 1);
+	}
+	weft_spec_free(wf);
+}
+END_TEST
+
+SUITE("spec_rows", partial_matches, matches_of_added, a_csv, json_lines,
+	an_id_is_of_the_params, what_is_wrong, rows_of_a_step, members_are_added, many)
