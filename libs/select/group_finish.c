@@ -23,7 +23,34 @@ static const char *name_of(
 		&w->plan->arena, "%s+%u", step[d->first].name, d->n_steps - 1);
 }
 
-static const char *why_of(struct work *w, const struct draft *d)
+/* A loop: how many rounds, and how long one is. */
+static void add_rounds(const struct drafts *ds, const struct draft *d,
+	const struct work *w, struct weft_str *why)
+{
+	size_t rounds = pack_rounds(&w->wf->step[d->first]);
+	char time[WEFT_UNIT_MAX];
+	int64_t all = 0;
+
+	if (d->loop == WEFT_NO_LOOP || rounds < 2)
+		return;
+	for (unsigned i = d->first;; i = ds->next[i]) {
+		if (w->wf->step[i].loop == d->loop)
+			all += ds->span[i];
+		if (i == d->last)
+			break;
+	}
+	weft_str_printf(why, "%s", why->len ? "; " : "");
+	if (ds->apart[d->loop])
+		weft_str_printf(why, "a job a round, %zu at most", rounds);
+	else if (all)
+		weft_str_printf(why, "%zu rounds at most of %s", rounds,
+			weft_format_duration(time, all / (int64_t)rounds));
+	else
+		weft_str_printf(why, "%zu rounds at most", rounds);
+}
+
+static const char *why_of(
+	struct work *w, const struct drafts *ds, const struct draft *d)
 {
 	weft_autostr struct weft_str why = {0};
 	double idle = draft_waste(d, &d->shape, 0, 0, d->span);
@@ -33,6 +60,7 @@ static const char *why_of(struct work *w, const struct draft *d)
 		if (d->width > 1)
 			weft_str_printf(&why, ", %u at a time", d->width);
 	}
+	add_rounds(ds, d, w, &why);
 	if (d->n_steps > 1)
 		weft_str_printf(&why, "%s%u steps without another wait in the queue",
 			why.len ? "; " : "", d->n_steps);
@@ -179,7 +207,7 @@ static int finish(struct work *w, const struct drafts *ds, unsigned group,
 	bool several = d->n_steps > 1 || d->block > 1;
 
 	g->name = name_of(w, ds, d);
-	g->why = why_of(w, d);
+	g->why = why_of(w, ds, d);
 	g->step = weft_arena_alloc(&w->plan->arena, d->n_steps * sizeof(*g->step));
 	if (!g->name || !g->why || !g->step)
 		return -1;
