@@ -2,6 +2,7 @@
 
 #include "engine/order.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 /* From the last word of an agent on: by then it has found out, too, and ended its
  * members. */
 #define LEASE (ORDER_DEADLINE + MEMBER_GRACE + 5)
+#define PARTING 1.0  /* ... of one that ends with its job */
 #define LOOK 1.0     /* seconds between two looks at who is late */
 #define TRIES 3      /* agents that a node may have */
 #define FAREWELL 8.0 /* seconds for them to end */
@@ -183,7 +185,10 @@ static void on_closed(void *arg, struct weft_link *link, const struct weft_err *
 		why->text ? why->text : "it has ended");
 	weft_link_free(link);
 	n->link = NULL;
-	n->until = weft_monotonic() + LEASE;
+	/* It ends with us, by the same signal, and has closed the link when its members
+	 * had ended: what it recorded is there in a moment.  Nothing is run again. */
+	bool too = g->stopping && why->sys != ETIMEDOUT;
+	n->until = weft_monotonic() + (too ? PARTING : LEASE);
 	set_stage(n, LOST);
 }
 

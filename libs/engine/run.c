@@ -88,13 +88,17 @@ void run_again(struct engine *g, struct running *r)
 {
 	unsigned s = r->step;
 	size_t i = r->member;
-
 	bool off = r->off;
 
 	forget(g, r);
 	state_set(g, s, i, WEFT_STATE_NONE, WEFT_OK);
 	if (off) {
 		finish_without(g, s, i, WEFT_STATE_SKIPPED, WEFT_OK, STEER_CANCELLED);
+		return;
+	}
+	if (g->stopping) {
+		finish_without(g, s, i, WEFT_STATE_CANCELLED, WEFT_EINTR,
+			"cancelled while it ran");
 		return;
 	}
 	if (queue_push(g, s, i) && !g->err.code)

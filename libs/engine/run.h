@@ -253,7 +253,7 @@ void run_cancel(struct engine *g, struct running *r);
 void run_free(struct engine *g, struct running *r);
 /* It has ended, with this record, which is on disk, or none, and r is no more. */
 void run_ended(struct engine *g, struct running *r, const struct weft_record *rec);
-/* It hasn't run, and starts anew; r is no more. */
+/* It has no end of its own, and starts anew unless nothing does; r is no more. */
 void run_again(struct engine *g, struct running *r);
 
 /* A member was cancelled: listens for a moment whether the job is. */

@@ -157,6 +157,23 @@ t_is "the others are done" "$(tally '{r["state"] for i, r in last.items() if not
 t_is "and what it ranks first goes first" \
 	"$(tally '[l[2] for l in lines if l[3] == "begin"].index("20") < 14')" True
 
+# ---- a job that is cancelled --------------------------------------------------------------
+start cancelled <<E
+steps:
+  - name: m
+    sweep: {i: {range: [1, 40]}}
+    run: |
+      $tell
+      tell begin
+      [ \${{ params.i }} -lt 5 ] || sleep 66.6
+E
+many() { [ -e "$run/effects" ] && [ "$(grep -c begin "$run/effects")" -ge 20 ]; }
+t_until 60 many || t_fail "members begin" "$(as alice weft status cancelled)"
+as alice scancel -n cancelled.yaml
+over cancelled 7
+t_is "what ran in a job that is cancelled has an end, by its records" \
+	"$(as alice weft status --offline --json cancelled | python3 -c 'import json,sys; d=json.load(sys.stdin); print(d["finished"], sorted({m["state"] for m in d["steps"][0]["members"]}))')" "True ['cancelled', 'done', 'not run']"
+
 # ---- an agent that is killed --------------------------------------------------------------
 beats="$tell
       tell begin
