@@ -17,6 +17,27 @@
 /* Of many small sources each would cost more than its copy. */
 #define MANY_BYTES (1 << 20)
 
+/* Where it is on each node; NULL: there is none. */
+static char *dir_of(const struct weft_conf *conf, enum weft_scratch where)
+{
+	const char *job = getenv("SLURM_JOB_ID");
+
+	if (conf->node_cache == WEFT_NODE_CACHE_NO || where == WEFT_SCRATCH_SHARED)
+		return NULL;
+	if (where != WEFT_SCRATCH_MEMORY)
+		return weft_printf(
+			"%s/weft-%u/cache", conf->scratch, (unsigned)geteuid());
+	return job ? weft_printf("%s/weft/%s/cache", conf->memory, job) : NULL;
+}
+
+char *cache_dir(
+	const struct unit *u, enum weft_scratch where, struct weft_stage_limits *limits)
+{
+	*limits = (struct weft_stage_limits){
+		u->e->conf->node_cache_bytes, u->e->conf->node_cache_files};
+	return dir_of(u->e->conf, where);
+}
+
 static int open_cache(const struct weft_conf *conf, char *dir,
 	struct weft_stage_cache **cache, struct weft_err *err)
 {
@@ -36,9 +57,7 @@ int weft_engine_node_cache(const struct weft_conf *conf,
 	*cache = NULL;
 	if (conf->node_cache == WEFT_NODE_CACHE_NO)
 		return 1;
-	return open_cache(conf,
-		weft_printf("%s/weft-%u/cache", conf->scratch, (unsigned)geteuid()),
-		cache, err);
+	return open_cache(conf, dir_of(conf, WEFT_SCRATCH_NODE), cache, err);
 }
 
 static void open_memory(struct unit *u, struct weft_err *err)
@@ -50,7 +69,7 @@ static void open_memory(struct unit *u, struct weft_err *err)
 
 	if (dir && lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) &&
 		st.st_uid == geteuid())
-		(void)!open_cache(u->e->conf, weft_printf("%s/cache", dir),
+		(void)!open_cache(u->e->conf, dir_of(u->e->conf, WEFT_SCRATCH_MEMORY),
 			&u->cache[1].cache, err);
 }
 

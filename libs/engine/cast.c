@@ -3,7 +3,7 @@
  *
  * Each node's half of the staging makes the input's folder, takes it from its cache if
  * it is there, and else says that it wants it; then the engine, which is on the first
- * node, broadcasts to those that do.
+ * node, broadcasts to those that do, and what came there enters the cache.
  */
 #include "engine/unit.h"
 
@@ -66,6 +66,7 @@ static int broadcast(struct unit *u, const struct unit_input *in,
 		.auth = auth,
 		.weft = u->e->weft};
 	struct weft_stage_report report = {0};
+	weft_autofree char *cache = cache_dir(u, in->def->to, &cast.cache_limits);
 	sigset_t child, old;
 
 	if (!list || !node)
@@ -78,6 +79,7 @@ static int broadcast(struct unit *u, const struct unit_input *in,
 	if (srun.failed)
 		return weft_err_nomem(err);
 	cast.once = srun.v;
+	cast.cache = cache;
 	/* Blocked in this process, which takes its signals in line. */
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);

@@ -126,6 +126,9 @@ void cache_offer(
 void cache_close(struct unit *u);
 /* That of the node's disk or memory; NULL: there is none. */
 struct weft_stage_cache *cache_of(struct unit *u, enum weft_scratch where);
+/* Its folder, the same on each node; malloced, NULL: none. */
+char *cache_dir(const struct unit *u, enum weft_scratch where,
+	struct weft_stage_limits *limits);
 
 /* space.c: before anything is staged to the node */
 int space_check(struct unit *u, struct weft_err *err);

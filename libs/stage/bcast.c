@@ -348,7 +348,8 @@ static void begin(struct source *s)
 static void plan(struct source *s, struct weft_link *link)
 {
 	weft_autostr struct weft_str msg = {0};
-	unsigned char head[8 + BCAST_IDENTITY + 8 + BCAST_META];
+	const char *cache = s->cast->cache ? s->cast->cache : "";
+	unsigned char head[8 + BCAST_IDENTITY + 8 + BCAST_META + 16];
 
 	put32(head, (s->opt->archive ? 1U : 0) | (s->opt->replace ? 2U : 0) |
 			    (s->opt->manifest ? 4U : 0) | (s->opt->writable ? 8U : 0));
@@ -356,9 +357,12 @@ static void plan(struct source *s, struct weft_link *link)
 	bcast_identity_write(&s->plan.identity, head + 8);
 	bcast_put64(head + 8 + BCAST_IDENTITY, s->plan.top.st_dev);
 	bcast_meta_write(head + 16 + BCAST_IDENTITY, &s->plan.top);
+	bcast_put64(head + 32 + BCAST_META, s->cast->cache_limits.bytes);
+	bcast_put64(head + 40 + BCAST_META, s->cast->cache_limits.inodes);
 	weft_str_addn(&msg, (const char *)head, sizeof(head));
 	weft_str_addn(&msg, s->dst, strlen(s->dst) + 1);
 	weft_str_addn(&msg, s->src, strlen(s->src) + 1);
+	weft_str_addn(&msg, cache, strlen(cache) + 1);
 	if (!msg.failed)
 		weft_link_send(link, MSG_PLAN, msg.s, msg.len);
 }

@@ -76,6 +76,9 @@ void bcast_identity_add(struct bcast_identity *id, char type, const char *path,
 void bcast_identity_write(const struct bcast_identity *id, unsigned char *at);
 /* What the source tells each node before it begins. */
 struct bcast_plan {
+	const char *dst, *src;
+	const char *cache; /* "": none */
+	struct weft_stage_limits limits;
 	struct bcast_identity identity;
 	struct stat top; /* st_dev, and what is in its meta */
 };
@@ -101,9 +104,9 @@ int bcast_pack(struct bcast_pack *pack, struct weft_err *err);
 /* ---- unpacking: bcast_unpack.c ---- */
 struct bcast_unpack;
 /* *u stays NULL where it is there already: *report. */
-int bcast_unpack_new(struct bcast_unpack **u, const char *dst, const char *src,
-	const struct weft_stage_options *opt, const struct bcast_plan *plan,
-	struct weft_stage_report *report, struct weft_err *err);
+int bcast_unpack_new(struct bcast_unpack **u, const struct bcast_plan *plan,
+	const struct weft_stage_options *opt, struct weft_stage_report *report,
+	struct weft_err *err);
 /* Chunks of a single file that a killed broadcast has left, read again. */
 uint64_t bcast_unpack_had(struct bcast_unpack *u);
 /* What there is stays for the next one to go on with. */
@@ -144,8 +147,8 @@ enum {
 	MSG_NEED,      /* up: the number of the first piece wanted (8) */
 	MSG_ACK, /* up: all below have what is before (8), waits for those below (1) */
 	MSG_JOIN = 16, /* control, up: port (4), name */
-	/* down: flags (4), durable (4), identity (16), device (8), meta, dst NUL src
-	   NUL */
+	/* down: flags (4), durable (4), identity (16), device (8), meta, the cache's
+	 * bytes (8) and inodes (8), and each with NUL: dst src cache ("": none) */
 	MSG_PLAN,
 	MSG_FEED,   /* down: rank (4), port (4), host: be its parent */
 	MSG_LEAVE,  /* down: rank (4): no more */

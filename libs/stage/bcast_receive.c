@@ -283,21 +283,50 @@ static uint32_t get32(const unsigned char *at)
 	       at[3];
 }
 
-#define PLAN_HEAD (8 + BCAST_IDENTITY + 8 + BCAST_META)
+#define PLAN_HEAD (8 + BCAST_IDENTITY + 8 + BCAST_META + 16)
+
+/* The next of a message's texts, in memory with a NUL behind it; NULL: there is none.
+ */
+static const char *next_text(const char **at, const char *end)
+{
+	const char *text = *at;
+
+	if (text >= end)
+		return NULL;
+	*at += strlen(text) + 1;
+	return text;
+}
+
+static bool read_plan(
+	struct bcast_plan *plan, const unsigned char *data, const char *text, size_t n)
+{
+	const char *at = text;
+
+	plan->identity.sum[0] = bcast_get64(data + 8);
+	plan->identity.sum[1] = bcast_get64(data + 16);
+	bcast_meta_read(data + 32, &plan->top);
+	plan->top.st_dev = (dev_t)bcast_get64(data + 24);
+	plan->limits.bytes = bcast_get64(data + 32 + BCAST_META);
+	plan->limits.inodes = bcast_get64(data + 40 + BCAST_META);
+	plan->dst = next_text(&at, text + n);
+	plan->src = next_text(&at, text + n);
+	plan->cache = next_text(&at, text + n);
+	return plan->dst && plan->src && plan->cache;
+}
 
 static void on_plan(struct receiver *r, const unsigned char *data, size_t n)
 {
 	struct weft_stage_options opt = {0};
 	size_t left = n > PLAN_HEAD ? n - PLAN_HEAD : 0;
-	const char *at = (const char *)data + PLAN_HEAD;
-	weft_autofree char *text = left ? strndup(at, left) : NULL;
-	size_t dst = text ? strlen(text) + 1 : 0;
-	weft_autofree char *src = left > dst ? strndup(at + dst, left - dst) : NULL;
+	weft_autofree char *text = calloc(left + 1, 1);
 	struct weft_stage_report report = {0};
 	struct bcast_plan plan;
 	struct weft_err err = {0};
 
-	if (!text || !src || r->started)
+	if (!text || !left || r->started)
+		return;
+	memcpy(text, data + PLAN_HEAD, left);
+	if (!read_plan(&plan, data, text, left))
 		return;
 	opt.archive = get32(data) & 1;
 	opt.replace = get32(data) & 2;
@@ -305,11 +334,7 @@ static void on_plan(struct receiver *r, const unsigned char *data, size_t n)
 	opt.writable = get32(data) & 8;
 	opt.durable = (enum weft_stage_durable)(get32(data + 4) % 3);
 	opt.special = WEFT_STAGE_MAKE;
-	plan.identity.sum[0] = bcast_get64(data + 8);
-	plan.identity.sum[1] = bcast_get64(data + 16);
-	bcast_meta_read(data + 32, &plan.top);
-	plan.top.st_dev = (dev_t)bcast_get64(data + 24);
-	if (bcast_unpack_new(&r->unpack, text, src, &opt, &plan, &report, &err)) {
+	if (bcast_unpack_new(&r->unpack, &plan, &opt, &report, &err)) {
 		r->over = true;
 		say_failed(r, &err);
 		weft_err_clear(&err);

@@ -173,9 +173,9 @@ static int open_part(struct bcast_unpack *u)
 	return stage_resume_open(&u->job, u->t.fd, u->t.journal, &u->of, false);
 }
 
-int bcast_unpack_new(struct bcast_unpack **out, const char *dst, const char *src,
-	const struct weft_stage_options *opt, const struct bcast_plan *plan,
-	struct weft_stage_report *report, struct weft_err *err)
+int bcast_unpack_new(struct bcast_unpack **out, const struct bcast_plan *plan,
+	const struct weft_stage_options *opt, struct weft_stage_report *report,
+	struct weft_err *err)
 {
 	struct bcast_unpack *u = calloc(1, sizeof(*u));
 	struct stat st;
@@ -187,11 +187,13 @@ int bcast_unpack_new(struct bcast_unpack **out, const char *dst, const char *src
 	u->of = plan->top;
 	u->t.fd = u->t.lock = u->f.fd = -1;
 	u->w.job = &u->job;
-	u->src = strdup(src);
-	u->dst = strdup(dst);
+	u->src = strdup(plan->src);
+	u->dst = strdup(plan->dst);
+	u->cache = strdup(plan->cache);
+	u->limits = plan->limits;
 	u->w.hasher = weft_hasher_new();
 	many_descriptors();
-	if (!u->src || !u->dst || !u->w.hasher)
+	if (!u->src || !u->dst || !u->cache || !u->w.hasher)
 		weft_err_nomem(err);
 	else if (stage_job_init(&u->job, &u->opt, u->src, err) == 0 &&
 		 stage_target_open(&u->t, u->dst, err) == 0) {
@@ -241,6 +243,7 @@ void bcast_unpack_free(struct bcast_unpack *u)
 	stage_target_close(&u->t);
 	free(u->src);
 	free(u->dst);
+	free(u->cache);
 	free(u);
 }
 

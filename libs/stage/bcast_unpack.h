@@ -33,7 +33,8 @@ struct bcast_unpack {
 	struct stage_target t;
 	struct stage_job job;
 	struct stage_worker w;
-	char *src, *dst;
+	char *src, *dst, *cache;
+	struct weft_stage_limits limits;
 	uint64_t next; /* piece */
 	bool begun, ended, part;
 	bool adopted; /* the part is one that a killed broadcast has left */

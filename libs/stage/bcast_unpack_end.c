@@ -153,10 +153,40 @@ int unpack_check_all(struct bcast_unpack *u, const unsigned char *at, size_t n)
 	return 0;
 }
 
+/* Who asks for the source on this node from now on gets it from here.  A cache that
+ * can't have it is no failure. */
+static void enter_cache(struct bcast_unpack *u)
+{
+	weft_autostr struct weft_str text = {0};
+	struct weft_stage_cache *cache = NULL;
+	weft_autoerr struct weft_err err = {0};
+	char hash[WEFT_DIGEST_HEX];
+
+	if (!*u->cache || u->opt.writable)
+		return;
+	if (weft_stage_cache_open(u->cache, &u->limits, &cache, &err) == 0 &&
+		stage_manifest_make(&u->job, u->src, hash, &text, &err) == 0)
+		(void)!weft_stage_cache_take(cache, u->dst, u->src, text.s, &err);
+	if (err.code)
+		weft_log(WEFT_WARN, "the node's cache: %s", err.text);
+	weft_stage_cache_close(cache);
+}
+
+/* A single file's ctime is another once it has its name. */
+static int renew_record(struct bcast_unpack *u)
+{
+	struct stat st;
+
+	if (u->job.tree || fstatat(u->t.fd, u->t.name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+		st.st_ino != u->job.entry[0]->dst.ino)
+		return 0;
+	u->job.entry[0]->dst = stage_id_of(&st);
+	return write_record(u);
+}
+
 int unpack_publish(struct bcast_unpack *u)
 {
 	char name[STAGE_MANIFEST_NAME];
-	struct stat st;
 
 	u->job.entry = u->w.entry;
 	u->job.n_entries = u->w.n_entries;
@@ -177,10 +207,6 @@ int unpack_publish(struct bcast_unpack *u)
 	u->part = false;
 	if (u->job.resume)
 		unlinkat(u->t.fd, u->t.journal, 0);
-	/* A single file's ctime is another once it has its name. */
-	if (u->job.tree || fstatat(u->t.fd, u->t.name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-		st.st_ino != u->job.entry[0]->dst.ino)
-		return 0;
-	u->job.entry[0]->dst = stage_id_of(&st);
-	return write_record(u);
+	enter_cache(u);
+	return renew_record(u);
 }

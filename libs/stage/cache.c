@@ -435,8 +435,9 @@ static int note_published(struct weft_stage_cache *c, struct stage_manifest *m,
 	return cache_write_record(c->s, of, m, err);
 }
 
-static int add(struct weft_stage_cache *c, struct stage_manifest *m, const char *made,
-	const char *real, const char *of, struct weft_err *err)
+/* made: m's source is what is there, else its copy. */
+static int add(struct weft_stage_cache *c, struct stage_manifest *m, bool made,
+	const char *what, const char *real, const char *of, struct weft_err *err)
 {
 	weft_autoclose int lock = cache_wait(c->top, "lock", true, LOCK_EX, NULL, err);
 	uint64_t bytes = 0;
@@ -452,29 +453,28 @@ static int add(struct weft_stage_cache *c, struct stage_manifest *m, const char 
 		return 0;
 	rc = cache_room(c, bytes, m->n, err);
 	if (rc == 0)
-		rc = cache_link(m, true, AT_FDCWD, made, c->n, of, err);
+		rc = cache_link(m, made, AT_FDCWD, what, c->n, of, err);
 	if (rc == 0)
 		rc = install(c, of, m, real, err);
 	return rc;
 }
 
-int weft_stage_cache_add(struct weft_stage_cache *c, const char *made,
-	const char *published, const char *record, struct weft_err *err)
+/* real: who asks for that gets it. */
+static int enter(struct weft_stage_cache *c, bool made, const char *what,
+	const char *real, const char *record, struct weft_err *err)
 {
 	struct stage_manifest *m = stage_manifest_parse(record, strlen(record));
 	struct stage_manifest *source = stage_manifest_parse(record, strlen(record));
-	weft_autofree char *real = NULL;
 	char of[WEFT_DIGEST_HEX];
 	int lock = -1, rc = 1;
 
-	if (weft_stage_within(published, NULL, 0, &real, err) < 0)
-		rc = -1;
-	else if (m && source && *m->hash) {
+	if (m && source && *m->hash) {
 		weft_digest(real, strlen(real), of);
 		lock = cache_wait(c->f, of, true, LOCK_EX, NULL, err);
-		rc = lock < 0 ? -1 : add(c, m, made, real, of, err);
+		rc = lock < 0 ? -1 : add(c, m, made, what, real, of, err);
 		if (rc == 0)
-			rc = note_published(c, source, of, err);
+			rc = made ? note_published(c, source, of, err)
+				  : cache_write_record(c->s, of, source, err);
 		if (rc != 0 && lock >= 0) {
 			weft_autofree char *left =
 				weft_printf("/proc/self/fd/%d/%s", c->n, of);
@@ -487,4 +487,20 @@ int weft_stage_cache_add(struct weft_stage_cache *c, const char *made,
 	stage_manifest_free(m);
 	stage_manifest_free(source);
 	return rc;
+}
+
+int weft_stage_cache_add(struct weft_stage_cache *c, const char *made,
+	const char *published, const char *record, struct weft_err *err)
+{
+	weft_autofree char *real = NULL;
+
+	if (weft_stage_within(published, NULL, 0, &real, err) < 0)
+		return -1;
+	return enter(c, true, made, real, record, err);
+}
+
+int weft_stage_cache_take(struct weft_stage_cache *c, const char *copy,
+	const char *source, const char *record, struct weft_err *err)
+{
+	return enter(c, false, copy, source, record, err);
 }

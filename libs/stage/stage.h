@@ -168,6 +168,12 @@ int weft_stage_cache_get(struct weft_stage_cache *cache, const char *src,
 int weft_stage_cache_add(struct weft_stage_cache *cache, const char *made,
 	const char *published, const char *record, struct weft_err *err);
 
+/* copy: on the cache's file system, made elsewhere from `source` (its real path), whose
+ * record this is.  From now on it can't be written to, and who asks for the unchanged
+ * source here gets it.  1: the cache isn't for it. */
+int weft_stage_cache_take(struct weft_stage_cache *cache, const char *copy,
+	const char *source, const char *record, struct weft_err *err);
+
 struct weft_stage_cached {
 	const char *key;    /* HASH.PERMISSIONS */
 	const char *path;   /* of the data */
@@ -224,6 +230,10 @@ struct weft_stage_cast {
 	double silence;      /* of one that is given up; 0: 5 */
 	double deadline;     /* for all of it; 0: none */
 	bool tree; /* a tree whatever its size; else as size and hosts suggest */
+	/* On each node what came enters the cache in this folder, unless it is for
+	 * writing to; NULL: none. */
+	const char *cache;
+	struct weft_stage_limits cache_limits;
 };
 
 /* As weft_stage_copy(), to the same path on each host; opt->manifest, archive, replace,

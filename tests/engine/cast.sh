@@ -27,19 +27,28 @@ steps:
     command: [sh, "${{ workflow.dir }}/look", "${{ inputs.d }}", "${{ inputs.t }}"]
     inputs: [{from: ./data, as: d, to: node}, {from: ./tree, as: t, to: node, mode: copy}]
     resources: {nodes: 3, ntasks_per_node: 1, time: 5m}
+  - name: again
+    depends: [three]
+    launch: srun
+    command: [sh, "${{ workflow.dir }}/look", "${{ inputs.d }}"]
+    inputs: [{from: ./data, as: d, to: node}]
+    resources: {nodes: 3, ntasks_per_node: 1, time: 5m}
 E2
-# From the cache of a node it would have a second name there; what was broadcast has one.
+# What was broadcast, and isn't for writing to, has a second name in the node's cache.
 cat >"$work/look" <<'E2'
-echo more >>"$2/part" || exit 1
-echo "sum $(md5sum <"$1" | cut -c1-32) $(wc -l <"$2/part") $(stat -c %h "$1")"
+[ $# -eq 1 ] || echo more >>"$2/part" || exit 1
+echo "sum $(md5sum <"$1" | cut -c1-32) $([ $# -eq 1 ] || wc -l <"$2/part") $(stat -c %h "$1")"
 E2
 chown -R --reference="$cluster/home/alice" "$work"
 t_run 0 'a step of three nodes' "$dc" sh --dir "$cluster" --user alice --chdir "$work" -- \
 	timeout 200 weft run w.yaml
 out=$(cat "$work"/weft-runs/cast/1/steps/three/stdout)
 t_is 'each node has both, one to write in' "$out" "$(for _ in 1 2 3; do
-	echo "sum $(md5sum <"$work/data" | cut -c1-32) 2 1"
+	echo "sum $(md5sum <"$work/data" | cut -c1-32) 2 2"
 done)"
 t_is 'what it brought to the nodes is counted' \
 	"$(sed -n 's/.*"staged_in": \([0-9]*\).*/\1/p' "$work"/weft-runs/cast/1/steps/three/done.json)" $((3 * 3000005))
+t_is 'a second step moves nothing: each node has it' \
+	"$(sed -n 's/.*"staged_in": \([0-9]*\).*/\1/p' "$work"/weft-runs/cast/1/steps/again/done.json)" 0
+t_has 'and the same' "$(cat "$work"/weft-runs/cast/1/steps/again/stdout)" "sum $(md5sum <"$work/data" | cut -c1-32)"
 t_done

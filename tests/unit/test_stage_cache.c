@@ -494,6 +494,38 @@ START_TEST(a_producers_output)
 }
 END_TEST
 
+/* What somebody else has brought here is given to who asks for its source. */
+START_TEST(a_copy_that_came)
+{
+	struct weft_stage_cache *c = begin(0, 0);
+	weft_autoerr struct weft_err err = {0};
+	weft_autostr struct weft_str text = {0};
+	struct weft_stage_options opt = {.durable = WEFT_STAGE_NONE, .text = &text};
+	struct weft_stage_report r;
+	struct stat st;
+
+	if (!c)
+		return;
+	make("model", "weights");
+	weft_autofree char *source = realpath("model", NULL);
+	weft_autofree char *copy = strdup(at("came"));
+	ck_assert_int_eq(weft_stage_copy(source, copy, &opt, &r, &err), 0);
+	ck_assert_int_eq(weft_stage_cache_take(c, copy, source, text.s, &err), 0);
+	ck_assert_int_eq(stat(copy, &st), 0);
+	ck_assert_uint_eq(st.st_nlink, 2);
+	ck_assert_uint_eq(st.st_mode & 0222, 0);
+	r = get(c, "model", "again");
+	ck_assert_str_eq(r.strategy, "cache");
+	ck_assert_uint_eq(r.moved, 0);
+	ck_assert(holds(at("again"), "weights"));
+	/* Not what was changed since, nor what is none. */
+	make("model", "heavier");
+	ck_assert_str_eq(get(c, "model", "changed").strategy, "fetched");
+	ck_assert_int_eq(weft_stage_cache_take(c, copy, source, "nothing", &err), 1);
+	end(c);
+}
+END_TEST
+
 START_TEST(not_in_anothers_folder)
 {
 	struct weft_stage_cache *c = begin(0, 0), *d;
@@ -513,4 +545,5 @@ START_TEST(not_in_anothers_folder)
 END_TEST
 
 SUITE("cache", a_file, a_tree, changed_data_is_found, after_a_crash, limits_hold,
-	inodes_are_limited_too, one_fetches, a_producers_output, not_in_anothers_folder)
+	inodes_are_limited_too, one_fetches, a_producers_output, a_copy_that_came,
+	not_in_anothers_folder)
