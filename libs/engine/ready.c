@@ -96,7 +96,9 @@ static int consider(
 		const struct choice choice = {
 			run_how(g, s, &plan), attempt ? g->bad : NULL, near};
 
-		ret = room_take(&g->room, &plan, step, &choice, &r.share, err);
+		ret = steer_seat(g, s, &plan, choice.how, err);
+		if (!ret)
+			ret = room_take(&g->room, &plan, step, &choice, &r.share, err);
 	}
 	if (!ret && left_is(g, s, i, &plan)) {
 		room_give(&g->room, &r.share);

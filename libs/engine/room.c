@@ -12,6 +12,9 @@ static void open_node(struct room *r, unsigned i)
 	n->here = node->allowed;
 	n->gpus_here =
 		node->gpus >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << node->gpus) - 1;
+	for (size_t w = 0; w < WEFT_CPU_WORDS; w++)
+		n->here.w[w] &= ~n->aside.w[w];
+	n->gpus_here &= ~n->gpus_aside;
 	seat_open(r, i);
 }
 

@@ -11,6 +11,8 @@ struct room_node {
 	 * a bit each GPU, and the index of each bit in the node's model. */
 	struct weft_cpuset here;
 	uint64_t gpus_here;
+	struct weft_cpuset aside; /* of the node's, those that no member gets */
+	uint64_t gpus_aside;
 	unsigned gpu[64];
 	bool knows_gpus;         /* ... that is known */
 	bool agent;              /* an agent runs members there */

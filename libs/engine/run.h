@@ -154,6 +154,10 @@ int steer_open(struct engine *g, struct weft_err *err);
 void steer_close(struct engine *g);
 /* Starts those whose time has come, and does what those say that have ended. */
 int steer_look(struct engine *g, struct weft_err *err);
+/* steer_seat.c: before the step's first member starts, who steers it gets what is kept
+ * for it, on our own node; plan: of the member.  1: there is no room for it now. */
+int steer_seat(struct engine *g, unsigned s, const struct weft_plan_step *plan,
+	enum how how, struct weft_err *err);
 /* Does one run, or is one about to? */
 bool steer_busy(const struct engine *g);
 /* Whole seconds, at most `most`, until there is something to do for one. */

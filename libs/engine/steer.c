@@ -297,8 +297,10 @@ static int spawn(struct engine *g, struct steer *st, struct weft_err *err)
 		weft_err_nomem(err);
 		goto done;
 	}
-	if (unit_open(&u, g->e, steer_step(g, st), 0, err) || program(&u, &argv, err) ||
-		environment(&u, st, &env, err))
+	if (unit_open(&u, g->e, steer_step(g, st), 0, err))
+		goto done;
+	steer_sit(g, st, &u, &s);
+	if (program(&u, &argv, err) || environment(&u, st, &env, err))
 		goto done;
 	s.out = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	s.err = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
@@ -444,9 +446,14 @@ static int look(struct engine *g, struct steer *st, struct weft_err *err)
 
 int steer_look(struct engine *g, struct weft_err *err)
 {
-	for (size_t i = 0; i < g->n_steers; i++)
-		if (look(g, &g->steer[i], err))
+	for (size_t i = 0; i < g->n_steers; i++) {
+		struct steer *st = &g->steer[i];
+
+		if (look(g, st, err))
 			return -1;
+		if (st->over && !st->pid)
+			steer_rise(g, st);
+	}
 	return 0;
 }
 
@@ -554,6 +561,7 @@ void steer_close(struct engine *g)
 			close(st->results);
 		weft_map_free(&st->ids);
 		weft_arena_free(&st->id);
+		steer_rise(g, st);
 		free(st->told);
 		free(st->dir);
 	}

@@ -13,7 +13,9 @@ struct steer {
 	size_t seen;                 /* members that had ended at the last call */
 	unsigned calls, failed;      /* failed: in a row */
 	bool over;                   /* it isn't called any more */
-	bool *told;                  /* members whose results it was given */
+	bool seated;                 /* it has its share: */
+	struct share share;
+	bool *told; /* members whose results it was given */
 	size_t n_told;
 	int results;          /* the file of these; -1 */
 	struct weft_map ids;  /* of members, to their index */
@@ -30,5 +32,11 @@ static inline const struct weft_step *steer_step(
 /* steer_given.c: writes what it is given: results are added to a file that grows, what
  * is yet to come is written anew. */
 int steer_write_files(struct engine *g, struct steer *st, struct weft_err *err);
+
+/* steer_seat.c: its share of the first node is others' again. */
+void steer_rise(struct engine *g, struct steer *st);
+/* ... or is what its program is bound to. */
+void steer_sit(const struct engine *g, const struct steer *st, struct unit *u,
+	struct weft_spawn *s);
 
 #endif

@@ -255,7 +255,7 @@ static void begin(struct work *w, struct drafts *ds, const struct weft_step *s,
 		.time = p->time * (int64_t)(k->waves * draft_rounds(ds, s)),
 		.loop = s->loop,
 		.closed = late || after_failure(s)};
-	pack_widen(w, &d->shape, d->width);
+	pack_widen(w, &d->shape, k->width + k->more);
 	d->span = (double)d->time;
 	double used = (double)(d->block * draft_rounds(ds, s)) * (double)p->time;
 
@@ -400,10 +400,25 @@ static int draft_step(
 		weft_errs_add(w->errs, &err);
 		k = (struct packing){.tasks = 1, .width = 1, .waves = 1};
 	}
+	if (s->steer.cpus && pack_steer(w, &round, &s->steer, &k) < 0) {
+		struct weft_err err = {0};
+
+		weft_err_set(&err, WEFT_EPLACE,
+			"no node of %s has room for a member and the program that "
+			"steers: %u CPUs, %u GPUs",
+			p->partition, s->steer.cpus, s->steer.gpus);
+		weft_err_hint(
+			&err, s->steer.gpus && !p->gpus_per_node
+				      ? "it runs beside the members, which have no GPUs"
+				      : "ask for less in `steer.resources`");
+		blame(w->wf, s, 0, KEY_NONE, &err);
+		weft_errs_add(w->errs, &err);
+	}
 	if (s->loop != WEFT_NO_LOOP)
 		return ds->apart[s->loop] ? draft_apart(w, ds, s, &k)
 					  : draft_loop(w, ds, s, &k);
-	if (w->group != WEFT_GROUP_NONE && !late) {
+	/* A job that others were the measure of may have no room for who steers. */
+	if (w->group != WEFT_GROUP_NONE && !late && !s->steer.cpus) {
 		int found = find(w, ds, s, &group);
 
 		if (found < 0)

@@ -215,6 +215,28 @@ int pack_members(
 	return 0;
 }
 
+int pack_steer(struct work *w, const struct weft_plan_step *p,
+	const struct weft_steer *steer, struct packing *k)
+{
+	size_t all, more = pack_ceil_div(steer->cpus, (size_t)pack_node_cpus(p));
+	size_t per_node = pack_per_node(w, p, &all);
+
+	if (steer->gpus && !p->gpus_per_node)
+		return -1;
+	if (steer->gpus && pack_ceil_div(steer->gpus, p->gpus_per_node) > more)
+		more = pack_ceil_div(steer->gpus, p->gpus_per_node);
+	if (p->mem && pack_ceil_div(steer->mem, p->mem) > more)
+		more = pack_ceil_div(steer->mem, p->mem);
+	if (all && (more > per_node || more >= all))
+		return -1;
+	if (all && k->width + more > all) {
+		k->width = (unsigned)(all - more);
+		k->waves = pack_ceil_div(p->members, k->width);
+	}
+	k->more = (unsigned)more;
+	return 0;
+}
+
 void pack_widen(struct work *w, struct weft_plan_step *s, unsigned width)
 {
 	const struct pool *pool = pools_find(&w->pools, s->partition);

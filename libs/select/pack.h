@@ -20,6 +20,7 @@ struct packing {
 	size_t tasks;   /* jobs */
 	unsigned width; /* members of a job beside each other */
 	size_t waves;   /* and after each other */
+	unsigned more;  /* shares beside them, of who steers */
 };
 /* The members of a step, each the plan's share of its nodes; one: all in one job, which
  * may be too short for them.  -1: more jobs than an array holds, however it is cut. */
@@ -29,6 +30,11 @@ int pack_members(
 /* How many of a step's members a node of its partition holds beside each other, at
  * most; all: in the whole partition.  A member of several nodes: 1. */
 unsigned pack_per_node(struct work *w, const struct weft_plan_step *p, size_t *all);
+
+/* What the program that steers the step needs, in shares of members.  -1: no node has
+ * room for it, or there is none left for members. */
+int pack_steer(struct work *w, const struct weft_plan_step *p,
+	const struct weft_steer *steer, struct packing *k);
 
 /* A member's shape to one of `width` members on as few nodes. */
 void pack_widen(struct work *w, struct weft_plan_step *shape, unsigned width);

@@ -320,8 +320,14 @@ F(STEER, max_members, K_INT, ONE,
 	.min = 1, .max = 10000000, .names = AT_LOAD, .flags = REQUIRED)
 F(STEER, time, K_DURATION, ONE, "Time limit of the program each time.", .min = 1,
 	.max = 31622400, .def = "10m", .names = AT_LOAD)
-F(STEER, resources, K_TEXT, MAP, "What the program needs.", .sub = IN_RESOURCES,
-	.flags = NOT_YET)
+F(STEER, resources, K_TEXT, MAP,
+	"What is kept for the program, in the job of the sweep, as long as it steers.",
+	.sub = IN_SEAT)
+F(SEAT, cpus_per_task, K_INT, ONE, "CPUs.", .min = 1, .max = 65536, .def = "1",
+	.names = AT_LOAD)
+F(SEAT, gpus, K_INT, ONE, "GPUs; members must have some, too.", .min = 0, .max = 1024,
+	.def = "0", .names = AT_LOAD)
+F(SEAT, mem, K_SIZE, ONE, "Memory.", .names = AT_LOAD)
 F(CONTAINER, image, K_TEXT, ONE, "The image.", .flags = REQUIRED)
 F(CONTAINER, mounts, K_TEXT, LIST, "Mounts, as the runtime takes them.")
 F(CONTAINER, runtime, K_ENUM, ONE, "The runtime.", .values = "pyxis apptainer podman")

@@ -35,6 +35,7 @@ static const char *const titles[N_CONTEXTS] = {
 	[IN_READY] = "ready",
 	[IN_PUBLISH] = "An entry of publishes",
 	[IN_STEER] = "steer",
+	[IN_SEAT] = "resources of steer",
 	[IN_RETRY] = "An entry of retries",
 	[IN_CHECKPOINT] = "checkpoint",
 	[IN_CONTAINER] = "container",

@@ -28,6 +28,7 @@ enum spec_context {
 	IN_READY,
 	IN_PUBLISH,
 	IN_STEER,
+	IN_SEAT,
 	IN_RETRY,
 	IN_CHECKPOINT,
 	IN_CONTAINER,

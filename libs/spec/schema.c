@@ -6,7 +6,7 @@
 static const char *const definition[N_CONTEXTS] = {"workflow", "step", "resources",
 	"place", "sweep", "range", "input", "output", "depend", "file", "secret",
 	"budget", "channel", "loop", "track", "with", "service", "ready", "publish",
-	"steer", "retry", "checkpoint", "container"};
+	"steer", "seat", "retry", "checkpoint", "container"};
 
 static void string(struct weft_str *o, const char *s)
 {

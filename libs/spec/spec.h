@@ -228,6 +228,8 @@ struct weft_steer {
 	size_t every_members; /* or */
 	int64_t every;        /* seconds; both 0: as soon as a member has ended */
 	int64_t time;         /* limit of a call, seconds */
+	unsigned cpus, gpus;  /* that are kept for it; cpus 0: nothing is */
+	uint64_t mem;         /* bytes; 0: as members have */
 };
 #define WEFT_NO_LOOP ((unsigned)-1)
 struct weft_step {

@@ -26,6 +26,25 @@ static void read_every(
 	spec_leave(p);
 }
 
+static void read_seat(
+	struct spec_parser *p, struct weft_steer *st, const struct weft_yaml_node *n)
+{
+	struct weft_yaml_node *at[N_FIELDS];
+	int64_t v;
+
+	if (!n || spec_is_bad(p, n) || n->kind != WEFT_YAML_MAP)
+		return;
+	spec_collect(p, n, IN_SEAT, at);
+	st->cpus = 1;
+	if (at[SEAT_cpus_per_task] &&
+		weft_parse_int(at[SEAT_cpus_per_task]->text, 1, 65536, &v))
+		st->cpus = (unsigned)v;
+	if (at[SEAT_gpus] && weft_parse_int(at[SEAT_gpus]->text, 0, 1024, &v))
+		st->gpus = (unsigned)v;
+	if (at[SEAT_mem])
+		weft_parse_size(at[SEAT_mem]->text, &st->mem, NULL);
+}
+
 void spec_steer(struct spec_parser *p, struct weft_step *s,
 	const struct weft_yaml_node *n, const struct weft_yaml_node *map)
 {
@@ -56,6 +75,7 @@ void spec_steer(struct spec_parser *p, struct weft_step *s,
 	st->time = TIME;
 	if (at[STEER_time])
 		weft_parse_duration(at[STEER_time]->text, &st->time, &why);
+	read_seat(p, st, at[STEER_resources]);
 	if (at[STEER_max_members]) {
 		s->sweep.growing = true;
 		s->sweep.most = (size_t)strtod(at[STEER_max_members]->text, NULL);

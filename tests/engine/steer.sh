@@ -139,4 +139,27 @@ for i in 1 2 3 4 5 6; do echo 'exit 1' >say.$i; done
 t_run 0 "one that fails for ever" run
 t_is "is given up" "$(states s), $(status s '*[s["done"] for s in d["steps"]]')" "done, done, done, 4 4 1"
 t_has "and that is written" "$(actions s/9)" "it failed too often"
+
+# CPUs of its own: no member runs on them, and it runs nowhere else.
+if [ "$(nproc)" -lt 2 ]; then
+	t_skip "CPUs of its own" "one CPU here"
+	t_done
+fi
+cat >seat.yaml <<'E2'
+name: seat
+steps:
+  - name: sim
+    sweep: {replicas: 8}
+    steer: {max_members: 8, every: 1, run: 'echo "steer $(taskset -pc $BASHPID)" >> $WEFT_RUN_DIR/cpus', resources: {cpus_per_task: 1}}
+    run: 'echo "sim $(taskset -pc $BASHPID)" >> $WEFT_RUN_DIR/cpus'
+  - {name: wide, depends: [sim], sweep: {replicas: 2}, resources: {cpus_per_task: 1000}, run: 'echo "wide $(taskset -pc $BASHPID)" >> $WEFT_RUN_DIR/cpus'}
+  - {name: all, depends: [wide], steer: {max_members: 2, run: "true", resources: {cpus_per_task: 4}}, sweep: {replicas: 2}, resources: {cpus_per_task: 1000}, run: "true"}
+E2
+t_run 0 "a program with CPUs of its own" timeout 100 "$WEFT" run --local -q seat.yaml
+t_is "all is done, also what needs all CPUs" "$(states seat)" "done, done, done"
+cpus() { sed -n "s/^$1 .*: //p" weft-runs/seat/1/cpus | sort -u; }
+of_steer=$(cpus steer)
+t_is "it is bound to one" "$(grep -cx '[0-9]*' <<<"$of_steer")" 1
+t_is "on which no member runs" "$(cpus sim | tr ',-' '\n\n' | grep -cx "$of_steer")" 0
+t_is "until the sweep has ended" "$(cpus wide)" "$(taskset -pc $$ | sed 's/.*: //')"
 t_done
