@@ -76,11 +76,8 @@ static double play_job(struct play *p, struct weft_plan_group *g)
 	struct group_of of = {p->plan, g};
 	double whole = 0, moved = 0, taken = 0;
 	double cpus = (double)cpus_node(&g->shape) * g->shape.nodes;
-	size_t index = (size_t)(g - p->plan->group), jobs = 1;
-	bool known = false;
+	bool known = false, goes_on = false;
 
-	if (weft_plan_apart(p->plan, p->w->wf, index) != WEFT_NO_LOOP)
-		jobs = pack_rounds(&p->w->wf->step[g->step[0]]);
 	for (size_t i = 0; i < g->n_steps; i++) {
 		const struct weft_step *s = &p->w->wf->step[g->step[i]];
 		struct weft_plan_step *out = &p->plan->step[s->index];
@@ -95,6 +92,7 @@ static double play_job(struct play *p, struct weft_plan_group *g)
 			if (p->plan->step[s->edge[e].step].group == out->group &&
 				p->last[s->edge[e].step] > start)
 				start = p->last[s->edge[e].step];
+		goes_on |= s->sweep.growing || s->loop != WEFT_NO_LOOP;
 		out->run = round_ms(run);
 		out->bytes = WEFT_NO_BYTES;
 		if (step_traffic(p->w, s, in_job, &of, &t)) {
@@ -115,9 +113,9 @@ static double play_job(struct play *p, struct weft_plan_group *g)
 				 out->nodes / cpus;
 	}
 	g->shape.bytes = known ? (uint64_t)moved : WEFT_NO_BYTES;
-	double limit = (double)g->shape.time * (double)jobs;
-	if (limit > 0 && whole > limit)
-		whole = limit;
+	/* What doesn't fit into the job of a loop goes on in another one. */
+	if (!goes_on && g->shape.time && whole > (double)g->shape.time)
+		whole = (double)g->shape.time;
 	g->shape.run = round_ms(whole);
 	/* Nothing takes no time at all. */
 	return whole > INSTANT ? whole : INSTANT;

@@ -162,19 +162,43 @@ static int set_needs(struct work *w, const struct drafts *ds, unsigned group,
 	return 0;
 }
 
-/* What a job of several may take, dealt to its steps by their time. */
+/* Seconds in which a job of the group would run all of a step's members that are for
+ * it: more than the job's, where what doesn't fit goes on in another one. */
+static int64_t takes(const struct work *w, const struct drafts *ds,
+	const struct draft *d, unsigned i)
+{
+	const struct weft_step *s = &w->wf->step[i];
+	const struct weft_plan_step *p = &w->plan->step[i];
+	size_t n = d->tasks > 1 ? d->block : p->members / pack_rounds(s);
+	size_t beside = pack_holds(&d->shape, p);
+
+	if (p->max_parallel && beside > p->max_parallel)
+		beside = p->max_parallel;
+	int64_t all = p->time * (int64_t)(pack_ceil_div(n, beside ? beside : 1) *
+					  draft_rounds(ds, s));
+	return all > ds->span[i] ? all : ds->span[i];
+}
+
+/* What jobs of several may take, dealt to their steps by their time. */
 static void set_hours(struct work *w, const struct drafts *ds, const struct draft *d)
 {
 	struct weft_plan_step whole = d->shape;
 
-	whole.time = d->time;
+	whole.time = 0;
+	for (unsigned i = d->first;; i = ds->next[i]) {
+		whole.time += takes(w, ds, d, i);
+		if (i == d->last)
+			break;
+	}
 	/* Of all rounds, whichever jobs they are in. */
 	whole.members = (d->tasks ? d->tasks : 1) *
 			(pack_rounds(&w->wf->step[d->first]) /
 				draft_rounds(ds, &w->wf->step[d->first]));
 	pack_hours(w, &whole);
 	for (unsigned i = d->first;; i = ds->next[i]) {
-		double share = d->time ? (double)ds->span[i] / (double)d->time : 0;
+		double share = whole.time
+				       ? (double)takes(w, ds, d, i) / (double)whole.time
+				       : 0;
 		struct weft_plan_step *p = &w->plan->step[i];
 
 		p->node_hours = round_hours(whole.node_hours * share);
