@@ -95,6 +95,19 @@ static int copy_xattrs(struct stage_worker *w, const struct node *in,
 	return 0;
 }
 
+int stage_folder_xattrs(int in, int out, bool archive)
+{
+	const struct weft_stage_options opt = {.archive = archive};
+	struct stage_job job = {.opt = &opt};
+	struct stage_worker w = {.job = &job};
+	struct stat made;
+	int rc = copy_xattrs(
+		&w, &(struct node){in, NULL}, &(struct node){out, NULL}, &made);
+
+	weft_err_clear(&w.err);
+	return rc;
+}
+
 /* The mode without the bits that mean the owner, where that isn't kept. */
 static int copy_owner(struct stage_worker *w, const struct stat *st, int out,
 	struct stat *made, mode_t *mode)

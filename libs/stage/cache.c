@@ -200,7 +200,8 @@ static int give_links(struct want *w, const struct stage_manifest *m, const char
 	int rc = stage_target_open(&t, w->dst, w->err);
 
 	if (rc == 0)
-		rc = cache_link(m, false, w->c->e, key, t.fd, t.part, w->err);
+		rc = cache_link(m, false, w->c->e, key, t.fd, t.part, w->real,
+			w->opt->archive, w->err);
 	if (rc == 0)
 		rc = stage_target_publish(&t, folder, w->opt->replace, false, w->err);
 	if (rc != 0 && t.fd >= 0)
@@ -453,7 +454,7 @@ static int add(struct weft_stage_cache *c, struct stage_manifest *m, bool made,
 		return 0;
 	rc = cache_room(c, bytes, m->n, err);
 	if (rc == 0)
-		rc = cache_link(m, made, AT_FDCWD, what, c->n, of, err);
+		rc = cache_link(m, made, AT_FDCWD, what, c->n, of, NULL, false, err);
 	if (rc == 0)
 		rc = install(c, of, m, real, err);
 	return rc;

@@ -51,9 +51,11 @@ void cache_note_free(struct cache_note *note);
 
 /* ---- cache_link.c ---- */
 /* Hard links to what m says is `what` in dir `from`, as `name` in dir `to`; made: m's
- * sources are meant, not its copies.  1: it isn't what m says, or can't be linked. */
+ * sources are meant, not its copies.  Folders get the attributes of those of `like`;
+ * NULL: of what is linked; archive: ACLs, too.  1: it isn't what m says, or can't be
+ * linked. */
 int cache_link(const struct stage_manifest *m, bool made, int from, const char *what,
-	int to, const char *name, struct weft_err *err);
+	int to, const char *name, const char *like, bool archive, struct weft_err *err);
 /* Takes write permissions away from `name` in dir, and notes what it is now in m. */
 int cache_seal(
 	struct stage_manifest *m, int dir, const char *name, struct weft_err *err);

@@ -51,7 +51,9 @@ struct walk {
 	const struct stage_manifest *m;
 	bool made;
 	int from, to; /* tops */
-	int in, out;  /* the folder that is open on either side */
+	int like;     /* of folders' attributes */
+	bool archive;
+	int in, out; /* the folder that is open on either side */
 	struct weft_err *err;
 };
 
@@ -90,13 +92,16 @@ static int end_folders(struct walk *w)
 	for (size_t i = w->m->n; i-- > 0;) {
 		const struct stage_line *l = &w->m->line[i];
 		struct timespec t[2] = {{.tv_nsec = UTIME_OMIT}, l->src.mtime};
-		weft_autoclose int fd = -1;
+		weft_autoclose int fd = -1, like = -1;
 
 		if (l->type != 'd')
 			continue;
 		fd = stage_open_beneath(w->to, l->name, O_RDONLY | O_DIRECTORY);
+		like = stage_open_beneath(w->like, l->name, O_RDONLY | O_DIRECTORY);
 		/* The owner, who alone is here, takes it away again. */
-		if (fd < 0 || fchmod(fd, (l->mode & 0777) | 0700) != 0 ||
+		if (fd < 0 || like < 0 ||
+			stage_folder_xattrs(like, fd, w->archive) != 0 ||
+			fchmod(fd, (l->mode & 0777) | 0700) != 0 ||
 			futimens(fd, t) != 0)
 			return fail(w->err);
 	}
@@ -104,10 +109,12 @@ static int end_folders(struct walk *w)
 }
 
 int cache_link(const struct stage_manifest *m, bool made, int from, const char *what,
-	int to, const char *name, struct weft_err *err)
+	int to, const char *name, const char *like, bool archive, struct weft_err *err)
 {
+	weft_autoclose int other = -1;
 	struct walk w = {.m = m,
 		.made = made,
+		.archive = archive,
 		.from = -1,
 		.to = -1,
 		.in = -1,
@@ -120,7 +127,10 @@ int cache_link(const struct stage_manifest *m, bool made, int from, const char *
 	w.from = openat(from, what, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (w.from < 0)
 		return cant_link() ? 1 : fail(err);
-	if (mkdirat(to, name, 0700) != 0)
+	w.like = w.from;
+	if (like)
+		w.like = other = open(like, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (w.like < 0 || mkdirat(to, name, 0700) != 0)
 		rc = fail(err);
 	if (rc == 0 && (w.to = openat(to, name,
 				O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0)

@@ -188,6 +188,8 @@ int stage_attrs(struct stage_worker *w, const struct stat *st, int in, int out,
 /* Attributes of what isn't opened. */
 int stage_name_xattrs(
 	struct stage_worker *w, const struct stage_folder *dir, const char *name);
+/* Of a folder alone; archive: ACLs, too.  -1 (errno). */
+int stage_folder_xattrs(int in, int out, bool archive);
 mode_t stage_umask(void);
 
 /* ---- data.c: bytes ---- */

@@ -65,6 +65,21 @@ t_has "or is told" "$T_OUT" "is no cache"
 t_is "and made none" "$(ls "$NODE" | grep -cx e)" 0
 t_run 0 "what is in use stays" stage gc --all
 t_has "with a word about it" "$T_OUT" "0 entries removed"
+if python3 -c 'import os
+os.setxattr("src/sub", "user.who", b"folder"); os.setxattr("'"$NODE"'", "user.x", b"1")' 2>/dev/null; then
+	t_run 0 "a folder with an attribute" stage cp --json --cache src "$NODE/three"
+	t_is "gets it" "$(python3 -c 'import os; print(os.getxattr("'"$NODE"'/three/sub", "user.who").decode())')" folder
+	if command -v setfacl >/dev/null && setfacl -m u:1:rx src/sub 2>/dev/null; then
+		rm -rf "$NODE/three"
+		t_run 0 "and one with an ACL" stage cp --json --cache src "$NODE/three"
+		t_is "keeps that" "$(getfacl -cp "$NODE/three/sub")" "$(getfacl -cp src/sub)"
+		setfacl -b src/sub
+	fi
+	rm -rf "$NODE/three"
+	python3 -c 'import os; os.removexattr("src/sub", "user.who")'
+else
+	t_skip "folders with attributes" "not on these file systems"
+fi
 rm -rf "$NODE/one" "$NODE/two"
 t_is "its last name is gone" "$(ls_json 'd[0]["linked"]')" False
 
