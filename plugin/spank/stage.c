@@ -249,8 +249,10 @@ void stage_out(void)
 	}
 	/* Nobody may take this for a step that went well. */
 	host_error("outputs could not be brought back from the nodes%s",
-		own ? ", or not in the time that Slurm leaves when an allocation ends: "
-		      "in one of sbatch or salloc there is no such limit"
+		own ? ", or not in the time that Slurm leaves when srun ends an "
+		      "allocation of its own, and are gone with its scratch: run it in "
+		      "a job of sbatch or salloc, where there is no such limit, or "
+		      "make them with scratch: shared"
 		    : "");
 	exit(WEFT_ESTAGE);
 }
