@@ -30,9 +30,13 @@ int steer_seat(struct engine *g, unsigned s, const struct weft_plan_step *plan,
 	const struct weft_engine_node *here = &g->e->node[0];
 	struct steer *st = find(g, s);
 
-	if (!st || st->seated || st->over || !steer_step(g, st)->steer.cpus ||
-		!g->e->n_nodes)
+	if (!st || st->over || !steer_step(g, st)->steer.cpus || !g->e->n_nodes)
 		return 0;
+	if (st->seated && (!st->share.node || st->share.how == how))
+		return 0;
+	/* Members of srun and those of an agent don't share a node. */
+	steer_rise(g, st);
+	st->seated = false;
 	const struct weft_steer *want = &steer_step(g, st)->steer;
 	struct weft_plan_step seat = {.ntasks = 1, .nodes = 1};
 

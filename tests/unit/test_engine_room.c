@@ -1,5 +1,5 @@
 /* Members that run at once on one machine: each gets what is near its GPUs. */
-#include "engine/room.h"
+#include "engine/steer.h"
 
 #include <string.h>
 
@@ -194,5 +194,46 @@ START_TEST(nodes_with_its_data)
 }
 END_TEST
 
+/* What is kept for who steers stays so when an agent comes again, and moves over when
+ * members come to be started in another way. */
+START_TEST(kept_for_who_steers)
+{
+	struct fixture f;
+	struct weft_step step = {.steer = {.given = true, .cpus = 3, .gpus = 1}};
+	struct weft_workflow wf = {.step = &step, .n_steps = 1};
+	struct weft_plan_step member = {.ntasks = 1, .cpus_per_task = 2, .nodes = 1};
+	struct steer st = {0};
+	struct engine g = {.steer = &st, .n_steers = 1};
+	struct weft_err err = {0};
+
+	open_room(&f, false, NULL);
+	f.e.wf = &wf;
+	f.e.slurm = true;
+	g.e = &f.e;
+	g.room = f.r;
+	room_agent(&g.room, 0, true);
+	ck_assert_int_eq(steer_seat(&g, 0, &member, HOW_AGENT, &err), 0);
+	ck_assert_str_eq(st.share.slot.cpus, "0-2");
+	ck_assert_str_eq(st.share.slot.gpus, "0");
+	room_agent(&g.room, 0, false);
+	room_agent(&g.room, 0, true);
+	ck_assert_uint_eq(g.room.node[0].cpus, 13);
+	ck_assert_uint_eq(weft_cpuset_count(&g.room.node[0].here), 13);
+	ck_assert_uint_eq(g.room.node[0].gpus_here, 2);
+	ck_assert_int_eq(steer_seat(&g, 0, &member, HOW_STEP, &err), 0);
+	ck_assert_uint_eq(g.room.node[0].steps, 1);
+	ck_assert_uint_eq(g.room.node[0].members, 0);
+	steer_rise(&g, &st);
+	ck_assert_uint_eq(g.room.node[0].cpus, 16);
+	ck_assert_uint_eq(weft_cpuset_count(&g.room.node[0].here), 16);
+	/* A machine that has no more than a member needs: there is no seat. */
+	member.cpus_per_task = 64;
+	st.seated = false;
+	ck_assert_int_eq(steer_seat(&g, 0, &member, HOW_AGENT, &err), 0);
+	ck_assert_uint_eq(g.room.node[0].cpus, 16);
+	close_room(&f);
+}
+END_TEST
+
 SUITE("engine_room", beside_gpus, to_the_last_thread, unknown_machine,
-	nodes_with_its_data)
+	nodes_with_its_data, kept_for_who_steers)

@@ -143,7 +143,7 @@ def main():
     parser.add_argument("--target", required=True, metavar="FILE")
     parser.add_argument("--feed", required=True, type=axis, metavar="FIRST,LAST,STEP")
     parser.add_argument("--kill", required=True, type=axis, metavar="FIRST,LAST,STEP")
-    parser.add_argument("--batch", type=int, default=4, help="points to add at most")
+    parser.add_argument("--batch", type=int, default=6, help="points to add at most")
     args = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(1)
