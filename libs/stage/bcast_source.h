@@ -53,6 +53,7 @@ struct source {
 	struct {
 		bool on;
 		uint32_t first, other;
+		unsigned against;   /* trials in a row that spoke against the first */
 		double began, rate; /* pieces a second of the first */
 	} trial;
 	/* The thread that reads. */
