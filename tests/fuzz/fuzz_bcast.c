@@ -13,8 +13,8 @@ static void unpack(const uint8_t *data, size_t size)
 	struct weft_stage_options opt = {
 		.durable = WEFT_STAGE_NONE, .archive = true, .manifest = true};
 	struct bcast_piece *p = bcast_piece_new(size);
-	const struct bcast_plan plan = {0};
-	struct weft_stage_report report;
+	const struct bcast_plan plan = {.dst = dst, .src = "/source", .cache = ""};
+	struct weft_stage_report report = {0};
 	struct bcast_unpack *u;
 	struct weft_err err = {0};
 	size_t n = 0;
@@ -23,8 +23,7 @@ static void unpack(const uint8_t *data, size_t size)
 	if (size)
 		memcpy(bcast_data(p), data, size);
 	bcast_piece_number(p, 0, true);
-	fuzz_must(bcast_unpack_new(&u, dst, "/source", &opt, &plan, &report, &err) ==
-		  0);
+	fuzz_must(bcast_unpack_new(&u, &plan, &opt, &report, &err) == 0 && u);
 	bool done = bcast_unpack_piece(u, p, &err) == 0;
 	if (!done)
 		fuzz_refused(&err);

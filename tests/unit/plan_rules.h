@@ -68,7 +68,7 @@ static const char *rule_every_member_once(const struct plan_rules *r)
 		for (size_t i = 0; i < group->n_steps; i++) {
 			size_t n = r->plan->step[group->step[i]].members;
 
-			PLAN_RULE(n == r->wf->step[group->step[i]].sweep.count,
+			PLAN_RULE(n == r->wf->step[group->step[i]].sweep.most,
 				"as many members as the sweep has");
 			PLAN_RULE(group->tasks <= 1 || n == count,
 				"sweeps in one array have as many members");
@@ -215,7 +215,12 @@ static const char *rule_shapes(const struct plan_rules *r)
 		for (size_t i = 0; i < group->n_steps; i++) {
 			const struct weft_plan_step *p = &r->plan->step[group->step[i]];
 			uint64_t beside = group->n_steps == 1 ? group->width : 1;
-			uint64_t waves = (group->block + beside - 1) / beside;
+			const struct weft_step *step = &r->wf->step[group->step[i]];
+			/* Of a loop or of what grows, the rest is for jobs after it. */
+			bool goes_on =
+				step->loop != WEFT_NO_LOOP || step->sweep.growing;
+			uint64_t waves =
+				goes_on ? 1 : (group->block + beside - 1) / beside;
 
 			PLAN_RULE(strcmp(shape->partition, p->partition) == 0,
 				"a job is in its steps' partition");
