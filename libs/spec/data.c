@@ -258,8 +258,13 @@ static void read_output(
 	spec_enter(p, "path");
 	out->path = spec_text(p, at[OUTPUT_path], AT_START, WEFT_QUOTE_NONE);
 	spec_leave(p);
-	if (at[OUTPUT_keep] && !strcmp(at[OUTPUT_keep]->text, "never"))
-		out->keep = WEFT_KEEP_NEVER;
+	if (at[OUTPUT_keep] && !strcmp(at[OUTPUT_keep]->text, "never")) {
+		spec_enter(p, "keep");
+		spec_bad(p, at[OUTPUT_keep],
+			"it would stay; the step's `keep` is about what members print",
+			"`never` is not supported yet");
+		spec_leave(p);
+	}
 	out->optional =
 		at[OUTPUT_optional] && !strcmp(at[OUTPUT_optional]->text, "true");
 	if (at[OUTPUT_sync] && !strcmp(at[OUTPUT_sync]->text, "continuous")) {

@@ -232,7 +232,8 @@ F(INPUT, first, K_FROM, ONE, "What feeds round 0, where there is no earlier one.
 	.names = AT_START)
 F(OUTPUT, path, K_INSIDE, ONE, "Path or glob relative to the working directory.",
 	.names = AT_START, .flags = REQUIRED)
-F(OUTPUT, keep, K_ENUM, ONE, "Whether it stays once nothing needs it any more.",
+F(OUTPUT, keep, K_ENUM, ONE,
+	"Whether it stays once nothing needs it any more; never is not supported yet.",
 	.values = "always never", .def = "always", .names = AT_LOAD)
 F(OUTPUT, optional, K_BOOL, ONE, "It may be missing at the end.", .def = "false",
 	.names = AT_LOAD)

@@ -182,7 +182,6 @@ struct weft_output {
 	const char *name;
 	struct weft_text path; /* relative to the working directory, or a glob */
 	bool optional;
-	enum { WEFT_KEEP_ALWAYS, WEFT_KEEP_NEVER } keep;
 	struct weft_pos pos;
 };
 struct weft_file { /* of `files` */

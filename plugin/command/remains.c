@@ -90,13 +90,11 @@ static bool follows(const struct remains *r, const struct weft_step *step,
 	return follows_round(r, step, member, by);
 }
 
-/* Some are to go once nothing needs them. */
 static bool has_outputs(const struct weft_step *step, const struct weft_record *rec)
 {
 	for (size_t i = 0; i < rec->n_outputs; i++)
 		for (size_t k = 0; k < step->n_outputs; k++)
 			if (weft_streq(step->output[k].name, rec->output[i].name) &&
-				step->output[k].keep == WEFT_KEEP_ALWAYS &&
 				access(rec->output[i].path, F_OK))
 				return false;
 	return true;
