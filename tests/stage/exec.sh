@@ -1,6 +1,7 @@
 #!/bin/sh
 # exec.sh - weft exec brings inputs to scratch and outputs from there; here without Slurm
 # shellcheck source=tests/lib.sh
+# shellcheck disable=SC2016,SC2317 # the shells that are run expand
 . "$(dirname "$0")/../lib.sh"
 
 cd "$T_TMP" || exit 1
