@@ -10,7 +10,8 @@
  * seconds, counts.  "Not given" is NULL, 0 or -1 as said at the field.
  * Errors: WEFT_ESPEC, up to 20 of a file in one go.  Threads: a loaded
  * workflow is read-only, but that looking up members which others need may note where
- * they are: one at a time.  Runs as: the user, never in slurmstepd, slurmd or slurmctld.
+ * they are: one at a time.  Runs as: the user, never in slurmstepd, slurmd or
+ * slurmctld.
  */
 #ifndef WEFT_SPEC_H
 #define WEFT_SPEC_H
