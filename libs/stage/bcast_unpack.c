@@ -237,6 +237,7 @@ void bcast_unpack_free(struct bcast_unpack *u)
 	if (u->job.pool)
 		stage_job_free(&u->job);
 	free(u->w.entry);
+	weft_str_free(&u->w.note);
 	weft_arena_free(&u->w.arena);
 	weft_hasher_free(u->w.hasher);
 	weft_err_clear(&u->w.err);
