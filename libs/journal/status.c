@@ -185,11 +185,22 @@ static int index_members(struct load *l, size_t step, struct weft_err *err)
 	return 0;
 }
 
+/* Ended with its job, before its own end: Slurm may start that job again, and its
+ * engine then goes on. */
+static bool with_its_job(const struct weft_status_member *m)
+{
+	return m->code == WEFT_EINTR &&
+	       (m->state == WEFT_STATE_CANCELLED || m->state == WEFT_STATE_NOT_RUN);
+}
+
 static void one_event(
 	struct weft_status_member *m, const struct weft_event *e, const char *job)
 {
 	if (e->state == WEFT_STATE_SUBMITTED && !m->queued)
 		m->queued = e->time;
+	/* It may have been submitted again by then. */
+	if (e->state == WEFT_STATE_SUBMITTED && with_its_job(m) && job && *job)
+		set_text(&m->job, job);
 	/* What was before its record tells of an attempt that is over. */
 	if (weft_state_ended(m->state) || e->time < m->ended)
 		return;
@@ -313,14 +324,6 @@ static const char *why_lost(const struct load *l, const struct weft_status_membe
 		       ? "its job ended without a completion record (killed, or its "
 			 "node failed)"
 		       : "its job is gone from Slurm and never started it";
-}
-
-/* Ended with its job, before its own end: Slurm may start that job again, and its
- * engine then goes on. */
-static bool with_its_job(const struct weft_status_member *m)
-{
-	return m->code == WEFT_EINTR &&
-	       (m->state == WEFT_STATE_CANCELLED || m->state == WEFT_STATE_NOT_RUN);
 }
 
 static void wait_again(

@@ -441,6 +441,12 @@ static bool seven(void *ctx, const char *job)
 	return weft_streq(job, "7");
 }
 
+static bool eight(void *ctx, const char *job)
+{
+	(void)ctx;
+	return *job == '8';
+}
+
 /* Slurm ended the job, and starts it again. */
 START_TEST(started_again)
 {
@@ -471,6 +477,11 @@ START_TEST(started_again)
 	st = state_of_run(NULL);
 	ck_assert(st->may_go_on);
 	is(st, C, X, D, X, true, WEFT_EINTR);
+	/* It was resumed before that was written. */
+	happened("sim", 15, WEFT_STATE_SUBMITTED, "8");
+	st = state_of_run(eight);
+	ck_assert_int_eq(st->step[0].member[2].state, WEFT_STATE_SUBMITTED);
+	is(st, R, X, D, X, false, WEFT_EINTR);
 	/* Of a run that was stopped nothing goes on. */
 	ok(weft_run_stop(run, "cancelled by alice", &ok_err));
 	st = state_of_run(seven);
