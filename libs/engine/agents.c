@@ -398,7 +398,9 @@ int agents_open(struct agents **out, struct engine *g, struct weft_err *err)
 	a->look = weft_timer_new(g->loop, look, a);
 	struct weft_link_options opt = {.context = a->context,
 		.keepalive = ORDER_KEEPALIVE,
-		.deadline = ORDER_DEADLINE};
+		.deadline = ORDER_DEADLINE,
+		/* They all come at once. */
+		.strangers = 256 + 2 * (unsigned)g->e->n_nodes};
 	if (!a->context || !a->node || !a->look) {
 		weft_err_nomem(err);
 		goto bad;

@@ -89,13 +89,14 @@ struct weft_link_options {
 	const char *context;          /* the same at both ends; copied */
 	const struct weft_link_events *on;
 	void *arg;
-	size_t max_frame; /* of payloads that come: 1 MiB */
-	uint64_t window;  /* credit that is given: 4 MiB */
-	bool manual;      /* credit comes back by weft_link_grant() alone */
-	double keepalive; /* 5 */
-	double deadline;  /* 30 */
-	double handshake; /* from connected to open: 10 */
-	double patience;  /* connect: tries for so long: 10 */
+	size_t max_frame;   /* of payloads that come: 1 MiB */
+	uint64_t window;    /* credit that is given: 4 MiB */
+	bool manual;        /* credit comes back by weft_link_grant() alone */
+	double keepalive;   /* 5 */
+	double deadline;    /* 30 */
+	double handshake;   /* from connected to open: 10 */
+	double patience;    /* connect: tries for so long: 10 */
+	unsigned strangers; /* listener: that haven't proved themselves yet: 256 */
 };
 
 /* Connects, again and again while nobody listens. */
@@ -142,8 +143,8 @@ struct weft_listener;
 /* Of a link that is open; it is the callee's, who gives it events. */
 typedef void weft_listener_fn(void *arg, struct weft_link *link);
 /* address: of this host, NULL: any.  port 0: a free one.  opt: of its links.  Strangers
- * can't keep others out: of more than 256 that haven't proved themselves the oldest
- * goes. */
+ * can't keep others out: of more than opt->strangers that haven't proved themselves the
+ * oldest goes. */
 int weft_listener_new(struct weft_listener **l, struct weft_loop *loop,
 	const char *address, unsigned port, const struct weft_link_options *opt,
 	weft_listener_fn *fn, void *arg, struct weft_err *err);

@@ -98,7 +98,7 @@ static void add(
 	s->newest = &w->next;
 	s->n++;
 	link_hello_start(l);
-	if (s->n > STRANGERS) {
+	if (s->n > (s->opt.strangers ? s->opt.strangers : STRANGERS)) {
 		struct weft_link *old = s->oldest->link;
 
 		refused(s, "too many at once that proved nothing");
