@@ -394,7 +394,9 @@ static int get(struct want *w)
 		return -1;
 	/* Another one may have brought it while we waited. */
 	rc = look_up(w, false);
-	if (rc == 1) {
+	/* An entry is files that many names share, and one for all with these bytes:
+	 * what has more than bytes is nobody else's. */
+	if (rc == 1 && stage_file_attributes(w->real, NULL) == 0) {
 		rc = fetch(w);
 		if (rc == 0)
 			rc = look_up(w, true);
@@ -452,6 +454,8 @@ static int add(struct weft_stage_cache *c, struct stage_manifest *m, bool made,
 		bytes += m->line[i].type == 'f' ? m->line[i].src.size : 0;
 	if (faccessat(c->u, key, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
+	if (stage_file_attributes(what, NULL) != 0)
+		return 1;
 	rc = cache_room(c, bytes, m->n, err);
 	if (rc == 0)
 		rc = cache_link(m, made, AT_FDCWD, what, c->n, of, NULL, false, err);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /* So much left is no reason to count what is to come. */
@@ -21,6 +22,8 @@ struct sum {
 	uint64_t bytes, files;
 	uint64_t least; /* bytes that a copy takes, holes and other names left out */
 	uint64_t folders;
+	bool attributes; /* look for files that have some, too */
+	uint64_t having;
 	int top;
 	const char *root; /* for messages */
 	char **path;      /* folders still to be looked into */
@@ -42,6 +45,22 @@ static uint64_t least_of(const struct stat *st)
 	return S_ISREG(st->st_mode) ? (kept < size ? kept : size) / st->st_nlink : 0;
 }
 
+/* Attributes that are a file's own: not its place's (labels, layouts, NFS's ACLs). */
+static bool has_attributes(const char *path)
+{
+	char names[4096];
+	ssize_t n = path ? llistxattr(path, names, sizeof(names)) : 0;
+
+	if (n < 0)
+		return errno == ERANGE;
+	for (const char *at = names; at < names + n; at += strlen(at) + 1)
+		if (weft_starts_with(at, "user.") ||
+			strcmp(at, "system.posix_acl_access") == 0 ||
+			strcmp(at, "security.capability") == 0)
+			return true;
+	return false;
+}
+
 static int add_entry(struct sum *s, int dir, const char *path, const char *name)
 {
 	struct stat st;
@@ -53,6 +72,11 @@ static int add_entry(struct sum *s, int dir, const char *path, const char *name)
 		s->files++;
 		s->bytes += S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 		s->least += least_of(&st);
+		if (s->attributes && S_ISREG(st.st_mode)) {
+			weft_autofree char *at =
+				weft_printf("/proc/self/fd/%d/%s", dir, name);
+			s->having += has_attributes(at);
+		}
 		return 0;
 	}
 	s->folders++;
@@ -98,6 +122,7 @@ static int measure(const char *path, struct sum *s)
 		s->bytes = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 		st.st_nlink = 1;
 		s->least = least_of(&st);
+		s->having = s->attributes && has_attributes(path);
 		return 0;
 	}
 	s->folders = 1;
@@ -126,6 +151,13 @@ int weft_stage_measure(
 	*bytes = rc == 0 ? s.bytes : 0;
 	*files = rc == 0 ? s.files : 0;
 	return rc;
+}
+
+int stage_file_attributes(const char *path, struct weft_err *err)
+{
+	struct sum s = {.top = -1, .root = path, .attributes = true, .err = err};
+
+	return measure(path, &s) != 0 ? -1 : s.having > 0;
 }
 
 /* "no space for DST: 3.2G needed, 1.1G left: 2.1G is missing" */

@@ -192,6 +192,10 @@ int stage_name_xattrs(
 int stage_folder_xattrs(int in, int out, bool archive);
 mode_t stage_umask(void);
 
+/* ---- look.c ---- */
+/* 1: it is, or holds, a file with attributes or an ACL. */
+int stage_file_attributes(const char *path, struct weft_err *err);
+
 /* ---- data.c: bytes ---- */
 /* [off, end) of f, hashed into w->hasher.  1: the file is shorter than that. */
 int stage_data(struct stage_worker *w, struct stage_file *f, off_t off, off_t end);

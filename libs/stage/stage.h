@@ -156,8 +156,8 @@ enum {
 	WEFT_CACHE_ONLY = 4,  /* fetched, but not given: dst means nothing */
 };
 /* src at dst, by way of the cache; opt: of the copy that dst is (writable: not linked).
- * 1: the cache isn't for it (too large, on the source's own file system, peeked for in
- * vain), dst isn't there. */
+ * 1: the cache isn't for it (too large, on the source's own file system, files with
+ * attributes or ACLs, peeked for in vain), dst isn't there. */
 int weft_stage_cache_get(struct weft_stage_cache *cache, const char *src,
 	const char *dst, const struct weft_stage_options *opt, unsigned flags,
 	struct weft_stage_report *report, struct weft_err *err);

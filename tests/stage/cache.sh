@@ -76,7 +76,12 @@ os.setxattr("src/sub", "user.who", b"folder"); os.setxattr("'"$NODE"'", "user.x"
 		setfacl -b src/sub
 	fi
 	rm -rf "$NODE/three"
-	python3 -c 'import os; os.removexattr("src/sub", "user.who")'
+	python3 -c 'import os; os.removexattr("src/sub", "user.who"); os.setxattr("src/sub/f1", "user.who", b"file")'
+	t_run 0 "a file with an attribute" stage cp --json --cache src "$NODE/three"
+	t_is "isn't shared by way of the cache" "$(json strategy | grep -cE 'cache|fetched')" 0
+	t_is "and keeps it" "$(python3 -c 'import os; print(os.getxattr("'"$NODE"'/three/sub/f1", "user.who").decode())')" file
+	rm -rf "$NODE/three"
+	python3 -c 'import os; os.removexattr("src/sub/f1", "user.who")'
 else
 	t_skip "folders with attributes" "not on these file systems"
 fi
