@@ -4,6 +4,9 @@
 
 #include "journal/journal.h"
 
+/* status_new.c: nothing is known of any member. */
+struct weft_status *status_new(const struct weft_workflow *wf);
+
 /* status_loops.c: steps of a loop that may have another round are not done.  alive():
  * is the job of the step's last member still there? */
 void status_loops(const struct weft_workflow *wf, struct weft_status *st,

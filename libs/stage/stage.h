@@ -204,7 +204,7 @@ struct weft_stage_node {
 	const char *name;
 	bool done;
 	char *why;        /* that it isn't; malloced */
-	bool there; /* it had it before */
+	bool there;       /* it had it before */
 	const char *from; /* the node that it first got it from; NULL: the source */
 	uint64_t bytes, files;
 	double seconds;

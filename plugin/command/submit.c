@@ -351,7 +351,6 @@ int submit_run(const struct submission *s, const char *const *tasks,
 {
 	size_t most = s->plan->n_groups + s->wf->n_loops;
 	weft_autofree uint32_t *job = calloc(most + 1, sizeof(*job));
-	struct submitted have = {job, job + s->plan->n_groups};
 	weft_autofree char *logs = weft_path_join(s->run->dir, "jobs");
 	weft_autofree char *name =
 		turn ? weft_printf("submit-%u", turn) : strdup("submit");
@@ -362,6 +361,7 @@ int submit_run(const struct submission *s, const char *const *tasks,
 
 	if (!job || !logs || !name)
 		return weft_err_nomem(err);
+	struct submitted have = {job, job + s->plan->n_groups};
 	if (weft_mkdirs(logs, 0777, err) || weft_journal_open(run, name, &journal, err))
 		return -1;
 	sigemptyset(&block);

@@ -129,7 +129,7 @@ t_is "killed in any round it goes on in that round" "$bad" ""
 
 rm -r weft-runs/k
 timeout -s TERM 0.5 "$WEFT" run --local -q k.yaml
-t_is "told to end in a round it ends, and is resumed" "$(t_until 20 "$WEFT" resume -q k 2>&1 >/dev/null | grep -v 'may still run\|hint' && echo not; echo done)" done
+t_is "told to end in a round it ends, and is resumed" "$(t_until 20 "$WEFT" resume -q k 2>&1 >/dev/null | grep -v 'may still run\|hint' && echo not; echo 'it has')" 'it has'
 
 # What an early round made is gone: it, and all that came of it, is made again in turn.
 rm -r weft-runs/k/1/steps/train/r0/out

@@ -498,6 +498,7 @@ START_TEST(connecting_is_tried_for_a_while)
 	ok(weft_link_connect(&a.link, loop, "127.0.0.1", port, &of_a, &ok_err));
 	UNTIL(a.closed);
 	ck_assert_int_eq(a.sys, ECONNREFUSED);
+	weft_link_free(a.link);
 	of_a.patience = 10;
 	ok(weft_link_connect(&a.link, loop, "127.0.0.1", port, &of_a, &ok_err));
 	for (int i = 0; i < 5; i++)
@@ -506,6 +507,7 @@ START_TEST(connecting_is_tried_for_a_while)
 		&listener, loop, "127.0.0.1", port, &of_b, knocked, &b, &ok_err));
 	UNTIL(a.opened && b.opened);
 	weft_listener_free(listener);
+	weft_link_free(a.link);
 	refused(weft_link_connect(
 			&a.link, loop, "no such host.invalid", 1, &of_a, &ok_err),
 		"no such host");
