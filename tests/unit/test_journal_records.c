@@ -1,4 +1,4 @@
-/* test_journal_records.c - members' records: in groups, torn, twice, read while written */
+/* test_journal_records.c - records of members: torn, twice, read while written */
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
