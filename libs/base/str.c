@@ -32,7 +32,8 @@ void weft_str_addn(struct weft_str *b, const char *s, size_t n)
 {
 	if (!reserve(b, n))
 		return;
-	memcpy(b->s + b->len, s, n);
+	if (n) /* s may be that of an empty one */
+		memcpy(b->s + b->len, s, n);
 	b->len += n;
 	b->s[b->len] = '\0';
 }
