@@ -1,41 +1,16 @@
 /*
- * bcast.c - the source of a broadcast: starts the nodes' half, says who feeds whom,
- * reads once, and knows in the end what became of each
+ * bcast.c - a broadcast, as its source does it, from beginning to end: reads once, and
+ * knows in the end what became of each node
  *
- * Large things go down a chain, in which each node sends as much as it receives, so
- * that all have it in little more than the time of one; small ones down a tree, where
- * the number of hops counts.  A node that dies or falls silent is taken out: its parent
- * feeds its children, who say from which piece on.
+ * The rest of the source: who starts the nodes' half (bcast_start.c), what they say
+ * (bcast_control.c), who feeds whom (bcast_parents.c), who is too slow (bcast_trial.c).
  */
 #include "stage/bcast_source.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/stat.h>
 #include <unistd.h>
-
-/* What another node gets for nothing, to see how fast it could be. */
-#define TRIAL ((size_t)128 << 10)
-#define TRIALS 8
-#define AGAINST 2
-
-static void on_tried(struct node *d);
-
-static void put32(unsigned char *at, uint32_t v)
-{
-	for (int i = 0; i < 4; i++)
-		at[i] = (unsigned char)(v >> (24 - 8 * i));
-}
-
-static uint32_t get32(const unsigned char *at)
-{
-	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 |
-	       at[3];
-}
 
 /* ---- reading ----------------------------------------------------------------- */
 
@@ -70,7 +45,7 @@ static void stop_with(struct source *s, struct weft_err *err)
 }
 
 /* From the thread to the ring, as far as there is room. */
-static void feed(struct source *s)
+void source_feed(struct source *s)
 {
 	struct bcast_piece *p;
 
@@ -83,7 +58,7 @@ static void feed(struct source *s)
 
 static void on_wake(void *arg)
 {
-	feed(arg);
+	source_feed(arg);
 }
 
 static void on_moved(void *arg)
@@ -91,218 +66,10 @@ static void on_moved(void *arg)
 	struct source *s = arg;
 
 	if (s->started)
-		feed(s);
+		source_feed(s);
 }
 
-/* ---- who feeds whom ---------------------------------------------------------- */
-
-/* The parent of a node that has one still alive. */
-static uint32_t living_parent(struct source *s, uint32_t rank)
-{
-	while (rank != SOURCE && s->node[rank].state == FAILED)
-		rank = s->node[rank].parent;
-	return rank;
-}
-
-static void adopt(struct source *s, struct node *d)
-{
-	unsigned char msg[8 + 64];
-	size_t n = strlen(d->host);
-	int r;
-
-	d->parent = living_parent(s, d->parent);
-	if (d->parent == SOURCE) {
-		r = bcast_relay_feed(&s->relay, d->rank, d->host, d->port);
-		feed(s);
-	} else {
-		put32(msg, d->rank);
-		put32(msg + 4, d->port);
-		memcpy(msg + 8, d->host, n);
-		r = weft_link_send(s->node[d->parent].control, MSG_FEED, msg, 8 + n);
-	}
-	if (r && s->node[d->rank].state == HERE)
-		source_fail(d, "nobody can feed it");
-}
-
-static void all_over(struct source *s)
-{
-	if (s->n_over == s->n && !s->ending)
-		end_all(s);
-}
-
-static void stop_if_alone(struct source *s)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (s->node[i].control || s->node[i].parting)
-			return;
-	weft_loop_stop(s->loop);
-}
-
-static void on_parted(void *arg, struct weft_link *link, const struct weft_err *why)
-{
-	struct node *d = arg;
-
-	(void)why;
-	weft_link_free(link);
-	d->parting = NULL;
-	if (d->of->ending)
-		stop_if_alone(d->of);
-}
-
-static const struct weft_link_events parting_events = {.closed = on_parted};
-
-/* If it lives, it hears a goodbye, by which it knows that nobody goes on with what it
- * has. */
-static void part_with(struct node *d)
-{
-	struct weft_link *link = weft_steal(&d->control);
-
-	if (link && weft_link_is_open(link)) {
-		d->parting = link;
-		weft_link_set(link, &parting_events, d);
-		weft_link_close(link, NULL);
-	} else {
-		weft_link_free(link);
-	}
-}
-
-/* Out with it; its children go to who fed it. */
-static void take_out(struct node *d)
-{
-	struct source *s = d->of;
-	uint32_t parent = living_parent(s, d->parent);
-	unsigned char msg[4];
-
-	part_with(d);
-	if (!s->started || s->ending)
-		return;
-	for (size_t i = 0; i < s->n; i++)
-		if (s->node[i].parent == d->rank &&
-			(s->node[i].state == HERE || s->node[i].state == DONE))
-			adopt(s, &s->node[i]);
-	/* Last: what it had not passed on is kept for them until then. */
-	put32(msg, d->rank);
-	if (parent == SOURCE)
-		bcast_relay_leave(&s->relay, d->rank);
-	else
-		weft_link_send(s->node[parent].control, MSG_LEAVE, msg, 4);
-}
-
-static void begin(struct source *s);
-
-/* All are here, or won't come. */
-static void perhaps_begin(struct source *s)
-{
-	if (!s->started && !s->ending && s->n_here && s->n_here + s->n_over == s->n)
-		begin(s);
-}
-
-void source_fail(struct node *d, const char *fmt, ...)
-{
-	struct source *s = d->of;
-	va_list ap;
-
-	if (d->state == FAILED || d->state == DONE)
-		return;
-	va_start(ap, fmt);
-	s->out[d->rank].why = weft_vprintf(fmt, ap);
-	va_end(ap);
-	s->n_here -= d->state == HERE;
-	d->state = FAILED;
-	s->n_over++;
-	take_out(d);
-	all_over(s);
-	perhaps_begin(s);
-}
-
-static void on_lost(void *arg, uint32_t rank, const char *why, bool final)
-{
-	struct source *s = arg;
-	struct node *d = rank < s->n ? &s->node[rank] : NULL;
-
-	if (!d || s->ending || !d->control || d->state == WAITED_FOR ||
-		d->state == JOINED || d->state == FAILED)
-		return;
-	/* It lives, as far as we hear: the link may have had an accident. */
-	if (final && d->state != DONE) {
-		source_fail(d, "%s", why);
-	} else if (d->tries++ < TRIES) {
-		s->relinked++;
-		adopt(s, d);
-	} else if (d->state != DONE) {
-		source_fail(d, "its link broke %u times: %s", TRIES, why);
-	}
-}
-
-/* The number of hops counts for what is small, the shared links for what is large. */
-static bool as_tree(const struct source *s)
-{
-	return s->cast->tree || s->total < s->n_here * (BCAST_PIECE / 2);
-}
-
-static int by_switch(const void *a, const void *b, void *arg)
-{
-	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	const unsigned *at = arg;
-
-	return at[x] != at[y] ? (at[x] < at[y] ? -1 : 1) : (x > y) - (x < y);
-}
-
-/* Those that are here, the hosts of a switch one after the other. */
-static size_t in_order(const struct source *s, uint32_t *order)
-{
-	size_t n = 0;
-
-	for (uint32_t i = 0; i < s->n; i++)
-		if (s->node[i].state == HERE)
-			order[n++] = i;
-	if (s->cast->at_switch)
-		qsort_r(order, n, sizeof(*order), by_switch,
-			(void *)s->cast->at_switch);
-	return n;
-}
-
-/* Each switch's first host gets it by a tree of those first ones, and is the top of a
- * tree of its switch: no link between two switches carries it twice the same way. */
-static void tree_of_switches(struct source *s, const uint32_t *order, size_t n)
-{
-	const unsigned *at = s->cast->at_switch;
-	uint32_t *top = malloc((n + 1) * sizeof(*top));
-	size_t tops = 0;
-
-	for (size_t i = 0, first = 0; i < n; i++) {
-		struct node *d = &s->node[order[i]];
-
-		if (i == 0 || at[order[i]] != at[order[i - 1]]) {
-			first = i;
-			d->parent = tops < TREE_ARITY || !top
-					    ? SOURCE
-					    : top[tops / TREE_ARITY - 1];
-			if (top)
-				top[tops] = order[i];
-			tops++;
-		} else {
-			d->parent = order[first + (i - first - 1) / TREE_ARITY];
-		}
-	}
-	free(top);
-}
-
-static void name_parents(struct source *s, const uint32_t *order, size_t n)
-{
-	bool tree = s->tree = as_tree(s);
-
-	if (tree && s->cast->at_switch) {
-		tree_of_switches(s, order, n);
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
-		size_t up = tree ? i / TREE_ARITY : i;
-		bool top = tree ? i < TREE_ARITY : i == 0;
-
-		s->node[order[i]].parent = top ? SOURCE : order[up - 1];
-	}
-}
+/* ---- the beginning ----------------------------------------------------------- */
 
 static void begin(struct source *s)
 {
@@ -317,13 +84,13 @@ static void begin(struct source *s)
 		stop_with(s, &err);
 		return;
 	}
-	n = in_order(s, order);
+	n = source_in_order(s, order);
 	/* From where on some node needs it. */
 	s->pack.had = n ? UINT64_MAX : 0;
 	for (size_t i = 0; i < n; i++)
 		if (s->node[order[i]].had < s->pack.had)
 			s->pack.had = s->node[order[i]].had;
-	name_parents(s, order, n);
+	source_name_parents(s, order, n);
 	for (size_t i = 0; i < n; i++) {
 		struct node *d = &s->node[order[i]];
 
@@ -332,7 +99,7 @@ static void begin(struct source *s)
 	}
 	for (size_t i = 0; i < n; i++)
 		if (s->node[order[i]].state == HERE)
-			adopt(s, &s->node[order[i]]);
+			source_adopt(s, &s->node[order[i]]);
 	free(order);
 	if (s->ending)
 		return;
@@ -344,170 +111,22 @@ static void begin(struct source *s)
 	}
 }
 
-/* ---- nodes that come --------------------------------------------------------- */
-
-static void plan(struct source *s, struct weft_link *link)
+/* All are here, or won't come. */
+void source_perhaps_begin(struct source *s)
 {
-	weft_autostr struct weft_str msg = {0};
-	const char *cache = s->cast->cache ? s->cast->cache : "";
-	unsigned char head[8 + BCAST_IDENTITY + 8 + BCAST_META + 16];
-
-	put32(head, (s->opt->archive ? 1U : 0) | (s->opt->replace ? 2U : 0) |
-			    (s->opt->manifest ? 4U : 0) | (s->opt->writable ? 8U : 0));
-	put32(head + 4, s->opt->durable);
-	bcast_identity_write(&s->plan.identity, head + 8);
-	bcast_put64(head + 8 + BCAST_IDENTITY, s->plan.top.st_dev);
-	bcast_meta_write(head + 16 + BCAST_IDENTITY, &s->plan.top);
-	bcast_put64(head + 32 + BCAST_META, s->cast->cache_limits.bytes);
-	bcast_put64(head + 40 + BCAST_META, s->cast->cache_limits.inodes);
-	weft_str_addn(&msg, (const char *)head, sizeof(head));
-	weft_str_addn(&msg, s->dst, strlen(s->dst) + 1);
-	weft_str_addn(&msg, s->src, strlen(s->src) + 1);
-	weft_str_addn(&msg, cache, strlen(cache) + 1);
-	if (!msg.failed)
-		weft_link_send(link, MSG_PLAN, msg.s, msg.len);
-}
-
-static void join(struct node *d, struct weft_link *link, unsigned port)
-{
-	struct source *s = d->of;
-	const char *peer = weft_link_peer(link), *colon = strrchr(peer, ':');
-
-	d->host = colon ? strndup(peer, (size_t)(colon - peer)) : NULL;
-	d->port = port;
-	d->control = link;
-	if (!d->host || strlen(d->host) > 60) {
-		source_fail(d, "no address");
-		return;
-	}
-	d->state = JOINED;
-	plan(s, link);
-}
-
-static void ready(struct node *d, uint64_t had)
-{
-	struct source *s = d->of;
-
-	/* What was read again holds for the source as it was then. */
-	d->state = HERE;
-	d->had = had;
-	s->n_here++;
-	perhaps_begin(s);
-}
-
-static void done(struct node *d, const unsigned char *at)
-{
-	struct source *s = d->of;
-	struct weft_stage_node *o = &s->out[d->rank];
-
-	s->n_here -= d->state == HERE;
-	d->state = DONE;
-	o->done = true;
-	o->bytes = bcast_get64(at);
-	o->files = bcast_get64(at + 8);
-	o->there = at[16] != 0;
-	o->seconds = s->started ? weft_monotonic() - s->sending : 0;
-	memcpy(o->hash, at + 17, WEFT_DIGEST_HEX - 1);
-	s->n_over++;
-	all_over(s);
-	perhaps_begin(s);
-}
-
-static void on_frame(
-	void *arg, struct weft_link *link, unsigned type, void *data, size_t n)
-{
-	struct node *d = arg;
-	struct source *s = d->of;
-	const unsigned char *at = data;
-
-	(void)link;
-	if (type == MSG_STATE && n == 16) {
-		d->pieces = bcast_get64(at);
-	} else if (type == MSG_TRIED) {
-		on_tried(d);
-	} else if (type == MSG_LOST && n >= 5) {
-		weft_autofree char *why = strndup((const char *)at + 5, n - 5);
-
-		on_lost(s, get32(at), why ? why : "", at[4] != 0);
-	} else if (type == MSG_FAILED && n >= 4) {
-		weft_autofree char *why = strndup((const char *)at + 4, n - 4);
-
-		source_fail(d, "%s", why ? why : "");
-	} else if (type == MSG_DONE && n == 17 + WEFT_DIGEST_HEX &&
-		   (d->state == HERE || d->state == JOINED)) {
-		done(d, at);
-	} else if (type == MSG_HAD && n == 8 && d->state == JOINED) {
-		ready(d, bcast_get64(at));
-	}
-}
-
-/* A node that is done may still pass on. */
-static void on_closed(void *arg, struct weft_link *link, const struct weft_err *why)
-{
-	struct node *d = arg;
-
-	(void)link;
-	if (d->state == DONE) {
-		d->state = FAILED;
-		take_out(d);
-		d->state = DONE;
-		/* Nobody may be given to it any more. */
-		for (size_t i = 0; i < d->of->n; i++)
-			if (d->of->node[i].parent == d->rank)
-				d->of->node[i].parent = d->parent;
-	} else if (!d->of->ending) {
-		source_fail(d, "%s", why->text ? why->text : "it went away");
-	} else {
-		weft_link_free(d->control);
-		d->control = NULL;
-	}
-	if (d->of->ending)
-		stop_if_alone(d->of);
-}
-
-static const struct weft_link_events node_events = {
-	.frame = on_frame, .closed = on_closed};
-
-/* Its first word is its name. */
-static void on_first(
-	void *arg, struct weft_link *link, unsigned type, void *data, size_t n)
-{
-	struct source *s = arg;
-	const unsigned char *at = data;
-
-	for (size_t i = 0; type == MSG_JOIN && n > 4 && i < s->n; i++) {
-		struct node *d = &s->node[i];
-
-		if (strlen(s->out[i].name) != n - 4 ||
-			memcmp(s->out[i].name, at + 4, n - 4) != 0)
-			continue;
-		if (d->state != WAITED_FOR || s->started)
-			break;
-		weft_link_set(link, &node_events, d);
-		join(d, link, get32(at));
-		perhaps_begin(s);
-		return;
-	}
-	weft_link_free(link);
-}
-
-static void on_first_closed(
-	void *arg, struct weft_link *link, const struct weft_err *why)
-{
-	(void)arg;
-	(void)why;
-	weft_link_free(link);
-}
-
-static const struct weft_link_events first_events = {
-	.frame = on_first, .closed = on_first_closed};
-
-static void on_knock(void *arg, struct weft_link *link)
-{
-	weft_link_set(link, &first_events, arg);
+	if (!s->started && !s->ending && s->n_here && s->n_here + s->n_over == s->n)
+		begin(s);
 }
 
 /* ---- time, and the end ------------------------------------------------------- */
+
+void source_stop_if_alone(struct source *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->node[i].control || s->node[i].parting)
+			return;
+	weft_loop_stop(s->loop);
+}
 
 static void on_late(void *arg)
 {
@@ -538,6 +157,12 @@ static void end_all(struct source *s)
 		weft_timer_set(s->tick, s->link.deadline, 0);
 }
 
+void source_perhaps_end(struct source *s)
+{
+	if (s->n_over == s->n && !s->ending)
+		end_all(s);
+}
+
 static void show(struct source *s)
 {
 	struct weft_stage_progress p = {.total = s->total,
@@ -552,60 +177,6 @@ static void show(struct source *s)
 	p.bytes = least == UINT64_MAX ? 0 : least * BCAST_PIECE;
 	p.bytes = p.bytes < p.total ? p.bytes : p.total;
 	s->opt->progress(s->opt->arg, &p);
-}
-
-/* The source reads faster than a network takes it, so that its own child is always the
- * one who holds it up.  Whether it could take more is known from another node, which
- * gets a few bytes for nothing at the same time; and once more from a further one, for
- * a machine that has much to do is slow now and then. */
-static void try_another(struct source *s, double now)
-{
-	static const unsigned char bytes[TRIAL];
-	double rate = 0;
-
-	bcast_relay_watch(&s->relay, now);
-	if (s->trial.on && now - s->trial.began > s->link.deadline)
-		s->trial.on = false; /* it went away */
-	if (s->trial.on)
-		return;
-	uint32_t first = bcast_relay_held_by(&s->relay, now, s->link.deadline, &rate);
-	if (first != s->trial.first)
-		s->trial.against = 0;
-	if (s->ending || first >= s->n || now - s->trial.began < s->link.deadline)
-		return;
-	s->trial.first = first;
-	for (size_t k = 1; k <= s->n && !s->trial.on; k++) {
-		uint32_t i = (uint32_t)((s->trial.other + k) % s->n);
-		struct node *d = &s->node[i];
-
-		if (i == first || d->state != HERE)
-			continue;
-		s->trial.on = true;
-		for (unsigned m = 0; m < TRIALS; m++)
-			if (weft_link_send(d->control, MSG_TRY, bytes, sizeof(bytes)))
-				return;
-		weft_link_send(d->control, MSG_TRY, "\1", 1);
-		s->trial.other = i;
-		s->trial.began = now;
-		s->trial.rate = rate;
-	}
-}
-
-static void on_tried(struct node *d)
-{
-	struct source *s = d->of;
-	double took = weft_monotonic() - s->trial.began;
-	double could =
-		(double)(TRIAL * TRIALS) / BCAST_PIECE / (took > 0 ? took : 1e-6);
-
-	if (!s->trial.on || d->rank != s->trial.other)
-		return;
-	s->trial.on = false;
-	s->trial.against =
-		s->trial.rate * BCAST_SLOW < could ? s->trial.against + 1 : 0;
-	if (s->trial.against == AGAINST)
-		source_fail(
-			&s->node[s->trial.first], "it takes far less than others do");
 }
 
 static void on_tick(void *arg)
@@ -630,13 +201,15 @@ static void on_tick(void *arg)
 			if (s->node[i].state == WAITED_FOR)
 				source_fail(&s->node[i], "it didn't come within %g s",
 					start);
-		perhaps_begin(s);
+		source_perhaps_begin(s);
 	}
 	if (s->started && !s->ending)
-		try_another(s, now);
+		source_try_another(s, now);
 	if (s->opt->progress && s->started && !s->ending)
 		show(s);
 }
+
+/* ---- the call ---------------------------------------------------------------- */
 
 /* By which a node sees that it has just this. */
 static int identify(struct source *s, struct weft_err *err)
@@ -667,12 +240,12 @@ static int prepare(struct source *s, struct weft_err *err)
 	s->link.context = s->context;
 	s->relay = (struct bcast_relay){.loop = s->loop,
 		.link = &s->link,
-		.lost = on_lost,
+		.lost = source_lost,
 		.moved = on_moved,
 		.arg = s};
 	weft_loop_on_wake(s->loop, on_wake, s);
 	if (weft_listener_new(
-		    &s->listener, s->loop, NULL, 0, &s->link, on_knock, s, err))
+		    &s->listener, s->loop, NULL, 0, &s->link, source_on_knock, s, err))
 		return -1;
 	/* srun tells its tasks where it runs. */
 	if (!cast->once)

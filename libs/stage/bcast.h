@@ -5,7 +5,8 @@
  * pieces (bcast_pack.c).  Each node gets them from its parent, passes them on to its
  * children before anything else (bcast_relay.c), and unpacks them beside the final name
  * (bcast_unpack.c).  A control link from each node to the source says who feeds whom,
- * and what became of it (bcast.c, bcast_receive.c).
+ * and what became of it (bcast_control.c, bcast_receive.c).  The whole, from the
+ * source's side: bcast.c.
  */
 #ifndef WEFT_STAGE_BCAST_H
 #define WEFT_STAGE_BCAST_H
@@ -101,7 +102,7 @@ struct bcast_pack {
 };
 int bcast_pack(struct bcast_pack *pack, struct weft_err *err);
 
-/* ---- unpacking: bcast_unpack.c ---- */
+/* ---- unpacking: bcast_unpack.c, bcast_unpack_had.c ---- */
 struct bcast_unpack;
 /* *u stays NULL where it is there already: *report. */
 int bcast_unpack_new(struct bcast_unpack **u, const struct bcast_plan *plan,
@@ -134,10 +135,17 @@ enum bcast_record {
 	REC_SAME = 'H',    /* number of the entry (8), name: another name of it */
 	REC_ALL = 'E',     /* files (8), bytes (8) */
 };
-#define BCAST_META 96
 #define BCAST_RECORD 5 /* kind, length (4) */
+
+/* ---- numbers, and what stat says: bcast_meta.c ---- */
+#define BCAST_META 96
 void bcast_meta_write(unsigned char *at, const struct stat *st);
 void bcast_meta_read(const unsigned char *at, struct stat *st);
+/* The first byte is the highest. */
+void bcast_put16(unsigned char *at, uint16_t v);
+uint16_t bcast_get16(const unsigned char *at);
+void bcast_put32(unsigned char *at, uint32_t v);
+uint32_t bcast_get32(const unsigned char *at);
 void bcast_put64(unsigned char *at, uint64_t v);
 uint64_t bcast_get64(const unsigned char *at);
 

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -97,31 +96,6 @@ static int put(struct packer *k, enum bcast_record kind, const void *a, size_t n
 	return 0;
 }
 
-static void put_n(unsigned char *at, uint64_t v, int bytes)
-{
-	for (int i = 0; i < bytes; i++)
-		at[i] = (unsigned char)(v >> (8 * (bytes - 1 - i)));
-}
-
-void bcast_meta_write(unsigned char *at, const struct stat *st)
-{
-	const struct timespec *t[] = {&st->st_atim, &st->st_mtim, &st->st_ctim};
-
-	put_n(at, st->st_mode, 4);
-	put_n(at + 4, st->st_uid, 4);
-	put_n(at + 8, st->st_gid, 4);
-	put_n(at + 12, major(st->st_rdev), 4);
-	put_n(at + 16, minor(st->st_rdev), 4);
-	put_n(at + 20, (uint64_t)st->st_size, 8);
-	put_n(at + 28, st->st_ino, 8);
-	put_n(at + 36, (uint64_t)st->st_blocks, 8);
-	for (int i = 0; i < 3; i++) {
-		put_n(at + 44 + 16 * i, (uint64_t)t[i]->tv_sec, 8);
-		put_n(at + 52 + 16 * i, (uint64_t)t[i]->tv_nsec, 8);
-	}
-	put_n(at + 92, st->st_nlink, 4);
-}
-
 static bool wanted(const struct packer *k, const char *name)
 {
 	if (!k->pack->opt->archive)
@@ -143,7 +117,7 @@ static int xattrs(struct packer *k, int fd)
 
 		if (!wanted(k, p) || (v = fgetxattr(fd, p, value, sizeof(value))) < 0)
 			continue; /* gone, or not ours to read */
-		put_n(len, strlen(p), 2);
+		bcast_put16(len, (uint16_t)strlen(p));
 		if (put(k, REC_XATTR, len, 2, p, strlen(p), value, (size_t)v))
 			return -1;
 	}
@@ -386,7 +360,7 @@ static int symlink_at(struct packer *k, int dir, const struct stat *st,
 	if (r)
 		return r < 0 ? -1 : 0;
 	bcast_meta_write(meta, st);
-	put_n(meta + BCAST_META, strlen(name), 2);
+	bcast_put16(meta + BCAST_META, (uint16_t)strlen(name));
 	return put(k, REC_LINK, meta, sizeof(meta), name, strlen(name), to, (size_t)n);
 }
 

@@ -5,21 +5,6 @@
 
 #define LAST ((uint64_t)1 << 63)
 
-void bcast_put64(unsigned char *at, uint64_t v)
-{
-	for (int i = 0; i < 8; i++)
-		at[i] = (unsigned char)(v >> (56 - 8 * i));
-}
-
-uint64_t bcast_get64(const unsigned char *at)
-{
-	uint64_t v = 0;
-
-	for (int i = 0; i < 8; i++)
-		v = v << 8 | at[i];
-	return v;
-}
-
 /* Full ones are used again, the last first: its memory is mapped, and perhaps still in
  * a cache. */
 static struct {

@@ -277,12 +277,6 @@ static void on_parent(void *arg, struct weft_link *link)
 
 /* ---- the source -------------------------------------------------------------- */
 
-static uint32_t get32(const unsigned char *at)
-{
-	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 |
-	       at[3];
-}
-
 #define PLAN_HEAD (8 + BCAST_IDENTITY + 8 + BCAST_META + 16)
 
 /* The next of a message's texts, in memory with a NUL behind it; NULL: there is none.
@@ -328,11 +322,11 @@ static void on_plan(struct receiver *r, const unsigned char *data, size_t n)
 	memcpy(text, data + PLAN_HEAD, left);
 	if (!read_plan(&plan, data, text, left))
 		return;
-	opt.archive = get32(data) & 1;
-	opt.replace = get32(data) & 2;
-	opt.manifest = get32(data) & 4;
-	opt.writable = get32(data) & 8;
-	opt.durable = (enum weft_stage_durable)(get32(data + 4) % 3);
+	opt.archive = bcast_get32(data) & 1;
+	opt.replace = bcast_get32(data) & 2;
+	opt.manifest = bcast_get32(data) & 4;
+	opt.writable = bcast_get32(data) & 8;
+	opt.durable = (enum weft_stage_durable)(bcast_get32(data + 4) % 3);
 	opt.special = WEFT_STAGE_MAKE;
 	if (bcast_unpack_new(&r->unpack, &plan, &opt, &report, &err)) {
 		r->over = true;
@@ -368,11 +362,12 @@ static void on_order(
 		weft_autofree char *host = strndup((const char *)at + 8, n - 8);
 
 		if (host)
-			bcast_relay_feed(&r->relay, get32(at), host, get32(at + 4));
+			bcast_relay_feed(
+				&r->relay, bcast_get32(at), host, bcast_get32(at + 4));
 	} else if (type == MSG_TRY && n == 1) {
 		weft_link_send(link, MSG_TRIED, "", 1);
 	} else if (type == MSG_LEAVE && n == 4) {
-		bcast_relay_leave(&r->relay, get32(at));
+		bcast_relay_leave(&r->relay, bcast_get32(at));
 		look(r);
 	}
 }

@@ -68,10 +68,38 @@ struct source {
 	struct weft_err *err;
 };
 
-/* bcast.c: it won't have it, for this reason */
-void source_fail(struct node *d, const char *fmt, ...) WEFT_PRINTF(2, 3);
+/* ---- bcast.c ---- */
+/* From the thread that reads to the children, as far as there is room. */
+void source_feed(struct source *s);
+/* Once all are here, or won't come. */
+void source_perhaps_begin(struct source *s);
+/* Once it is known of each node what became of it. */
+void source_perhaps_end(struct source *s);
+/* Once no node has a link any more. */
+void source_stop_if_alone(struct source *s);
 
-/* bcast_start.c: what starts the nodes' half, and its end */
+/* ---- who feeds whom: bcast_parents.c ---- */
+/* Their ranks, for n nodes at most; returns how many are here. */
+size_t source_in_order(const struct source *s, uint32_t *order);
+void source_name_parents(struct source *s, const uint32_t *order, size_t n);
+/* Its parent, or who lives above that, is told to feed it. */
+void source_adopt(struct source *s, struct node *d);
+/* Out with it; its children go to who fed it. */
+void source_take_out(struct node *d);
+/* It won't have it, for this reason. */
+void source_fail(struct node *d, const char *fmt, ...) WEFT_PRINTF(2, 3);
+/* Its parent has lost it: bcast_relay's lost(). */
+void source_lost(void *arg, uint32_t rank, const char *why, bool final);
+
+/* ---- what the nodes say: bcast_control.c ---- */
+void source_on_knock(void *arg, struct weft_link *link);
+
+/* ---- who is too slow: bcast_trial.c ---- */
+/* Some times a second. */
+void source_try_another(struct source *s, double now);
+void source_tried(struct node *d);
+
+/* ---- what starts the nodes' half, and its end: bcast_start.c ---- */
 int source_start(struct source *s, struct weft_err *err);
 void source_end_starters(struct source *s);
 

@@ -61,13 +61,36 @@ struct bcast_unpack {
 	} f;
 };
 
-/* bcast_unpack.c */
+/* ---- bcast_unpack.c ---- */
 int unpack_bad(struct bcast_unpack *u); /* -1: what came makes no sense */
 struct level *unpack_top(struct bcast_unpack *u);
 /* A name of one component, in the job's arena; NULL: it isn't. */
 char *unpack_name(struct bcast_unpack *u, const unsigned char *at, size_t n);
 
-/* bcast_unpack_end.c */
+/* ---- folders: bcast_unpack_folder.c ---- */
+int unpack_enter(struct bcast_unpack *u, const unsigned char *at, size_t n);
+int unpack_leave(struct bcast_unpack *u);
+
+/* ---- files: bcast_unpack_file.c ---- */
+int unpack_begin_file(struct bcast_unpack *u, const unsigned char *at, size_t n);
+int unpack_add_bytes(struct bcast_unpack *u, const unsigned char *at, size_t n);
+int unpack_check_sum(struct bcast_unpack *u, const unsigned char *sum, size_t n);
+int unpack_end_file(struct bcast_unpack *u);
+
+/* ---- what a killed broadcast has left: bcast_unpack_had.c ---- */
+/* The part that is there, or a new journal. */
+int unpack_open_part(struct bcast_unpack *u);
+int unpack_take_had(struct bcast_unpack *u, const unsigned char *at, size_t n);
+/* Chunk i is here: the next one may go on from it. */
+void unpack_note_chunk(struct bcast_unpack *u, uint64_t i);
+
+/* ---- attributes: bcast_unpack_attr.c ---- */
+void unpack_xattrs_clear(struct xattrs *x);
+int unpack_add_xattr(struct bcast_unpack *u, const unsigned char *at, size_t n);
+int unpack_set_attrs(struct bcast_unpack *u, int fd, const struct stat *st,
+	const struct xattrs *x, const struct stage_folder *dir, const char *name);
+
+/* ---- what has no data, and the final name: bcast_unpack_end.c ---- */
 int unpack_make_link(struct bcast_unpack *u, const unsigned char *at, size_t n);
 int unpack_make_special(struct bcast_unpack *u, const unsigned char *at, size_t n);
 int unpack_make_same(struct bcast_unpack *u, const unsigned char *at, size_t n);

@@ -42,7 +42,7 @@ int unpack_make_link(struct bcast_unpack *u, const unsigned char *at, size_t n)
 	if (n < BCAST_META + 2 || !u->n_levels || u->f.on)
 		return unpack_bad(u);
 	bcast_meta_read(at, &st);
-	size_t len = (size_t)at[BCAST_META] << 8 | at[BCAST_META + 1];
+	size_t len = bcast_get16(at + BCAST_META);
 	at += BCAST_META + 2;
 	n -= BCAST_META + 2;
 	if (len > n || !S_ISLNK(st.st_mode))
