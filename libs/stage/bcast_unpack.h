@@ -58,6 +58,7 @@ struct bcast_unpack {
 		struct xattrs xattrs;
 		uint64_t at, chunk, n_chunks, sums;
 		unsigned char (*sum)[WEFT_DIGEST_BYTES];
+		size_t cap_sums;
 	} f;
 };
 

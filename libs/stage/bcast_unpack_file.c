@@ -69,9 +69,6 @@ int unpack_begin_file(struct bcast_unpack *u, const unsigned char *at, size_t n)
 	u->f.at = u->f.sums = 0;
 	u->f.chunk = stage_chunk_of(size);
 	u->f.n_chunks = (size + u->f.chunk - 1) / u->f.chunk;
-	u->f.sum = calloc(u->f.n_chunks + 1, sizeof(*u->f.sum));
-	if (!u->f.sum)
-		return weft_err_nomem(&u->w.err);
 	/* Said at once where there is no room, and kept in one piece. In memory there
 	 * are no pieces, and the pages would be touched twice. */
 	if (size > STAGE_BUFFER && (uint64_t)u->f.st.st_blocks * 512 >= size &&
@@ -140,6 +137,9 @@ int unpack_check_sum(struct bcast_unpack *u, const unsigned char *sum, size_t n)
 
 	if (!u->f.on || n != WEFT_DIGEST_BYTES || i >= u->f.n_chunks)
 		return unpack_bad(u);
+	/* As they come: that there will be very many is only said. */
+	if (weft_grow(u->f.sum, i, u->f.cap_sums))
+		return weft_err_nomem(&u->w.err);
 	hash_hole(u, end < size ? end : size);
 	weft_hasher_take(u->w.hasher, u->f.sum[i]);
 	if (memcmp(u->f.sum[i], sum, n) != 0) {
@@ -189,6 +189,7 @@ int unpack_end_file(struct bcast_unpack *u)
 	}
 	e->sum.known = true;
 	free(weft_steal(&u->f.sum));
+	u->f.cap_sums = 0;
 	unpack_xattrs_clear(&u->f.xattrs);
 	u->f.on = false;
 	fd = u->f.fd;

@@ -81,8 +81,11 @@ int unpack_take_had(struct bcast_unpack *u, const unsigned char *at, size_t n)
 	if (count > u->n_had)
 		return weft_err_set(&u->w.err, WEFT_ESTAGE,
 			"%s changed while the broadcast began", u->src);
-	memcpy(u->f.sum, u->had, count * sizeof(*u->f.sum));
-	u->f.sums = count;
+	for (u->f.sums = 0; u->f.sums < count; u->f.sums++) {
+		if (weft_grow(u->f.sum, u->f.sums, u->f.cap_sums))
+			return weft_err_nomem(&u->w.err);
+		memcpy(u->f.sum[u->f.sums], u->had[u->f.sums], WEFT_DIGEST_BYTES);
+	}
 	if (count)
 		u->f.at = chunk_end(count - 1, u->f.chunk, (uint64_t)u->f.st.st_size);
 	u->job.resumed = u->f.at;
