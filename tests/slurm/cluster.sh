@@ -5,24 +5,16 @@
 # shellcheck disable=SC2317 # called by t_until
 . "$(dirname "$0")/../lib.sh"
 
-dc=$TOP/contrib/devcluster/devcluster
-dir=/var/tmp/weft-clustertest.$$
-if [ "$(id -u)" -ne 0 ] || ! command -v slurmctld >/dev/null; then
-	t_skip cluster "needs root and Slurm"
-	t_done
-fi
-t_need_hosts cluster
-trap '"$dc" down -q --dir "$dir" >/dev/null; rm -rf "$T_TMP"' EXIT
+t_cluster "a cluster" --cpu-nodes 3 --gpu-nodes 1
 # Ordinary users may not look into the checkout.
-tools=$dir/tools
-t_run 0 "a cluster" "$dc" up -q --dir "$dir" --cpu-nodes 3 --gpu-nodes 1
+tools=$DIR/tools
 mkdir "$tools" && cp "$WEFT" "$BUILD/tests/slurm_room" "$tools"
 chmod 755 "$tools" "$tools"/*
 
 as() { # as USER COMMAND...
 	local user=$1
 	shift
-	timeout 60 "$dc" sh --dir "$dir" --user "$user" -- "$@"
+	timeout 60 "$TOP/contrib/devcluster/devcluster" sh --dir "$DIR" --user "$user" -- "$@"
 }
 room() { as alice "$tools/slurm_room" "$@"; }
 script() { printf '#!/bin/sh\n%s\n' "$1"; }
@@ -33,10 +25,10 @@ t_has "GPUs by type" "$T_OUT" "a100 2/2"
 t_has "CPUs" "$T_OUT" "48/48"
 
 t_run 0 "a snapshot is saved" as alice "$tools/weft" cluster --save snap.yaml
-snap=$(cat "$dir/home/alice/snap.yaml")
+snap=$(cat "$DIR/home/alice/snap.yaml")
 t_has "alike nodes share an entry" "$snap" "  - nodes: c[1-3]"
 t_has "GRES" "$snap" "gpus: {a100: 2}"
-t_run 0 "it is read back" "$WEFT" cluster --cluster "$dir/home/alice/snap.yaml" --save -
+t_run 0 "it is read back" "$WEFT" cluster --cluster "$DIR/home/alice/snap.yaml" --save -
 t_is "to the same bytes" "$T_OUT" "$snap"
 t_run 0 "JSON" as alice "$tools/weft" cluster --json
 t_is "is JSON" "$(python3 -c 'import json, sys
@@ -71,11 +63,11 @@ soon=$(script 'sleep 60' | as bob "$tools/slurm_room" submit -N 2 -n 5 --mem=300
 runs() { as bob "$tools/slurm_room" jobs | grep -q "^$soon .*RUNNING"; }
 t_run 0 "a job of somebody else" t_until 20 runs
 t_run 0 "the snapshot with it" as alice "$tools/weft" cluster --save soon.yaml
-snap=$(cat "$dir/home/alice/soon.yaml")
+snap=$(cat "$DIR/home/alice/soon.yaml")
 t_is "all that is in use there, in five minutes" "$(awk '/- nodes: c3/ { on = 1; next } /- nodes:/ { on = 0 }
 	on && /cpus_used:/ { used = $2 }
 	on && /after: 00:05:00/ { sub(",", "", $5); print (used == $5), $6, $7 }' <<<"$snap")" "1 mem: 300M}"
-t_run 0 "it is read back" "$WEFT" cluster --cluster "$dir/home/alice/soon.yaml" --save -
+t_run 0 "it is read back" "$WEFT" cluster --cluster "$DIR/home/alice/soon.yaml" --save -
 t_is "to the same bytes" "$T_OUT" "$snap"
 as bob "$tools/slurm_room" cancel "$soon"
 
@@ -99,12 +91,12 @@ as bob "$tools/slurm_room" cancel "$other"
 busy=$(script 'sleep 300' | as bob "$tools/slurm_room" submit -N 3 --exclusive --time=7 -p cpu)
 fills() { as bob "$tools/slurm_room" jobs | grep -q "^$busy .*RUNNING"; }
 t_run 0 "a job on all nodes of cpu" t_until 20 fills
-home=$dir/home/alice
+home=$DIR/home/alice
 cat >"$home/flow.yaml" <<'Y'
 name: flow
 steps: [{name: a, run: "true", resources: {ntasks: 4, mem: 100M, time: 2m}}]
 Y
-{ cat "$dir/etc/weft.conf" && echo 'estimate = will_run'; } >"$home/weft.conf"
+{ cat "$DIR/etc/weft.conf" && echo 'estimate = will_run'; } >"$home/weft.conf"
 chmod 644 "$home/flow.yaml" "$home/weft.conf"
 wait_of() { # OPTION...: minutes that the step is expected to wait, rounded
 	as alice "$tools/weft" plan --json "$@" flow.yaml |
@@ -165,7 +157,7 @@ t_run 0 "it is gone" t_until 20 gone
 as root scontrol update nodename=c2 state=drain reason="disk is full"
 t_has "a drained node" "$(as alice "$tools/weft" cluster --save -)" 'reason: "drained: disk is full"'
 
-"$dc" kill-node --dir "$dir" ctl >/dev/null
+devcluster kill-node --dir "$DIR" ctl >/dev/null
 t_run 6 "slurmctld is gone" as alice "$tools/weft" cluster
 t_has "says so" "$T_OUT" "Unable to contact slurm controller"
 t_run 6 "no slurm.conf" env SLURM_CONF="$T_TMP/none" "$WEFT" cluster
