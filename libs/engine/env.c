@@ -181,6 +181,14 @@ static const char *gpu_variable(const struct weft_engine *e)
 	return e->machine ? weft_bind_visible_name(e->machine) : "CUDA_VISIBLE_DEVICES";
 }
 
+/* Uneven tasks that share GPUs have fewer each than GPUs by tasks would say. */
+static double gpus_per_task(const struct weft_plan_step *p)
+{
+	if (p->tasks_per_gpu)
+		return 1.0 / p->tasks_per_gpu;
+	return p->ntasks ? (double)p->gpus / p->ntasks : 0;
+}
+
 /* What a placement needs to know, for the plug-in or for `weft bind`. */
 void unit_ticket(const struct unit *u, struct weft_ticket *out)
 {
@@ -195,8 +203,7 @@ void unit_ticket(const struct unit *u, struct weft_ticket *out)
 		.place =
 			{
 				.cpus_per_task = p->cpus_per_task,
-				.gpus_per_task =
-					p->ntasks ? (double)p->gpus / p->ntasks : 0,
+				.gpus_per_task = gpus_per_task(p),
 				.cpus = r.cpus == WEFT_CPUS_SPREAD ? WEFT_PLACE_SPREAD
 					: r.cpus == WEFT_CPUS_COMPACT
 						? WEFT_PLACE_COMPACT

@@ -76,6 +76,22 @@ static unsigned gpus_of(const struct room *r, const struct share *s, unsigned no
 	return least(s->gpus, r->e->node[node].gpus);
 }
 
+/* The first GPU that members like it share and that has room for one more, or -1. */
+static int open_gpu(const struct room_node *n, const struct share *s)
+{
+	for (int i = 0; s->sharers > 1 && i < (int)WEFT_COUNT(n->sharers); i++)
+		if (n->sharers[i] == s->sharers && n->sharing[i] < s->sharers)
+			return i;
+	return -1;
+}
+
+static bool has_gpus(const struct room *r, const struct share *s, unsigned i)
+{
+	const struct room_node *n = &r->node[i];
+
+	return n->gpus >= gpus_of(r, s, i) || open_gpu(n, s) >= 0;
+}
+
 static char *node_names(const struct room *r, const struct share *s)
 {
 	weft_autostr struct weft_str names = {0};
@@ -116,6 +132,30 @@ static void take_first(
 		}
 }
 
+/* Its GPUs are taken: so many that were free, or one that others share. */
+static void join_gpu(struct room_node *n, const struct share *s, unsigned gpus)
+{
+	n->gpus -= gpus;
+	for (unsigned i = 0; s->sharers > 1 && i < WEFT_COUNT(n->sharers); i++)
+		if (s->gpus_here >> i & 1) {
+			n->sharers[i] = s->sharers;
+			n->sharing[i]++;
+		}
+}
+
+/* The last one of those that share a GPU gives it back. */
+static void leave_gpu(struct room_node *n, const struct share *s, unsigned gpus)
+{
+	for (unsigned i = 0; s->sharers > 1 && i < WEFT_COUNT(n->sharers); i++)
+		if (s->gpus_here >> i & 1) {
+			if (--n->sharing[i])
+				return;
+			n->sharers[i] = 0;
+		}
+	n->gpus += gpus;
+	n->gpus_here |= s->gpus_here;
+}
+
 /* Without srun nobody else keeps members that run at once apart. */
 static int take_own(struct room *r, const struct weft_plan_step *p,
 	const struct weft_step *step, struct share *s, struct weft_err *err)
@@ -124,8 +164,13 @@ static int take_own(struct room *r, const struct weft_plan_step *p,
 	struct room_node *n = &r->node[node];
 	unsigned cpus = cpus_of(r, s, node), gpus = gpus_of(r, s, node);
 	weft_autostr struct weft_str list = {0};
+	uint64_t free_gpus = n->gpus_here;
+	int open = gpus ? open_gpu(n, s) : -1;
 	char text[4096];
 
+	/* As if it were the only one that is free. */
+	if (open >= 0)
+		n->gpus_here = UINT64_C(1) << open;
 	if (!seat_take(r, node, p, step, cpus, gpus, &s->here, &s->gpus_here)) {
 		s->here = (struct weft_cpuset){0};
 		s->gpus_here = 0;
@@ -133,7 +178,8 @@ static int take_own(struct room *r, const struct weft_plan_step *p,
 	}
 	for (size_t w = 0; w < WEFT_CPU_WORDS; w++)
 		n->here.w[w] &= ~s->here.w[w];
-	n->gpus_here &= ~s->gpus_here;
+	n->gpus_here = free_gpus & ~s->gpus_here;
+	join_gpu(n, s, open < 0 ? gpus : 0);
 	for (unsigned i = 0; i < 64; i++)
 		if (s->gpus_here >> i & 1)
 			add_gpu(&list, r->e->node[node].visible, i);
@@ -169,8 +215,8 @@ static bool has_room(const struct room *r, const unsigned char *bad,
 {
 	const struct room_node *n = &r->node[i];
 
-	return n->cpus >= cpus_of(r, s, i) && n->gpus >= gpus_of(r, s, i) &&
-	       may_use(n, s->how) && (!bad || bad[i] < BAD);
+	return n->cpus >= cpus_of(r, s, i) && has_gpus(r, s, i) && may_use(n, s->how) &&
+	       (!bad || bad[i] < BAD);
 }
 
 static bool is_picked(const struct share *s, size_t n, unsigned i)
@@ -220,6 +266,8 @@ int room_take(struct room *r, const struct weft_plan_step *p,
 	*s = (struct share){.how = how, .slot = {.n_nodes = 1}};
 	s->cpus = per_node(p->ntasks * p->cpus_per_task, want);
 	s->gpus = p->gpus_per_node ? p->gpus_per_node : per_node(p->gpus, want);
+	/* Slurm gives a step whole ones. */
+	s->sharers = how == HOW_STEP ? 1 : weft_plan_step_sharers(p);
 	s->node = calloc(want, sizeof(*s->node));
 	if (!s->node)
 		return weft_err_nomem(err);
@@ -238,7 +286,8 @@ int room_take(struct room *r, const struct weft_plan_step *p,
 		struct room_node *node = &r->node[s->node[k]];
 
 		node->cpus -= cpus_of(r, s, s->node[k]);
-		node->gpus -= gpus_of(r, s, s->node[k]);
+		if (how == HOW_STEP)
+			node->gpus -= gpus_of(r, s, s->node[k]);
 		count(node, how, 1);
 	}
 	if (r->e->slurm) {
@@ -256,13 +305,14 @@ void room_give(struct room *r, struct share *s)
 		struct room_node *node = &r->node[s->node[k]];
 
 		node->cpus += cpus_of(r, s, s->node[k]);
-		node->gpus += gpus_of(r, s, s->node[k]);
 		count(node, s->how, -1);
-		if (s->how == HOW_STEP)
+		if (s->how == HOW_STEP) {
+			node->gpus += gpus_of(r, s, s->node[k]);
 			continue;
+		}
+		leave_gpu(node, s, gpus_of(r, s, s->node[k]));
 		for (int cpu = -1; (cpu = weft_cpuset_next(&s->here, cpu + 1)) >= 0;)
 			weft_cpuset_add(&node->here, (unsigned)cpu);
-		node->gpus_here |= s->gpus_here;
 	}
 	free(s->node);
 	free((char *)s->slot.nodes);

@@ -14,6 +14,8 @@ struct room_node {
 	struct weft_cpuset aside; /* of the node's, those that no member gets */
 	uint64_t gpus_aside;
 	unsigned gpu[64];
+	/* GPUs that members share: how many may, and how many do; 0: none. */
+	unsigned sharers[64], sharing[64];
 	bool knows_gpus;         /* ... that is known */
 	bool agent;              /* an agent runs members there */
 	unsigned members, steps; /* that an agent, or srun, runs there now */
@@ -36,6 +38,7 @@ struct share {
 	unsigned *node; /* indices */
 	size_t n_nodes;
 	unsigned cpus, gpus; /* on each */
+	unsigned sharers;    /* of its one GPU, at most; 1: it has its own */
 	enum how how;
 	struct weft_cpuset here;
 	uint64_t gpus_here;

@@ -16,10 +16,13 @@ static void quoted(struct weft_str *out, const char *s)
 /* "2 nodes, 8 tasks, 8 GPUs"; the \n is DOT's. */
 static void size(struct weft_str *out, const struct weft_plan_step *s)
 {
+	char buf[WEFT_UNIT_MAX];
+
 	weft_str_printf(out, "%u node%s, %u task%s", s->nodes, s->nodes == 1 ? "" : "s",
 		s->ntasks, s->ntasks == 1 ? "" : "s");
 	if (s->gpus)
-		weft_str_printf(out, ", %u GPU%s", s->gpus, s->gpus == 1 ? "" : "s");
+		weft_str_printf(
+			out, ", %s GPU%s", paint_gpus(buf, s), s->gpus == 1 ? "" : "s");
 	if (s->members > 1)
 		weft_str_printf(out, "\\n%zu members", s->members);
 }

@@ -72,4 +72,7 @@ void weft_report_explanation(const struct weft_explanation *x, const char *step,
 			"%s: %s of its memory on a node is for files there "
 			"(to: memory, scratch: memory)\n",
 			step, weft_format_size(size, x->in_memory));
+	if (chosen && x->sharers > 1)
+		weft_str_printf(out, "%s: %u of its members have a GPU at a time\n",
+			step, x->sharers);
 }

@@ -171,3 +171,14 @@ const char *paint_seconds(struct weft_arena *a, double v)
 		return "0";
 	return weft_arena_strdup(a, weft_format_duration(buf, (int64_t)(v + 0.5)));
 }
+
+const char *paint_gpus(char buf[WEFT_UNIT_MAX], const struct weft_plan_step *s)
+{
+	unsigned sharers = weft_plan_step_sharers(s);
+
+	if (sharers > 1)
+		snprintf(buf, WEFT_UNIT_MAX, "%.3g", 1.0 / sharers);
+	else
+		snprintf(buf, WEFT_UNIT_MAX, "%u", s->gpus);
+	return buf;
+}

@@ -26,6 +26,9 @@ void paint_pad(struct weft_str *out, size_t n, char c);
 /* Seconds that are expected: "0", "00:10:00"; "?" where negative: not known. */
 const char *paint_seconds(struct weft_arena *a, double v);
 
+/* GPUs of a member: "2", or "0.5" of one that two share. */
+const char *paint_gpus(char buf[WEFT_UNIT_MAX], const struct weft_plan_step *s);
+
 /* A JSON string of any bytes, null of NULL: what is not UTF-8 becomes '?'. */
 struct json_t *paint_json(const char *s);
 

@@ -60,10 +60,12 @@ static void end(struct sheet *s, const struct weft_style *style, struct weft_str
 /* "1 x 8", "2 x 8 x 8 a100": nodes, tasks and GPUs of a member, or of a job. */
 static const char *size(struct weft_arena *a, const struct weft_plan_step *s)
 {
+	char buf[WEFT_UNIT_MAX];
+
 	if (!s->gpus)
 		return weft_arena_printf(a, "%u x %u", s->nodes, s->ntasks);
-	return weft_arena_printf(a, "%u x %u x %u%s%s", s->nodes, s->ntasks, s->gpus,
-		*s->gpu_type ? " " : "", s->gpu_type);
+	return weft_arena_printf(a, "%u x %u x %s%s%s", s->nodes, s->ntasks,
+		paint_gpus(buf, s), *s->gpu_type ? " " : "", s->gpu_type);
 }
 
 static const char *many(struct weft_arena *a, size_t n, unsigned parallel)

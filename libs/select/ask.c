@@ -183,6 +183,7 @@ static int link_gpus(struct draft *d, const struct weft_resources *r)
 			q);
 	a->gpu_num = 1;
 	a->gpu_den = (unsigned)share;
+	a->tasks_gpu = q < 1 ? a->gpu_den : 0;
 	return 0;
 }
 
@@ -445,9 +446,9 @@ bool ask_size(const struct ask *a, unsigned n, struct sized *out)
 	case GPUS_TASK:
 		gpus_node = div_up(tasks_node * a->gpu_num, a->gpu_den);
 		gpus = div_up(tasks * a->gpu_num, a->gpu_den);
-		/* Tasks that share GPUs on uneven nodes round up on each. */
-		if (gpus < n)
-			gpus = n;
+		/* Tasks that share GPUs round up on each node. */
+		if (a->gpu_den > 1)
+			gpus = gpus_node * n;
 		break;
 	}
 	if (a->gpu_mode == GPUS_TOTAL && gpus < n)
@@ -460,16 +461,20 @@ bool ask_size(const struct ask *a, unsigned n, struct sized *out)
 		.tasks = (unsigned)tasks,
 		.tasks_node = (unsigned)tasks_node,
 		.gpus = (unsigned)gpus,
-		.gpus_node = (unsigned)gpus_node};
-	uint64_t cpus_task = a->cpus_gpu ? div_up(a->cpus_gpu * gpus_node, tasks_node)
-					 : a->cpus_task;
+		.gpus_node = (unsigned)gpus_node,
+		.tasks_gpu = a->tasks_gpu};
+	/* What goes with a GPU goes with a part of it in parts. */
+	unsigned parts = ask_sharers(a, out);
+	uint64_t cpus_task =
+		a->cpus_gpu ? div_up(a->cpus_gpu * gpus_node, tasks_node * parts)
+			    : a->cpus_task;
 
 	if (cpus_task > UINT32_MAX)
 		return false;
 	out->cpus_task = (unsigned)cpus_task;
 	out->cpus_node = cpus_task * tasks_node;
 	out->mem = a->mem_cpu   ? times(a->mem_cpu, out->cpus_node)
-		   : a->mem_gpu ? times(a->mem_gpu, gpus_node)
+		   : a->mem_gpu ? times(a->mem_gpu, gpus_node) / parts
 				: a->mem;
 	out->in_memory = a->in_memory;
 	if (out->mem && __builtin_add_overflow(out->mem, a->in_memory, &out->mem))
@@ -482,4 +487,11 @@ enum weft_launch ask_launch(const struct ask *a, const struct sized *s)
 	if (a->launch != WEFT_LAUNCH_DEFAULT)
 		return a->launch;
 	return a->many && s->tasks > 1 ? WEFT_LAUNCH_SRUN : WEFT_LAUNCH_SINGLE;
+}
+
+unsigned ask_sharers(const struct ask *a, const struct sized *s)
+{
+	bool alone = s->tasks == 1 && ask_launch(a, s) == WEFT_LAUNCH_SINGLE;
+
+	return alone && s->gpus && s->tasks_gpu ? s->tasks_gpu : 1;
 }

@@ -52,6 +52,7 @@ struct ask {
 	enum gpu_mode gpu_mode;
 	unsigned gpus;             /* in all, or on a node */
 	unsigned gpu_num, gpu_den; /* GPUs for tasks: num for every den */
+	unsigned tasks_gpu;        /* den of gpus_per_task below 1 */
 	unsigned cpus_task, cpus_gpu;
 	uint64_t mem, mem_cpu, mem_gpu, tmp;
 	uint64_t in_memory; /* files there, besides */
@@ -71,6 +72,7 @@ struct ask {
 /* A node's share and the whole, for a number of nodes. */
 struct sized {
 	unsigned nodes, tasks, tasks_node, cpus_task, gpus, gpus_node;
+	unsigned tasks_gpu; /* that share a GPU: gpus_per_task below 1; else 0 */
 	uint64_t cpus_node, mem;
 	uint64_t in_memory; /* of mem; where that is 0, besides */
 };
@@ -83,6 +85,8 @@ int ask_make(struct ask *a, const struct weft_resources *r, enum weft_launch lau
 bool ask_size(const struct ask *a, unsigned n, struct sized *out);
 /* Most nodes that make sense: of an open range, as many as tasks or GPUs. */
 unsigned ask_most_nodes(const struct ask *a);
+/* Of a single task: as many as it have a GPU at a time; 1: it has its own. */
+unsigned ask_sharers(const struct ask *a, const struct sized *s);
 /* What launch means for it. */
 enum weft_launch ask_launch(const struct ask *a, const struct sized *s);
 

@@ -34,6 +34,8 @@ static void merge(struct fit *all, const struct fit *one)
 	LARGER(gpus_node);
 	LARGER(mem);
 #undef LARGER
+	if (a->tasks_gpu != b->tasks_gpu)
+		a->tasks_gpu = 0;
 	/* Many small tasks or few large ones: one block of CPUs takes either. */
 	if ((uint64_t)a->tasks_node * a->cpus_task > cpus) {
 		a->tasks_node = 1;

@@ -155,6 +155,7 @@ static void rank(struct explain *e, struct weft_candidate *list)
 	e->chosen = &list[best - v];
 	e->chosen->chosen = true;
 	e->x->in_memory = best->fit.size.mem ? best->fit.size.in_memory : 0;
+	e->x->sharers = ask_sharers(&e->asks.v[0], &best->fit.size);
 	e->wait = best->wait;
 	e->end = best->end;
 }

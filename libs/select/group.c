@@ -159,6 +159,12 @@ static bool delays_none(const struct work *w, const struct drafts *ds,
 	return true;
 }
 
+/* That a member keeps busy. */
+static double gpus_of(const struct weft_plan_step *p)
+{
+	return (double)p->gpus / weft_plan_step_sharers(p);
+}
+
 double draft_waste(const struct draft *d, const struct weft_plan_step *shape,
 	double cpus, double gpus, double span)
 {
@@ -200,7 +206,7 @@ static bool join(struct work *w, struct drafts *ds, const struct weft_step *s,
 	bool limited = d->time && part.time;
 	int64_t time = limited ? d->time + part.time : 0;
 	double cpus = cpus_of(p) * (double)part.members * (double)p->time;
-	double gpus = p->gpus * (double)part.members * (double)p->time;
+	double gpus = gpus_of(p) * (double)part.members * (double)p->time;
 
 	if (same_loop) {
 		/* What is longer than a job may be goes on in the next one. */
@@ -260,7 +266,7 @@ static void begin(struct work *w, struct drafts *ds, const struct weft_step *s,
 	double used = (double)(d->block * draft_rounds(ds, s)) * (double)p->time;
 
 	d->cpus = cpus_of(p) * used;
-	d->gpus = p->gpus * used;
+	d->gpus = gpus_of(p) * used;
 	ds->span[s->index] = d->time;
 }
 

@@ -5,11 +5,12 @@
 #include "select/select.h"
 
 #define PLAN_FORMAT 1 /* grows when a reader of an older plan would go wrong */
-#define N_PLAN_FIELDS 36
+#define N_PLAN_FIELDS 37
 
 enum plan_kind {
 	TEXT,
 	UINT,
+	RARE, /* left out where it is 0 */
 	SIZE,
 	BYTES,
 	SOME, /* bytes; left out where it is 0 */

@@ -20,6 +20,7 @@ const struct plan_field plan_fields[N_PLAN_FIELDS] = {
 	F(cpus_per_task, UINT),
 	F(gpus, UINT),
 	F(gpus_per_node, UINT),
+	F(tasks_per_gpu, RARE),
 	F(gpu_type, TEXT),
 	F(mem, BYTES),
 	F(in_memory, SOME),
@@ -101,6 +102,7 @@ static void value(struct weft_str *out, const struct plan_field *f,
 		text(out, *(const char *const *)p);
 		break;
 	case UINT:
+	case RARE:
 		number(out, *(const unsigned *)p);
 		break;
 	case SIZE:
@@ -134,13 +136,20 @@ static void value(struct weft_str *out, const struct plan_field *f,
 	}
 }
 
+static bool left_out(const struct plan_field *f, const struct weft_plan_step *s)
+{
+	const void *p = (const char *)s + f->at;
+
+	return (f->kind == SOME && !*(const uint64_t *)p) ||
+	       (f->kind == RARE && !*(const unsigned *)p);
+}
+
 static void print_step(
 	struct weft_str *out, const struct weft_plan_step *s, const char *indent)
 {
 	weft_str_add(out, "{");
 	for (size_t i = 0; i < N_PLAN_FIELDS; i++) {
-		if (plan_fields[i].kind == SOME &&
-			!*(const uint64_t *)((const char *)s + plan_fields[i].at))
+		if (left_out(&plan_fields[i], s))
 			continue;
 		weft_str_add(out, i ? ",\n" : "\n");
 		weft_str_add(out, indent);

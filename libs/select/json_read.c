@@ -97,6 +97,14 @@ static int read_field(struct reader *r, const json_t *o, const struct plan_field
 			return -1;
 		*(unsigned *)p = (unsigned)v;
 		return 0;
+	case RARE:
+		*(unsigned *)p = 0;
+		if (!json_object_get(o, f->name))
+			return 0;
+		if (read_int(r, o, f->name, 2, WEFT_MAX_TASKS, &v) < 0)
+			return -1;
+		*(unsigned *)p = (unsigned)v;
+		return 0;
 	case SIZE:
 		if (read_int(r, o, f->name, 0, INT64_MAX, &v) < 0)
 			return -1;

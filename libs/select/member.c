@@ -68,6 +68,13 @@ static int fit_member(const struct weft_plan_step *s, bool more_memory, struct a
 	return rc ? -1 : 0;
 }
 
+unsigned weft_plan_step_sharers(const struct weft_plan_step *p)
+{
+	bool alone = p->ntasks == 1 && p->launch == WEFT_LAUNCH_SINGLE;
+
+	return alone && p->tasks_per_gpu ? p->tasks_per_gpu : 1;
+}
+
 bool weft_plan_step_varies(const struct weft_step *step)
 {
 	/* Of members that aren't known yet nothing can depend on params. */
@@ -121,6 +128,7 @@ int weft_plan_step_attempt(const struct weft_plan *plan, const struct weft_workf
 	out->cpus_per_task = c.fit.size.cpus_task;
 	out->gpus = c.fit.size.gpus;
 	out->gpus_per_node = c.fit.size.gpus_node;
+	out->tasks_per_gpu = c.fit.size.gpus ? c.fit.size.tasks_gpu : 0;
 	/* Of a partition's default the step's plan knows. */
 	if (c.fit.size.mem)
 		out->mem = c.fit.size.mem;

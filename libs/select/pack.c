@@ -58,7 +58,9 @@ static size_t node_holds(const struct pool *pool, const struct weft_node *n,
 	if (p->tmp)
 		copies = least(copies, n->tmp / p->tmp);
 	if (p->gpus_per_node)
-		copies = least(copies, node_gpus(n, p->gpu_type) / p->gpus_per_node);
+		copies = least(copies, (size_t)node_gpus(n, p->gpu_type) /
+					       p->gpus_per_node *
+					       weft_plan_step_sharers(p));
 	return copies;
 }
 
@@ -163,7 +165,9 @@ int pack_members(
 	size_t per_node = pack_per_node(w, p, &all);
 	size_t widest = most_beside(w, p, per_node, all);
 	int64_t limit = pack_time_limit(w, p);
-	bool whole = whole_nodes(w, p);
+	size_t sharers = weft_plan_step_sharers(p);
+	/* A job has whole nodes, or whole GPUs, for members that need less. */
+	bool whole = whole_nodes(w, p), fills = whole || sharers > 1;
 
 	*k = (struct packing){.tasks = n, .width = 1, .waves = 1};
 	if (one) {
@@ -179,7 +183,7 @@ int pack_members(
 		return r.max_array && n > r.max_array ? -1 : 0;
 	if (w->group == WEFT_GROUP_ALL)
 		jobs = 1;
-	else if (n <= jobs && !whole)
+	else if (n <= jobs && !fills)
 		return 0; /* as many jobs start where there is room, each by itself */
 	if (r.max_array)
 		jobs = least(jobs, r.max_array);
@@ -188,6 +192,8 @@ int pack_members(
 	size_t aim = all ? least(parallel, all) : parallel;
 	size_t width =
 		least(widest, whole ? least(per_node, aim) : pack_ceil_div(aim, jobs));
+
+	width = least(widest, pack_ceil_div(width, sharers) * sharers);
 	size_t tasks = least(jobs, pack_ceil_div(aim, width));
 	size_t most = most_waves(p, limit && limit < r.time ? limit : r.time);
 	size_t waves = pack_ceil_div(n, tasks * width);
@@ -223,8 +229,10 @@ int pack_steer(struct work *w, const struct weft_plan_step *p,
 
 	if (steer->gpus && !p->gpus_per_node)
 		return -1;
-	if (steer->gpus && pack_ceil_div(steer->gpus, p->gpus_per_node) > more)
-		more = pack_ceil_div(steer->gpus, p->gpus_per_node);
+	size_t gpus = (size_t)steer->gpus * weft_plan_step_sharers(p);
+
+	if (gpus && pack_ceil_div(gpus, p->gpus_per_node) > more)
+		more = pack_ceil_div(gpus, p->gpus_per_node);
 	if (p->mem && pack_ceil_div(steer->mem, p->mem) > more)
 		more = pack_ceil_div(steer->mem, p->mem);
 	if (all && (more > per_node || more >= all))
@@ -240,9 +248,13 @@ int pack_steer(struct work *w, const struct weft_plan_step *p,
 void pack_widen(struct work *w, struct weft_plan_step *s, unsigned width)
 {
 	const struct pool *pool = pools_find(&w->pools, s->partition);
+	unsigned sharers = weft_plan_step_sharers(s);
 	size_t all;
 	unsigned per_node = pack_per_node(w, s, &all);
 
+	/* Slurm gives whole GPUs, which are shared within the job. */
+	if (sharers > 1)
+		s->tasks_per_gpu = 0;
 	if (width <= 1)
 		return;
 	/* Slurm would give each job its partition's default again, and once is all that
@@ -255,8 +267,11 @@ void pack_widen(struct work *w, struct weft_plan_step *s, unsigned width)
 	s->nodes = (unsigned)pack_ceil_div(width, per_node);
 	s->ntasks *= width;
 	s->ntasks_per_node *= per_node;
-	s->gpus *= width;
-	s->gpus_per_node *= per_node;
+	s->gpus_per_node *= (unsigned)pack_ceil_div(per_node, sharers);
+	s->gpus = sharers > 1
+			  ? width / per_node * s->gpus_per_node +
+				    (unsigned)pack_ceil_div(width % per_node, sharers)
+			  : s->gpus * width;
 	s->mem *= per_node;
 	s->in_memory *= per_node;
 	s->tmp *= per_node;
@@ -269,8 +284,9 @@ static bool same_share(const struct weft_plan_step *a, const struct weft_plan_st
 	return a->nodes == b->nodes && a->ntasks == b->ntasks &&
 	       a->ntasks_per_node == b->ntasks_per_node &&
 	       a->cpus_per_task == b->cpus_per_task && a->gpus == b->gpus &&
-	       a->gpus_per_node == b->gpus_per_node && a->mem == b->mem &&
-	       a->tmp == b->tmp &&
+	       a->gpus_per_node == b->gpus_per_node &&
+	       weft_plan_step_sharers(a) == weft_plan_step_sharers(b) &&
+	       a->mem == b->mem && a->tmp == b->tmp &&
 	       (a->launch == WEFT_LAUNCH_TORCHRUN) ==
 		       (b->launch == WEFT_LAUNCH_TORCHRUN) &&
 	       weft_streq(a->gpu_type, b->gpu_type);
@@ -300,6 +316,7 @@ bool pack_merge(
 	m.ntasks_per_node = 1;
 	m.cpus_per_task = (unsigned)cpus;
 	m.gpus = m.nodes * m.gpus_per_node;
+	m.tasks_per_gpu = 0;
 	if (!*m.gpu_type)
 		m.gpu_type = b->gpu_type;
 	m.launch = m.nodes > 1 ? WEFT_LAUNCH_SRUN : WEFT_LAUNCH_SINGLE;
@@ -317,7 +334,8 @@ unsigned pack_holds(const struct weft_plan_step *s, const struct weft_plan_step 
 	if (m->nodes > 1)
 		return s->nodes / m->nodes;
 	if (m->gpus_per_node)
-		each = least(each, s->gpus_per_node / m->gpus_per_node);
+		each = least(each, (uint64_t)(s->gpus_per_node / m->gpus_per_node) *
+					   weft_plan_step_sharers(m));
 	if (m->mem && s->mem)
 		each = least(each, s->mem / m->mem);
 	return (unsigned)(each * s->nodes);

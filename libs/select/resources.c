@@ -118,6 +118,7 @@ void write_step(struct weft_plan_step *out, const struct ask *a, const struct ch
 	out->cpus_per_task = s->cpus_task;
 	out->gpus = s->gpus;
 	out->gpus_per_node = s->gpus_node;
+	out->tasks_per_gpu = s->gpus ? s->tasks_gpu : 0;
 	out->gpu_type = s->gpus ? a->gpu_type : "";
 	out->mem = s->mem;
 	out->in_memory = s->mem ? s->in_memory : 0;

@@ -29,6 +29,8 @@ struct weft_plan_step {
 	unsigned nodes, ntasks, ntasks_per_node, cpus_per_task;
 	/* In all; the most on a node (less on some where gpus is no multiple). */
 	unsigned gpus, gpus_per_node;
+	/* That share a GPU: gpus_per_task below 1; 0 where they have whole ones. */
+	unsigned tasks_per_gpu;
 	const char *gpu_type; /* "" any */
 	uint64_t mem;         /* bytes a node; 0: the partition's default */
 	uint64_t in_memory;   /* of mem: files that it has in the node's memory */
@@ -52,6 +54,10 @@ struct weft_plan_step {
 	/* That its members read over the shared file system; WEFT_NO_BYTES. */
 	uint64_t bytes;
 };
+
+/* Members that one GPU has at a time: those of a single task that weft starts by itself
+ * and that ask for a part.  1: each has GPUs of its own. */
+unsigned weft_plan_step_sharers(const struct weft_plan_step *p);
 
 struct weft_plan_need {
 	unsigned group;
@@ -179,6 +185,7 @@ struct weft_candidate {
 struct weft_explanation {
 	struct weft_arena arena;
 	uint64_t in_memory; /* as the plan's step has it */
+	unsigned sharers;   /* members that have a GPU at a time; 1: one */
 	size_t n_variants;
 	struct weft_candidate *candidate; /* alternatives in order, then partitions */
 	size_t n_candidates;

@@ -160,8 +160,8 @@ F(RESOURCES, gpus, K_INT, ONE, "GPUs of the step.", .min = 0, .max = 1048576,
 	.names = AT_SIZE)
 F(RESOURCES, gpus_per_node, K_INT, ONE, "GPUs on each node.", .min = 0, .max = 1024,
 	.names = AT_SIZE)
-F(RESOURCES, gpus_per_task, K_GPUS, ONE, "GPUs of each task.", .min = 0, .max = 1024,
-	.names = AT_SIZE)
+F(RESOURCES, gpus_per_task, K_GPUS, ONE, "GPUs of each task; 0.5: two tasks a GPU.",
+	.min = 0, .max = 1024, .names = AT_SIZE)
 F(RESOURCES, ntasks_per_gpu, K_INT, ONE, "Tasks for each GPU.", .min = 1, .max = 1024,
 	.names = AT_SIZE)
 F(RESOURCES, gpu_type, K_TEXT, ONE, "Type of the GPUs, as in gres.conf.",

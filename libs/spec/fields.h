@@ -49,7 +49,7 @@ enum spec_kind {
 	K_BOOL,
 	K_INT,
 	K_NUMBER,
-	K_GPUS,   /* K_NUMBER, whole for now */
+	K_GPUS,   /* K_NUMBER, whole or an even part of one */
 	K_COUNTS, /* N or N-M */
 	K_SHARE,  /* N or N% */
 	K_DURATION,

@@ -248,8 +248,10 @@ static const char *wrong_gpus(
 	spec_parse_number(s, &v);
 	if (v == floor(v))
 		return NULL;
-	*hint = "give whole GPUs, or start several tasks on each with `ntasks_per_gpu`";
-	return "shares of a GPU are not supported yet";
+	if (v < 1 && fabs(floor(1 / v + 0.5) * v - 1) <= 1e-6)
+		return NULL;
+	*hint = "two tasks share a GPU with 0.5, four with 0.25";
+	return "must be a whole number, or one over a whole number";
 }
 
 const char *spec_wrong(const struct spec_field *f, const char *s, const char **hint)

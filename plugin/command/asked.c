@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define MIB (UINT64_C(1) << 20)
+#define SLACK 1e-4 /* a third of a GPU is never exact */
 
 void asked_clear(struct asked *a)
 {
@@ -151,7 +152,7 @@ static void count_tasks(struct asked *a)
 		    : r->ntasks_per_node           ? nodes * r->ntasks_per_node
 		    : r->ntasks_per_gpu && r->gpus ? r->gpus * r->ntasks_per_gpu
 		    : r->gpus_per_task > 0 && r->gpus
-			    ? (unsigned)(r->gpus / r->gpus_per_task)
+			    ? (unsigned)(r->gpus / r->gpus_per_task + SLACK)
 			    : nodes;
 	a->launch = a->step->launch;
 	if (a->launch == WEFT_LAUNCH_DEFAULT)
@@ -188,10 +189,10 @@ static void size_gpus(struct asked *a)
 		size(a, "SLURM_GPUS", "--gpus", "%s%s%u", type, colon, r->gpus);
 	else if (r->gpus_per_task > 0 && per_node)
 		size(a, "SLURM_GPUS_PER_NODE", "--gpus-per-node", "%s%s%.0f", type,
-			colon, ceil(r->gpus_per_task * per_node));
+			colon, ceil(r->gpus_per_task * per_node - SLACK));
 	else if (r->gpus_per_task > 0)
 		size(a, "SLURM_GPUS", "--gpus", "%s%s%.0f", type, colon,
-			ceil(r->gpus_per_task * a->ntasks));
+			ceil(r->gpus_per_task * a->ntasks - SLACK));
 	if (r->gres)
 		size(a, "SLURM_GRES", "--gres", "%s", r->gres);
 }

@@ -84,6 +84,41 @@ t_is "its record says where it was" "$(tally 'all(last[int(l[2])]["hosts"] == l[
 t_is "two agents, and no step of srun a member" \
 	"$(find "$run/records" -path '*.agents/*' -name 'g[12].jsonl' | wc -l)" 2
 
+# Two members a GPU, and none beside one that has a whole one.
+GPUS=1 go halves <<E
+steps:
+  - name: m
+    sweep: {i: {range: [1, 8]}}
+    resources: {gpus_per_task: 0.5}
+    run: |
+      $tell
+      tell begin; sleep 0.5; tell end
+E
+t_is "members of half a GPU: four at a time on two" "$(tally 'most(lambda l: [0])')" 4
+t_is "two on each, and not three" "$(tally 'most(lambda l: [(l[0], l[1])])')" 2
+t_is "each sees the one that it shares" "$(tally 'sorted({(l[0], l[1]) for l in lines})')" "[('g1', '0'), ('g2', '0')]"
+GPUS=2 go parts <<E
+steps:
+  - name: whole
+    sweep: {i: {range: [1, 6]}}
+    resources: {gpus: 1}
+    run: |
+      $tell
+      WEFT_MEMBER_INDEX=whole; tell begin; sleep 0.5; tell end
+  - name: half
+    sweep: {i: {range: [1, 12]}}
+    resources: {gpus_per_task: 0.5}
+    scratch: node
+    run: |
+      $tell
+      tell begin; sleep 0.5; tell end
+E
+t_is "halves and wholes: each ran" "$(tally 'sorted(collections.Counter(l[2] == "whole" for l in lines if l[3] == "end").items())')" \
+	"[(False, 12), (True, 6)]"
+t_is "at the same time" "$(tally 'most(lambda l: [0]) > 4')" True
+t_is "and none beside a whole one" \
+	"$(tally 'most(lambda l: [(l[0], l[1])] * (2 if l[2] == "whole" else 1))')" 2
+
 go unequal <<E
 steps:
   - name: m

@@ -170,6 +170,18 @@ steps:
     launch: srun
     resources: {nodes: 2, gpus_per_node: 2, ntasks_per_node: 2, time: 2m, mem: 200M}
     run: echo "$(hostname) $SLURM_PROCID gpu=$CUDA_VISIBLE_DEVICES"
+  - name: shared
+    resources: {nodes: 2, ntasks: 6, gpus_per_task: 0.5}
+    run: echo "$(hostname) $SLURM_PROCID gpu=$CUDA_VISIBLE_DEVICES"
+  - name: half
+    sweep: {i: [1, 2]}
+    resources: {gpus_per_task: 0.5}
+    run: |
+      begun() { ls "$WEFT_RUN_DIR"/half.* | wc -l; }
+      : >"$WEFT_RUN_DIR/half.$WEFT_MEMBER_INDEX"
+      for n in $(seq 600); do [ $(begun) = 2 ] && break; sleep 0.1; done
+      echo "$SLURM_JOB_ID $(hostname) gpu=$CUDA_VISIBLE_DEVICES"
+      [ $(begun) = 2 ]
   - name: cpu
     run: echo "$(hostname) gpu=${CUDA_VISIBLE_DEVICES-none}"
   - name: single
@@ -182,6 +194,10 @@ E
 t_run 0 "GPU and CPU steps" as alice weft run kinds.yaml
 t_is "four tasks on two GPU nodes" "$(grep -c '^g[12] [0-3] gpu=[01]$' "$runs/kinds/1/steps/gpu/stdout")" 4
 t_is "each with a GPU of its own" "$(sed 's/ [0-3] / /' "$runs/kinds/1/steps/gpu/stdout" | sort -u | wc -l)" 4
+t_is "six tasks of half a GPU: one or two on each of four" \
+	"$(sed 's/ [0-5] / /' "$runs/kinds/1/steps/shared/stdout" | sort | uniq -c | awk '{ print $1 }' | sort -n | xargs)" "1 1 2 2"
+t_is "two members of half a GPU: at the same time on one" \
+	"$(cat "$runs"/kinds/1/steps/half/*/stdout | sort | uniq -c | grep -c '^ *2 [0-9]* g[12] gpu=[01]$')" 1
 t_is "a step without GPUs stays off GPU nodes" "$(grep -c '^c[12] gpu=none' "$runs/kinds/1/steps/cpu/stdout")" 1
 t_is "WEFT_LAUNCH starts tasks" "$(grep -c '^task [0-2] of 3' "$runs/kinds/1/steps/single/stdout")" 3
 t_is "a node of each partition was asked once whether it sees the folder" \

@@ -26,6 +26,7 @@ golden() { # NAME ARG...
 }
 golden default --explain plain sizes.yaml
 golden gpus --explain gpus sizes.yaml
+golden share --explain few shares.yaml
 golden named --explain named sizes.yaml
 golden disk --explain disk sizes.yaml
 golden licence --set steps.licensed.resources.licenses=ansys:99 --explain licensed sizes.yaml

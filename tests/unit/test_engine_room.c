@@ -106,6 +106,60 @@ START_TEST(beside_gpus)
 }
 END_TEST
 
+/* 0: taken; 1: there is no room. */
+static int take_part(struct fixture *f, unsigned sharers, struct share *s)
+{
+	const struct weft_plan_step p = {.ntasks = 1,
+		.cpus_per_task = 2,
+		.gpus = 1,
+		.gpus_per_node = 1,
+		.tasks_per_gpu = sharers,
+		.launch = WEFT_LAUNCH_SINGLE,
+		.nodes = 1};
+	struct weft_err err = {0};
+
+	return room_take(&f->r, &p, &f->step, &(struct choice){0}, s, &err);
+}
+
+/* A GPU is shared by so many alike, and by no other. */
+START_TEST(parts_of_gpus)
+{
+	struct fixture f;
+	struct share s[4], none;
+
+	open_room(&f, true, "GPU-a,GPU-b");
+	for (unsigned i = 0; i < 4; i++) {
+		ck_assert_int_eq(take_part(&f, 2, &s[i]), 0);
+		ck_assert_str_eq(s[i].slot.gpus, i < 2 ? "GPU-b" : "GPU-a");
+		ck_assert(weft_cpuset_meets(&f.m->gpu[i < 2].cpus, &s[i].here));
+		for (unsigned k = 0; k < i; k++)
+			ck_assert(!weft_cpuset_meets(&s[k].here, &s[i].here));
+	}
+	ck_assert_int_eq(take_part(&f, 2, &none), 1);
+	/* One that has half of its sharers is not for a whole, nor for thirds. */
+	room_give(&f.r, &s[0]);
+	ck_assert_int_eq(take_part(&f, 0, &none), 1);
+	ck_assert_int_eq(take_part(&f, 3, &none), 1);
+	ck_assert_int_eq(take_part(&f, 2, &s[0]), 0);
+	ck_assert_str_eq(s[0].slot.gpus, "GPU-b");
+	room_give(&f.r, &s[0]);
+	room_give(&f.r, &s[1]);
+	/* None of them is left: it is free, and a whole is for nobody else. */
+	ck_assert_int_eq(take_part(&f, 0, &s[0]), 0);
+	ck_assert_str_eq(s[0].slot.gpus, "GPU-b");
+	room_give(&f.r, &s[3]);
+	ck_assert_int_eq(take_part(&f, 2, &s[1]), 0);
+	ck_assert_str_eq(s[1].slot.gpus, "GPU-a");
+	ck_assert_int_eq(take_part(&f, 2, &none), 1);
+	for (unsigned i = 0; i < 3; i++)
+		room_give(&f.r, &s[i]);
+	ck_assert_uint_eq(weft_cpuset_count(&f.r.node[0].here), 16);
+	ck_assert_uint_eq(f.r.node[0].gpus_here, 3);
+	ck_assert_uint_eq(f.r.node[0].gpus, 2);
+	close_room(&f);
+}
+END_TEST
+
 /* Every thread is somebody's: nobody is given a core of which he counts one thread. */
 START_TEST(to_the_last_thread)
 {
@@ -235,5 +289,5 @@ START_TEST(kept_for_who_steers)
 }
 END_TEST
 
-SUITE("engine_room", beside_gpus, to_the_last_thread, unknown_machine,
+SUITE("engine_room", beside_gpus, parts_of_gpus, to_the_last_thread, unknown_machine,
 	nodes_with_its_data, kept_for_who_steers)

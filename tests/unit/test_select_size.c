@@ -71,6 +71,9 @@ static const struct size_case sizes[] = {
 		0, 2, 2, 2, S(2, 8, 4, 1, 8, 4, 4, 0), SRUN},
 	{"half a GPU a task", {.gpus_given = true, .gpus_per_task = 0.5, .ntasks = 8},
 		0, 1, 8, 1, S(1, 8, 8, 1, 4, 4, 8, 0), SRUN},
+	{"half a GPU, alone",
+		{.gpus_given = true, .gpus_per_task = 0.5, .cpus_per_gpu = 16}, 0, 1, 1,
+		1, S(1, 1, 1, 8, 1, 1, 8, 0), SINGLE},
 	{"tasks a GPU", {.ntasks_per_gpu = 2, .gpus_given = true, .gpus = 4}, 0, 1, 8,
 		1, S(1, 8, 8, 1, 4, 4, 8, 0), SRUN},
 	{"tasks a GPU, tasks", {.ntasks_per_gpu = 2, .ntasks = 8}, 0, 1, 8, 2,
@@ -107,6 +110,15 @@ static const struct size_case sizes[] = {
 	{"more nodes than tasks", {.ntasks = 2}, 0, 1, 2, 3, {0}, 0},
 };
 
+static bool same(const struct sized *a, const struct sized *b)
+{
+	return a->nodes == b->nodes && a->tasks == b->tasks &&
+	       a->tasks_node == b->tasks_node && a->cpus_task == b->cpus_task &&
+	       a->gpus == b->gpus && a->gpus_node == b->gpus_node &&
+	       a->cpus_node == b->cpus_node && a->mem == b->mem &&
+	       a->in_memory == b->in_memory;
+}
+
 START_TEST(size)
 {
 	const struct size_case *c = &sizes[_i];
@@ -123,7 +135,7 @@ START_TEST(size)
 	bool can = ask_size(&a, c->at, &s);
 	ck_assert_msg(can == (c->want.nodes > 0), "%s: %d", c->name, can);
 	if (can) {
-		ck_assert_msg(memcmp(&s, &c->want, sizeof(s)) == 0,
+		ck_assert_msg(same(&s, &c->want),
 			"%s: %u nodes %u tasks %u a node %u cpus %u gpus %u a node "
 			"%ju cpus a node %ju bytes",
 			c->name, s.nodes, s.tasks, s.tasks_node, s.cpus_task, s.gpus,
