@@ -168,7 +168,7 @@ cat >"$home/steer.py" <<'E'
 import json, os
 pending = [json.loads(l) for l in open(os.environ["WEFT_PENDING"])]
 for m in pending:
-    if m["params"]["i"] <= 4 and m["state"] == "running":
+    if 1 <= m["params"]["i"] <= 4 and m["state"] == "running":
         print(json.dumps({"cancel": m["member"]}))
     if m["params"]["i"] in (20, 21):
         print(json.dumps({"priority": [m["member"], 5]}))
