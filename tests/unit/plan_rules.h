@@ -228,7 +228,12 @@ static const char *rule_shapes(const struct plan_rules *r)
 					  plan_cpus(shape) >=
 						  beside * p->ntasks * p->cpus_per_task,
 				"a job has the CPUs of its members");
-			PLAN_RULE(shape->gpus >= beside * p->gpus,
+			/* Members of a single task share them, too. */
+			uint64_t gpus = p->ntasks == 1 && p->tasks_per_gpu
+						? (beside + p->tasks_per_gpu - 1) /
+							  p->tasks_per_gpu
+						: beside * p->gpus;
+			PLAN_RULE(shape->gpus >= gpus,
 				"a job has the GPUs of its members");
 			PLAN_RULE(!shape->mem || shape->mem >= p->mem,
 				"a job has the memory of its members");
