@@ -12,6 +12,9 @@
 #   t_cluster NAME OPT.. a private cluster in $DIR until the end of the suite, which is a
 #                        skip of NAME where there can be none: `devcluster VERB..` is of
 #                        it, `as USER CMD..` runs on its login host
+#   t_second_fs NAME     $NODE, a folder in memory until the end of the suite, which is a
+#                        skip of NAME where that is no other file system
+#   t_python MODULE..    prints a Python that has these; false where there is none
 #   t_root_dir           makes and prints a folder that is root's down from /, and whose
 #                        programs run, also for others
 #   t_done               prints the closing line; exit status 1 if any check failed
@@ -110,6 +113,24 @@ t_cluster() {
 	*) t_fail "the cluster comes up" "$(cat "$T_TMP/up.log")" ;;
 	esac
 	t_done
+}
+t_second_fs() {
+	if ! NODE=$(mktemp -d /dev/shm/weft-test.XXXXXX) ||
+		[ "$(stat -c %d "$NODE")" = "$(stat -c %d "$T_TMP")" ]; then
+		t_skip "$1" "no second file system here"
+		t_done
+	fi
+	trap 'rm -rf "$T_TMP" "$NODE"' EXIT
+}
+t_python() {
+	for t_program in "${PYTHON:-python3}" /usr/bin/python3; do
+		for t_module; do
+			"$t_program" -c "import $t_module" 2>/dev/null || continue 2
+		done
+		command -v "$t_program"
+		return
+	done
+	return 1
 }
 # /tmp is everyone's; /run is mounted noexec by Debian's initramfs.
 t_root_dir() {

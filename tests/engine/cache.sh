@@ -5,12 +5,7 @@
 
 cd "$T_TMP" || exit 2
 export HOME=$T_TMP
-if ! NODE=$(mktemp -d /dev/shm/weft-test.XXXXXX) ||
-	[ "$(stat -c %d "$NODE")" = "$(stat -c %d "$T_TMP")" ]; then
-	t_skip "the node's cache" "no second file system here"
-	t_done
-fi
-trap 'rm -rf "$T_TMP" "$NODE"' EXIT
+t_second_fs "the node's cache"
 mkdir "$NODE/scratch" "$NODE/memory"
 cat >weft.conf <<E
 scratch = $NODE/scratch

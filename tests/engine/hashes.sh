@@ -4,12 +4,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 cd "$T_TMP" || exit 1
-if ! NODE=$(mktemp -d /dev/shm/weft-test.XXXXXX) ||
-	[ "$(stat -c %d "$NODE")" = "$(stat -c %d "$T_TMP")" ]; then
-	t_skip "hashes in records" "no second file system here"
-	t_done
-fi
-trap 'rm -rf "$T_TMP" "$NODE"' EXIT
+t_second_fs "hashes in records"
 printf 'scratch = %s\nmemory = %s\n' "$NODE" "$NODE" >weft.conf
 export WEFT_CONF="$T_TMP/weft.conf"
 echo given >given.txt

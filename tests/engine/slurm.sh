@@ -106,6 +106,7 @@ t_until 30 brings || t_fail "data is on its way" "$(on_nodes 'find /scratch')"
 as alice sh -c 'squeue -h -o %i | xargs scancel'
 wait $!
 t_until 30 gone || t_fail "the job is gone" "$(as alice squeue)"
+t_has "a member that is cancelled while it stages is cancelled" "$(as alice weft status big | grep '^a ')" cancelled
 t_is "cancelled while it stages: no file is left" "$(on_nodes 'find /scratch /dev/shm -type f ! -path "*/cache/[efus]/*" ! -name lock')" ""
 t_is "no process" "$(on_nodes 'ps -eo args | grep "[w]eft member"')" ""
 t_is "and nothing mounted" "$(on_nodes 'grep -c " /scratch/." /proc/mounts')" "0

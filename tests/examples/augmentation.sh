@@ -67,13 +67,7 @@ t_run 1 "restart from a file cut short" "$solver" -n 61 -o "$out/x" \
 	--restart "$out/cut.gsf"
 t_is "no partial files" "$(find "$out" -name '*.part')" ""
 
-python=
-for p in "${PYTHON:-python3}" /usr/bin/python3; do
-	if "$p" -c 'import torch, numpy' 2>/dev/null; then
-		python=$p
-		break
-	fi
-done
+python=$(t_python torch numpy)
 if [ -z "$python" ]; then
 	t_skip "training" "no Python with torch (Debian: python3-torch)"
 	t_done

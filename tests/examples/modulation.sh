@@ -13,13 +13,7 @@ export PYTHONPATH=$TOP/contrib/examples/augmentation
 unset WEFT_RUNS SLURM_JOB_ID
 cd "$T_TMP" || exit 2
 
-python=
-for p in "${PYTHON:-python3}" /usr/bin/python3; do
-	if "$p" -c 'import torch, numpy' 2>/dev/null; then
-		python=$p
-		break
-	fi
-done
+python=$(t_python torch numpy)
 if [ -z "$python" ] || [ ! -x "$solver" ]; then
 	t_skip "modulation" "no Python with torch, or no MPI compiler"
 	t_done

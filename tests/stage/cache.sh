@@ -4,12 +4,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 cd "$T_TMP" || exit 1
-if ! NODE=$(mktemp -d /dev/shm/weft-test.XXXXXX) ||
-	[ "$(stat -c %d "$NODE")" = "$(stat -c %d "$T_TMP")" ]; then
-	t_skip "the node's cache" "no second file system here"
-	t_done
-fi
-trap 'rm -rf "$T_TMP" "$NODE"' EXIT
+t_second_fs "the node's cache"
 CACHE=$NODE/weft-$(id -u)/cache
 printf 'scratch = %s\nnode_cache_bytes = 300M\n' "$NODE" >weft.conf
 export WEFT_CONF="$T_TMP/weft.conf"

@@ -1,6 +1,5 @@
 #!/bin/bash
-# slurm.sh - data on the nodes of a real Slurm: weft exec with scratch, a job that is
-# cancelled while it stages
+# slurm.sh - data on the nodes of a real Slurm: weft exec with scratch
 # shellcheck source=tests/lib.sh
 # shellcheck disable=SC2016,SC2317 # the nodes expand
 . "$(dirname "$0")/../lib.sh"
@@ -12,7 +11,6 @@ put() { # put NAME < text
 	cat >"$home/$1"
 	chown --reference="$home" "$home/$1"
 }
-on_nodes() { for n in c1 c2; do devcluster sh --node $n -- sh -c "$1"; done 2>&1; }
 
 # ---- weft exec
 put exec.yaml <<'E'
@@ -39,24 +37,4 @@ t_has "weft exec in a job: an input in memory" "$(cat "$home/exec.out")" "/dev/s
 t_has "an output on the node" "$(cat "$home/exec.out")" " /scratch/weft/"
 t_has "all is well" "$(cat "$home/exec.out")" "status 0"
 t_run 0 "and it is where it is to be" cmp "$home/exec.yaml" "$home/made/o.txt"
-
-# ---- cancelled while data is on its way
-mkdir "$home/data" && for i in 1 2 3; do head -c 200000000 /dev/zero >"$home/data/f$i"; done
-chown -R --reference="$home" "$home/data"
-put big.yaml <<'E'
-name: big
-steps:
-  - name: a
-    inputs: [{from: ./data, as: d, to: node}]
-    launch: srun
-    run: "true"
-    resources: {nodes: 2, ntasks: 2, time: 2m, mem: 100M}
-E
-brings() { [ -n "$(on_nodes 'find /scratch -name "f[123]"')" ]; }
-as alice weft run big.yaml >/dev/null 2>&1 &
-t_until 30 brings || t_fail "data is on its way" "$(on_nodes 'find /scratch')"
-as alice sh -c 'squeue -h -o %i | xargs scancel'
-wait $!
-t_until 30 idle || t_fail "the job is gone" "$(as alice squeue)"
-t_has "a member that is cancelled while it stages is cancelled" "$(as alice weft status big | grep '^a ')" cancelled
 t_done
