@@ -27,10 +27,13 @@ int cast_want(struct unit *u, const struct unit_input *in, struct weft_err *err)
 {
 	struct weft_stage_report report = {0};
 
-	if (cache_put(u, in->def, in->source[0].path, in->path, CACHE_ASK, &report))
+	if (cache_put(u, in->def, in->source[0].path, in->path, CACHE_ASK, &report)) {
 		weft_str_printf(&u->want, "want %zu\n", (size_t)(in - u->input));
+		return u->want.failed ? weft_err_nomem(err) : 0;
+	}
 	u->moved += report.moved;
-	return u->want.failed ? weft_err_nomem(err) : 0;
+	hashes_add(u, "in", in->def->name, report.hash);
+	return hashes_check(u, in, &in->source[0], report.hash, err);
 }
 
 /* The hosts of "want I HOST" lines. */
@@ -87,12 +90,16 @@ static int broadcast(struct unit *u, const struct unit_input *in,
 	int r = weft_stage_broadcast(
 		in->source[0].path, in->path, &cast, &opt, node, &report, err);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (r)
+		weft_err_prefix(err, "input '%s'", in->def->name);
 	for (size_t i = 0; i < host->n; i++) {
 		u->moved += node[i].bytes;
 		free(node[i].why);
+		if (r)
+			continue;
+		hashes_add(u, "in", in->def->name, node[i].hash);
+		r = hashes_check(u, in, &in->source[0], node[i].hash, err);
 	}
-	if (r)
-		weft_err_prefix(err, "input '%s'", in->def->name);
 	return r;
 }
 

@@ -76,8 +76,7 @@ static int copy_one(struct unit *u, const struct unit_input *in,
 
 	if (!up)
 		return weft_err_nomem(err);
-	return weft_mkdirs(up, 0777, err) || input_put(u, in, s->path, dst, err) ? -1
-										 : 0;
+	return weft_mkdirs(up, 0777, err) || input_put(u, in, s, dst, err) ? -1 : 0;
 }
 
 int fan_in_stage(struct unit *u, const struct unit_input *in, struct weft_err *err)

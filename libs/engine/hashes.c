@@ -2,16 +2,50 @@
  *
  * Known is that of what was copied: of a link to an input, or of an output that got its
  * place by a hard link, nothing was read.  Nodes print theirs, the engine reads that.
+ *
+ * A copy of what another member made must have the hash that its record names: between
+ * the two somebody else may have written, or a disk may have lost some of it.  Whoever
+ * replaces an output on purpose does so before a run is resumed, and it looks another
+ * then: that is resume's to judge, by the same sizes and times.
  */
 #include "engine/unit.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#define UNKNOWN "-"
+
 void hashes_add(struct unit *u, const char *what, const char *name, const char *hash)
 {
-	if (*hash)
-		weft_str_printf(&u->hashes, "hash %s %s %s\n", what, name, hash);
+	weft_str_printf(
+		&u->hashes, "hash %s %s %s\n", what, name, *hash ? hash : UNKNOWN);
+}
+
+/* Replaced on purpose? */
+static bool replaced(const struct unit *u, const struct unit_source *s)
+{
+	weft_autofree char *resumed = weft_claimed_by(u->e->run, "resume_1");
+	char now[WEFT_DIGEST_HEX];
+
+	if (!resumed)
+		return false;
+	identity_of(s->path, now);
+	return !weft_streq(now, s->identity);
+}
+
+int hashes_check(const struct unit *u, const struct unit_input *in,
+	const struct unit_source *s, const char *hash, struct weft_err *err)
+{
+	if (!s->hash || !*hash || weft_streq(hash, s->hash) || replaced(u, s))
+		return 0;
+	weft_err_set(err, WEFT_ESTAGE,
+		"input '%s': %s isn't what %s made as its output '%s': its root hash "
+		"is "
+		"%s, and %s in the record",
+		in->def->name, s->path, s->of, s->output, hash, s->hash);
+	return weft_err_hint(err,
+		"it was changed since: remove it, and `weft resume` makes it again; "
+		"where that was meant, touch it, and `weft resume` takes it as it is");
 }
 
 void hashes_read(struct unit *u, const char *text)
@@ -48,7 +82,7 @@ static char *hashes_find(struct unit *u, const char *what, const char *name)
 		}
 		p += n + (p[n] == '\n');
 	}
-	if (!found || len >= WEFT_DIGEST_HEX)
+	if (!found || len >= WEFT_DIGEST_HEX || memcmp(found, UNKNOWN, 1) == 0)
 		return NULL;
 	char *own = weft_arena_alloc(&u->arena, len + 1);
 	if (own)
@@ -68,6 +102,13 @@ void hashes_record(struct unit *u)
 			r->input[r->n_inputs++] = (struct weft_record_input){
 				(char *)u->input[i].def->name, hash};
 	}
-	for (size_t i = 0; i < r->n_outputs; i++)
-		r->output[i].hash = hashes_find(u, "out", r->output[i].name);
+	for (size_t i = 0; i < r->n_outputs; i++) {
+		struct weft_record_output *o = &r->output[i];
+
+		o->hash = hashes_find(u, "out", o->name);
+		o->identity =
+			o->hash ? weft_arena_alloc(&u->arena, WEFT_DIGEST_HEX) : NULL;
+		if (o->identity)
+			identity_of(o->path, o->identity);
+	}
 }

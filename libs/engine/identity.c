@@ -70,6 +70,18 @@ static void add_path(struct weft_hasher *h, const char *path, int depth, size_t 
 	add(h, text);
 }
 
+void identity_of(const char *path, char digest[WEFT_DIGEST_HEX])
+{
+	struct weft_hasher *h = weft_hasher_new();
+	size_t left = ENTRIES;
+
+	*digest = '\0';
+	if (!h)
+		return;
+	add_path(h, path, DEPTH, &left);
+	weft_hasher_end(h, digest);
+}
+
 int inputs_identity(
 	const struct unit *u, char digest[WEFT_DIGEST_HEX], struct weft_err *err)
 {

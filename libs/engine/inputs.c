@@ -47,11 +47,18 @@ static int add_member(void *ctx, size_t index)
 			goto bad;
 		}
 		struct unit_source *s = &f->in->source[f->in->n_sources++];
-		*s = (struct unit_source){.path = strdup(r->output[i].path),
+		const struct weft_record_output *o = &r->output[i];
+		bool known = *o->hash && *o->identity;
+		*s = (struct unit_source){.path = strdup(o->path),
 			.id = strdup(id),
 			.params = strdup(params.s ? params.s : "{}"),
-			.bytes = r->output[i].bytes};
-		if (!s->path || !s->id || !s->params) {
+			.bytes = o->bytes,
+			.hash = known ? strdup(o->hash) : NULL,
+			.identity = known ? strdup(o->identity) : NULL,
+			.of = of->name,
+			.output = output};
+		if (!s->path || !s->id || !s->params ||
+			(known && (!s->hash || !s->identity))) {
 			weft_err_nomem(f->err);
 			goto bad;
 		}
@@ -212,16 +219,18 @@ enum weft_stage_how input_how(const struct unit_input *in)
 		       : WEFT_STAGE_AUTO;
 }
 
-int input_put(struct unit *u, const struct unit_input *in, const char *src,
+int input_put(struct unit *u, const struct unit_input *in, const struct unit_source *s,
 	const char *dst, struct weft_err *err)
 {
 	bool shared = in->def->to == WEFT_SCRATCH_SHARED;
 	enum weft_stage_how how = input_how(in);
+	const char *src = s->path;
 	weft_autostr struct weft_str record = {0};
+	/* A hash for our record, or to be held against another. */
 	const struct weft_stage_options opt = {.how = how,
 		.durable = WEFT_STAGE_DATA,
 		.writable = how == WEFT_STAGE_COPY,
-		.text = shared || in->fan_in ? NULL : &record,
+		.text = s->hash || (!shared && !in->fan_in) ? &record : NULL,
 		.stop = u->e->stop};
 	struct weft_stage_report report = {0};
 	enum cache_ask ask = in->n_sources > 1 ? CACHE_MANY : CACHE_FETCH;
@@ -237,7 +246,7 @@ int input_put(struct unit *u, const struct unit_input *in, const char *src,
 	u->moved += report.moved;
 	if (!in->fan_in)
 		hashes_add(u, "in", in->def->name, report.hash);
-	return 0;
+	return hashes_check(u, in, s, report.hash, err);
 }
 
 int inputs_stage(struct unit *u, bool on_node, struct weft_err *err)
@@ -264,7 +273,7 @@ int inputs_stage(struct unit *u, bool on_node, struct weft_err *err)
 			continue;
 		}
 		if (in->fan_in ? fan_in_stage(u, in, err)
-			       : input_put(u, in, in->source[0].path, in->path, err))
+			       : input_put(u, in, &in->source[0], in->path, err))
 			return -1;
 	}
 	u->record.stage_seconds += weft_monotonic() - start;

@@ -39,8 +39,12 @@ static int put(struct unit *u, const struct weft_output *out, const char *src,
 		.text = as || copied ? &record : NULL,
 		.stop = u->e->stop};
 
-	if (access(dst, F_OK) == 0)
-		return 0; /* two outputs may name the same file */
+	/* Two outputs may name the same file. */
+	if (access(dst, F_OK) == 0) {
+		if (out)
+			hashes_add(u, "out", out->name, "");
+		return 0;
+	}
 	/* An output that is a link is what it points to. */
 	if (unit_may_read(u, src, err))
 		return -1;

@@ -83,6 +83,8 @@ void unit_close(struct unit *u)
 			free(in->source[k].path);
 			free(in->source[k].id);
 			free(in->source[k].params);
+			free(in->source[k].hash);
+			free(in->source[k].identity);
 		}
 		free(in->source);
 		free(in->path);

@@ -31,6 +31,9 @@ struct unit_input {
 		char *params;   /* JSON; NULL: not a fan-in */
 		bool folder;    /* the source is a folder of several files */
 		uint64_t bytes; /* as its record has it; 0: there is none */
+		/* As that, too; NULL: not known.  of, output: whose, borrowed. */
+		char *hash, *identity;
+		const char *of, *output;
 	} * source;
 	size_t n_sources;
 	bool fan_in;
@@ -147,16 +150,21 @@ int inputs_resolve(struct unit *u, struct weft_err *err);
  * definition; without inputs it stays. */
 int inputs_identity(
 	const struct unit *u, char digest[WEFT_DIGEST_HEX], struct weft_err *err);
+/* The same of one file or folder alone. */
+void identity_of(const char *path, char digest[WEFT_DIGEST_HEX]);
 /* Stages those inputs whose place is (or isn't) the node's own storage. */
 int inputs_stage(struct unit *u, bool on_node, struct weft_err *err);
 int files_place(struct unit *u, struct weft_err *err);
 enum weft_stage_how input_how(const struct unit_input *in);
 /* One source of it. */
-int input_put(struct unit *u, const struct unit_input *in, const char *src,
+int input_put(struct unit *u, const struct unit_input *in, const struct unit_source *s,
 	const char *dst, struct weft_err *err);
 
-/* hashes.c; what: "in", "out". */
+/* hashes.c; what: "in", "out"; hash "": not known, so that of the whole isn't. */
 void hashes_add(struct unit *u, const char *what, const char *name, const char *hash);
+/* Is what came of a source, by its hash, what its producer's record says? */
+int hashes_check(const struct unit *u, const struct unit_input *in,
+	const struct unit_source *s, const char *hash, struct weft_err *err);
 /* Of what nodes print. */
 void hashes_read(struct unit *u, const char *text);
 /* Into the record. */

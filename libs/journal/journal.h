@@ -155,6 +155,8 @@ struct weft_record {
 		char *name, *path; /* absolute; for a glob its folder */
 		uint64_t bytes, files;
 		char *hash; /* root hash of what was copied; NULL or "": not known */
+		/* Of which that is known: a digest of its names, sizes and times. */
+		char *identity;
 	} * output;
 	size_t n_outputs;
 	/* Of which that is known. */

@@ -64,14 +64,16 @@ static json_t *outputs(const struct weft_record *r)
 
 	for (size_t i = 0; i < r->n_outputs; i++) {
 		const char *hash = r->output[i].hash;
+		const char *identity = r->output[i].identity;
 
 		json_array_append_new(
-			a, json_pack("{s:o, s:o, s:I, s:I, s:o*}", "name",
+			a, json_pack("{s:o, s:o, s:I, s:I, s:o*, s:o*}", "name",
 				   text(r->output[i].name), "path",
 				   text(r->output[i].path), "bytes",
 				   (json_int_t)r->output[i].bytes, "files",
 				   (json_int_t)r->output[i].files, "hash",
-				   hash && *hash ? text(hash) : NULL));
+				   hash && *hash ? text(hash) : NULL, "identity",
+				   identity && *identity ? text(identity) : NULL));
 	}
 	return a;
 }
@@ -222,7 +224,8 @@ static int read_outputs(struct weft_record *r, const json_t *a)
 		out->bytes = count(o, "bytes");
 		out->files = count(o, "files");
 		out->hash = line_copy(o, "hash");
-		if (!out->name || !out->path || !out->hash)
+		out->identity = line_copy(o, "identity");
+		if (!out->name || !out->path || !out->hash || !out->identity)
 			return -1;
 	}
 	return 0;
@@ -338,6 +341,7 @@ void weft_record_free(struct weft_record *r)
 		free(r->output[i].name);
 		free(r->output[i].path);
 		free(r->output[i].hash);
+		free(r->output[i].identity);
 	}
 	for (size_t i = 0; i < r->n_inputs; i++) {
 		free(r->input[i].name);

@@ -88,6 +88,7 @@ static void outputs(struct weft_str *out, const struct weft_record *r)
 		number(out, "bytes", o->bytes);
 		number(out, "files", o->files);
 		text(out, "hash", o->hash);
+		text(out, "identity", o->identity);
 		weft_str_addc(out, '}');
 	}
 	weft_str_addc(out, ']');

@@ -51,4 +51,48 @@ t_is 'what it brought to the nodes is counted' \
 t_is 'a second step moves nothing: each node has it' \
 	"$(sed -n 's/.*"staged_in": \([0-9]*\).*/\1/p' "$work"/weft-runs/cast/1/steps/again/done.json)" 0
 t_has 'and the same' "$(cat "$work"/weft-runs/cast/1/steps/again/stdout)" "sum $(md5sum <"$work/data" | cut -c1-32)"
+
+# ---- what one node made is broadcast: it has the same root hash, and must have
+cat >"$work/made.yaml" <<'E2'
+name: made
+on_failure: continue
+steps:
+  - name: make
+    scratch: node
+    resources: {time: 5m}
+    run: |
+      mkdir tree; echo part >tree/part; ln -s part tree/link; ln tree/part tree/again
+      head -c 70000000 /dev/urandom >data; truncate -s 80000000 data
+    outputs: {data: data, tree: tree}
+  - name: take
+    launch: srun
+    command: [sh, "${{ workflow.dir }}/look", "${{ inputs.d }}", "${{ inputs.t }}"]
+    inputs: [{from: make.data, as: d, to: node}, {from: make.tree, as: t, to: node, mode: copy}]
+    resources: {nodes: 3, ntasks_per_node: 1, time: 5m}
+  - {name: spoil, depends: [take], run: ". ${{ workflow.dir }}/spoil", resources: {time: 5m}}
+  - name: late
+    depends: [spoil]
+    launch: srun
+    command: ["true"]
+    inputs: [{from: make.tree, as: t, to: node, mode: copy}]
+    resources: {nodes: 3, ntasks_per_node: 1, time: 5m}
+E2
+cat >"$work/spoil" <<'E2'
+f=$WEFT_RUN_DIR/steps/make/out/tree/part
+touch -r "$f" time; printf X | dd of="$f" bs=1 conv=notrunc status=none; touch -r time "$f"
+E2
+chown -R --reference="$cluster/home/alice" "$work"
+t_run 5 'a step that takes what one node made, and one that takes it changed' \
+	"$dc" sh --dir "$cluster" --user alice --chdir "$work" -- timeout 200 weft run made.yaml
+said() { # STEP WHICH
+	python3 -c 'import json,sys
+r = json.load(open(sys.argv[1] + "/weft-runs/made/1/steps/%s/done.json" % sys.argv[2]))
+print(*[o.get("hash") for o in r.get(sys.argv[3], [])])' "$work" "$1" "$2"
+}
+why() { python3 -c 'import json,sys
+print(json.load(open(sys.argv[1] + "/weft-runs/made/1/steps/%s/done.json" % sys.argv[2]))["reason"])' "$work" "$1"; }
+t_is 'what comes by broadcast has the hash that its producer has' "$(said take inputs)" "$(said make outputs)"
+t_is 'which is that of a copy' "$(said make outputs | cut -d ' ' -f 1)" \
+	"$("$WEFT" stage cp --json "$work"/weft-runs/made/1/steps/make/out/data "$T_TMP/copy" | sed 's/.*"hash": "\([^"]*\)".*/\1/')"
+t_has 'what is another does not start a step' "$(why late)" "isn't what make made as its output 'tree': its root hash is"
 t_done

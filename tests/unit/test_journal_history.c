@@ -15,9 +15,10 @@ static void write_record(const struct weft_run *run, const struct weft_workflow 
 {
 	const struct weft_step *step = weft_spec_step(wf, name);
 	char definition[WEFT_DIGEST_HEX];
-	struct weft_record_output out[] = {{(char *)"log", (char *)"/l", 1, 1, NULL},
+	struct weft_record_output out[] = {
+		{(char *)"log", (char *)"/l", 1, 1, NULL, NULL},
 		{step->n_outputs ? (char *)step->output[0].name : (char *)"none",
-			(char *)"/o", bytes, 1, NULL}};
+			(char *)"/o", bytes, 1, NULL, NULL}};
 	struct weft_record r = {.state = state,
 		.step = (char *)name,
 		.reason = (char *)"",

@@ -7,8 +7,8 @@ static char hostile[] =
 static struct weft_record sample(struct weft_record_output *o)
 {
 	o[0] = (struct weft_record_output){
-		hostile, hostile, UINT64_C(1) << 60, 3, NULL};
-	o[1] = (struct weft_record_output){(char *)"b", (char *)"/x", 0, 0, NULL};
+		hostile, hostile, UINT64_C(1) << 60, 3, NULL, NULL};
+	o[1] = (struct weft_record_output){(char *)"b", (char *)"/x", 0, 0, NULL, NULL};
 	return (struct weft_record){.state = WEFT_STATE_FAILED,
 		.code = WEFT_ESTAGE,
 		.step = (char *)"sim",
@@ -41,6 +41,7 @@ START_TEST(comes_back_as_it_was)
 	w.input = in;
 	w.n_inputs = 1;
 	w.output[1].hash = (char *)"cafe";
+	w.output[1].identity = (char *)"f00d";
 	ck_assert_int_eq(weft_record_read(scratch(), &r, NULL), 1);
 	ck_assert_int_eq(weft_record_read(in_scratch("none/none"), &r, NULL), 1);
 	ok(weft_record_write(scratch(), &w, &ok_err));
@@ -68,6 +69,7 @@ START_TEST(comes_back_as_it_was)
 	ck_assert_str_eq(r->output[1].name, "b");
 	ck_assert_str_eq(r->output[0].hash, "");
 	ck_assert_str_eq(r->output[1].hash, "cafe");
+	ck_assert_str_eq(r->output[1].identity, "f00d");
 	ck_assert_uint_eq(r->n_inputs, 1);
 	ck_assert_str_eq(r->input[0].name, "i");
 	ck_assert_str_eq(r->input[0].hash, "beef");

@@ -124,9 +124,9 @@ static void put_bytes(const char *path, const char *data, size_t n)
 START_TEST(comes_back_as_it_was)
 {
 	static char hostile[] = "a\"b\\c\nd\t\x01\x7f\xff,\"sum\":\"00000000\"}";
-	struct weft_record_output o[] = {
-		{hostile, hostile, UINT64_C(1) << 53, 3, (char *)"cafe"},
-		{(char *)"b", (char *)"/x", 0, 0, NULL}};
+	struct weft_record_output o[] = {{hostile, hostile, UINT64_C(1) << 53, 3,
+						 (char *)"cafe", (char *)"f00d"},
+		{(char *)"b", (char *)"/x", 0, 0, NULL, NULL}};
 	struct weft_record_input in[] = {
 		{(char *)"i", (char *)"00"}, {(char *)"j", (char *)"beef"}};
 	struct weft_record *r;
@@ -190,6 +190,7 @@ START_TEST(comes_back_as_it_was)
 	ck_assert(r->output[0].bytes == o[0].bytes && r->output[0].files == 3);
 	ck_assert_str_eq(r->output[1].path, "/x");
 	ck_assert_str_eq(r->output[0].hash, "cafe");
+	ck_assert_str_eq(r->output[0].identity, "f00d");
 	ck_assert_str_eq(r->input[1].name, "j");
 	ck_assert_str_eq(r->input[1].hash, "beef");
 	weft_record_free(r);
