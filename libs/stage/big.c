@@ -3,10 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 /* A matter of the size alone, so that the same data always has the same hash. */
@@ -86,21 +84,6 @@ static int open_dirs(struct stage_worker *w, struct stage_file *f)
 	return 0;
 }
 
-/* Room for all of it, in one piece where the file system can.  In memory there are no
- * pieces, and the pages would be touched twice. */
-static int reserve(struct stage_worker *w, struct stage_file *f)
-{
-	struct statfs fs;
-	off_t size = f->st.st_size;
-
-	if (!f->sparse && fstatfs(f->out, &fs) == 0 && fs.f_type != TMPFS_MAGIC &&
-		fallocate(f->out, 0, 0, size) != 0 &&
-		(errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
-		return stage_sys(w, "copying", f->dir, f->name);
-	return ftruncate(f->out, size) != 0 ? stage_sys(w, "copying", f->dir, f->name)
-					    : 0;
-}
-
 static int big_done(struct stage_worker *w, struct stage_file *f);
 
 /* 0: its chunks can be taken; 1: it is done already, and freed; -1. */
@@ -143,7 +126,7 @@ int stage_big_open(struct stage_worker *w, struct stage_file *f)
 	}
 	if (rc == 0 && f->out >= 0) {
 		w->job->streamed++;
-		rc = reserve(w, f);
+		rc = stage_reserve(w, f);
 	}
 	if (rc != 0)
 		stage_big_free(f);
@@ -238,11 +221,12 @@ static int copy_pieces(
 	struct stage_worker *w, struct stage_file *f, uint64_t i, off_t off, off_t end)
 {
 	off_t start = (off_t)(i * f->chunk), to;
+	off_t step = (off_t)f->piece > STAGE_NOTE ? (off_t)f->piece : STAGE_NOTE;
 	unsigned char sum[WEFT_DIGEST_BYTES];
 	int rc = 0;
 
 	for (; off < end && rc == 0; off = to) {
-		to = end - off > STAGE_NOTE ? off + STAGE_NOTE : end;
+		to = end - off > step ? off + step : end;
 		rc = stage_data(w, f, off, to);
 		if (rc == 0 && f->out >= 0 && w->job->resume) {
 			weft_hasher_peek(w->hasher, sum);

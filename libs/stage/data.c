@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/statfs.h>
@@ -68,12 +69,28 @@ static int write_sparse(struct stage_worker *w, struct stage_file *f, const char
 	return at > from ? write_all(w, f, p + from, at - from, off + (off_t)from) : 0;
 }
 
+/* How much is moved at once: as much as is best, or what there is a buffer for. */
+static size_t buffer(struct stage_worker *w, size_t piece)
+{
+	if (piece > w->buf_size) {
+		char *more = aligned_alloc(4096, piece);
+
+		if (more) {
+			free(w->buf);
+			w->buf = more;
+			w->buf_size = piece;
+		}
+	}
+	return piece > STAGE_BUFFER && piece <= w->buf_size ? piece : STAGE_BUFFER;
+}
+
 /* [off, end) that holds data. */
 static int move(struct stage_worker *w, struct stage_file *f, off_t off, off_t end)
 {
+	size_t piece = buffer(w, f->piece);
+
 	while (off < end) {
-		size_t want = end - off < (off_t)STAGE_BUFFER ? (size_t)(end - off)
-							      : STAGE_BUFFER;
+		size_t want = end - off < (off_t)piece ? (size_t)(end - off) : piece;
 		double start = weft_monotonic();
 		ssize_t n = pread(f->in, w->buf, want, off);
 
@@ -117,6 +134,26 @@ static int skip(struct stage_worker *w, struct stage_file *f, off_t off, off_t e
 		if (!stage_go_on(w))
 			return -1;
 	}
+	return 0;
+}
+
+/* In memory nothing is taken before it is written: the pages would be touched twice.
+ * That its size is known first lets it have huge ones. */
+int stage_reserve(struct stage_worker *w, struct stage_file *f)
+{
+	off_t size = f->st.st_size;
+	struct statfs fs;
+	struct stat st;
+
+	if (!f->sparse && fstatfs(f->out, &fs) == 0 && fs.f_type != TMPFS_MAGIC &&
+		fallocate(f->out, 0, 0, size) != 0 &&
+		(errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+		return stage_sys(w, "copying", f->dir, f->name);
+	if (ftruncate(f->out, size) != 0 || fstat(f->out, &st) != 0)
+		return stage_sys(w, "copying", f->dir, f->name);
+	f->piece = (size_t)st.st_blksize <= STAGE_BUFFER_MAX ? (size_t)st.st_blksize
+							     : STAGE_BUFFER_MAX;
+	f->piece -= f->piece % 4096;
 	return 0;
 }
 

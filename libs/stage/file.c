@@ -104,6 +104,8 @@ static int fill(struct stage_worker *w, struct stage_file *f, struct stage_sum *
 		if (rc != 0)
 			return rc < 0 ? -1 : 0;
 		w->job->streamed++;
+		if (size >= STAGE_ROOM && stage_reserve(w, f) != 0)
+			return -1;
 	}
 	rc = stage_data(w, f, 0, size);
 	if (rc != 0)

@@ -396,7 +396,8 @@ static void fail(struct stage_worker *w)
 
 static bool equip(struct stage_worker *w)
 {
-	w->buf = w->buf ? w->buf : aligned_alloc(4096, STAGE_BUFFER);
+	if (!w->buf && (w->buf = aligned_alloc(4096, STAGE_BUFFER)))
+		w->buf_size = STAGE_BUFFER;
 	w->hasher = w->hasher ? w->hasher : weft_hasher_new();
 	if (w->buf && w->hasher)
 		return true;

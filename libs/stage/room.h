@@ -11,8 +11,14 @@
 /* A file up to here is done in one go; larger ones are cut into chunks, each hashed
  * by itself. */
 #define STAGE_CHUNK ((uint64_t)16 << 20)
-/* What a thread reads at once: fits into a core's cache together with its copy. */
+/* What a thread reads at once: fits into a core's cache together with its copy.  More,
+ * up to the limit, where the copy's file system takes larger pieces best: memory in
+ * huge pages, of which a part would be cleared before it is filled; stripes of a
+ * server. */
 #define STAGE_BUFFER ((size_t)256 << 10)
+#define STAGE_BUFFER_MAX ((size_t)4 << 20)
+/* From here on room is made for a file before it is filled. */
+#define STAGE_ROOM ((off_t)1 << 20)
 /* How much of a chunk may be lost by a kill. */
 #define STAGE_NOTE ((off_t)1 << 20)
 /* Up to here each file is made durable by itself; beyond, one flush of the whole file
@@ -72,11 +78,12 @@ struct stage_file {
 	int from, into;   /* its folders, borrowed while it is opened */
 	struct stat st;
 	int in, out;
-	bool follow; /* a link at the top stands for its file */
-	bool sparse; /* holes are looked for */
-	bool no_map; /* what the file system says of holes can't be */
-	bool again;  /* copied a second time, for it had changed */
-	bool part;   /* partly there already */
+	bool follow;  /* a link at the top stands for its file */
+	bool sparse;  /* holes are looked for */
+	bool no_map;  /* what the file system says of holes can't be */
+	bool again;   /* copied a second time, for it had changed */
+	bool part;    /* partly there already */
+	size_t piece; /* moved at once; 0: STAGE_BUFFER */
 	struct stage_entry *entry;
 	/* Large ones. */
 	uint64_t chunk, n_chunks, next;
@@ -145,6 +152,7 @@ struct stage_worker {
 	struct stage_job *job;
 	unsigned index; /* 0: the caller's thread */
 	char *buf;
+	size_t buf_size;
 	struct weft_hasher *hasher;
 	struct weft_arena arena;
 	struct stage_entry **entry;
@@ -199,6 +207,8 @@ int stage_file_attributes(const char *path, struct weft_err *err);
 /* ---- data.c: bytes ---- */
 /* [off, end) of f, hashed into w->hasher.  1: the file is shorter than that. */
 int stage_data(struct stage_worker *w, struct stage_file *f, off_t off, off_t end);
+/* Room for all of f, and how large the pieces are that its place takes best. */
+int stage_reserve(struct stage_worker *w, struct stage_file *f);
 /* Looks whether f has holes, and how to find them. */
 void stage_holes(struct stage_file *f);
 /* Whole by the file system: 1 done, 0 it can't. */
