@@ -35,9 +35,11 @@ leave() {
 		ip netns del "$ns"
 	done
 	ip link del "$TAG" 2>/dev/null
-	rm -rf "$BENCH_TMP" "$memory" ${cluster:+"$cluster"}
+	rm -rf "$memory" ${cluster:+"$cluster"}
+	bench_end
 }
 trap leave EXIT
+bench_keep_memory
 
 # ---- nodes ------------------------------------------------------------------------
 # A bucket that holds a whole segment of the sender's, so that they are not cut up.
@@ -144,17 +146,11 @@ check_weft() { # N WANTED_STATUS
 }
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 wanted() { [ -z "${BCAST_ONLY-}" ] || [[ " $BCAST_ONLY " == *" $1 "* ]]; }
-# Memory that lay free for seconds is with the host of a virtual machine, and whoever
-# touches it first pays for all: it is written once before.
-warm() {
-	head -c "$((MIB * $1))M" /dev/zero >"$memory/warm"
-	rm "$memory/warm"
-}
 of() { # NAME NODES COMMAND...: the median of T, into M
 	local i all=
 	for i in $(seq "$RUNS"); do
 		clear_nodes
-		warm "$2"
+		bench_warm_memory "$memory" "$((MIB * $2))"
 		"${@:3}"
 		all+="$T"$'\n'
 	done

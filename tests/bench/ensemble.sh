@@ -86,7 +86,7 @@ need_cluster() {
 	fi
 	[ -z "$dir" ] || return 0
 	dir=/var/tmp/weft-bench.$$
-	trap '[ -z "$dir" ] || "$CLUSTER" down -q --dir "$dir"; rm -rf "$BENCH_TMP"' EXIT
+	trap '[ -z "$dir" ] || "$CLUSTER" down -q --dir "$dir"; bench_end' EXIT
 	"$CLUSTER" up -q --dir "$dir" --cpu-nodes 2 --gpu-nodes 1 --cpus-per-node 16 --build "$BUILD" || exit 1
 	home=$dir/home/alice here=$dir/ensemble
 	cp -r "$TOP/tests/bench/ensemble" "$here"
@@ -94,7 +94,7 @@ need_cluster() {
 }
 cluster_over() {
 	[ -z "$dir" ] || "$CLUSTER" down -q --dir "$dir"
-	trap 'rm -rf "$BENCH_TMP"' EXIT
+	trap 'bench_end' EXIT
 	dir=
 }
 as() { # USER COMMAND...

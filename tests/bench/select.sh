@@ -31,7 +31,7 @@ if [[ " $ONLY " = *' snakemake '* ]] && ! command -v snakemake >/dev/null &&
 fi
 dir=/var/tmp/weft-bench.$$
 others=
-trap '[ -z "$others" ] || kill "$others" 2>/dev/null; "$CLUSTER" down -q --dir "$dir"; rm -rf "$BENCH_TMP"' EXIT
+trap '[ -z "$others" ] || kill "$others" 2>/dev/null; "$CLUSTER" down -q --dir "$dir"; bench_end' EXIT
 "$CLUSTER" up -q --dir "$dir" --cpu-nodes 2 --gpu-nodes 2 --cpus-per-node 16 --build "$BUILD" \
 	--boot contrib/devcluster/borrowed-topology || exit 1
 home=$dir/home/alice here=$dir/select

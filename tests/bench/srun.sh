@@ -14,7 +14,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 0
 fi
 dir=/var/tmp/weft-bench.$$
-trap '"$CLUSTER" down -q --dir "$dir"; rm -rf "$BENCH_TMP"' EXIT
+trap '"$CLUSTER" down -q --dir "$dir"; bench_end' EXIT
 "$CLUSTER" up -q --dir "$dir" --cpu-nodes 1 --gpu-nodes 0 --cpus-per-node 64 --build "$BUILD" || exit 1
 printf 'name: b\nsteps:\n  - {name: train, run: "true", resources: {time: 5m}}\n' >"$dir/home/alice/b.yaml"
 sed 's/time: 5m/&, ntasks: 64/' "$dir/home/alice/b.yaml" >"$dir/home/alice/b64.yaml"

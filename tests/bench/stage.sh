@@ -7,9 +7,9 @@
 # alone" is copy_limit: the least that opening, reading, writing and closing take here,
 # with a thread a core (32 with cold caches), and what share of that speed weft has.
 #
-# Before each run the memory that it will take is written once: in a virtual machine
-# memory that lay free for seconds is with the host, and whoever touches it first pays
-# for all.  The disk is a fresh ext4 each time where loop devices can be had: in a used
+# The memory that a run will take is written once before (lib.sh).  The large file goes to
+# memory of huge pages, too, where root may mount that: in small ones writers of one file
+# wait for each other, and for a page at a time.  The disk is a fresh ext4 each time where loop devices can be had: in a used
 # one what was removed minutes before costs the next one that makes files (inodes are
 # not used again at once, and are searched one by one).
 #   STAGE_FILES=20000  small files    STAGE_BIG=MIB  one large file (by the memory)
@@ -33,7 +33,8 @@ if ! memory=$(mktemp -d /dev/shm/weft-bench.XXXXXX); then
 	exit 0
 fi
 disk=$(mktemp -d /var/tmp/weft-bench.XXXXXX)
-trap 'umount "$disk/xfs" "$disk/ext4" 2>/dev/null; rm -rf "$BENCH_TMP" "$memory" "$disk"' EXIT
+trap 'umount "$disk/xfs" "$disk/ext4" "$disk/huge" 2>/dev/null; rm -rf "$memory" "$disk"; bench_end' EXIT
+bench_keep_memory
 # Half of what is free there: source and copies take turns.
 free_mib=$(df -m --output=avail /dev/shm | tail -n 1)
 ram_mib=$(awk '/MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
@@ -57,10 +58,6 @@ empty_caches() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
 }
-warm_memory() { # MIB
-	head -c "$1M" /dev/zero >"$memory/warm"
-	rm "$memory/warm"
-}
 fresh_ext4() {
 	umount "$disk/ext4" 2>/dev/null
 	mkfs.ext4 -q -F -E nodiscard,lazy_itable_init=0,lazy_journal_init=0 -N $((FILES * 2 + 20000)) "$disk/image4" &&
@@ -79,7 +76,7 @@ prepare() { # FOLDER COLD MIB
 	fi
 	sync -f "$1"
 	[ -z "$2" ] || empty_caches
-	warm_memory "$3"
+	bench_warm_memory "$memory" "$3"
 }
 run_weft() { "$WEFT" stage cp -q $WEFT_OPTIONS "$1" "$2"; }
 run_cp() { cp -a "$1" "$2"; }
@@ -203,15 +200,25 @@ part_unchanged() {
 }
 
 # ---- one large file
+large() { # NAME TARGET-FOLDER
+	compare "$1" "$disk/big" "$2" '' cp:2 rsync_file:9 limit
+	sort -n "$BENCH_TMP/weft" | awk -v mib="$BIG" '{ a[NR] = $1 } END {
+		printf "%-38s weft %8.2f GB/s\n", "", mib * 1.048576e6 / a[int((NR + 1) / 2)] / 1e3 }'
+}
 part_large() {
 	head -c "${BIG}M" /dev/urandom >"$disk/big"
 	sync -f "$disk"
 	cat "$disk/big" >/dev/null
 	WEFT_OPTIONS='--durable none'
-	compare "one file of $BIG MiB, to memory" "$disk/big" "$memory/to" '' cp:2 rsync_file:9 limit
-	median_big=$(sort -n "$BENCH_TMP/weft" | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }')
-	awk -v t="$median_big" -v mib="$BIG" 'BEGIN { printf "%-38s weft %8.2f GB/s\n", "", mib * 1.048576e6 / t / 1e3 }'
+	large "one file of $BIG MiB, to memory" "$memory/to"
 	hashing "" "$disk/big" "$BIG"
+	mkdir -p "$disk/huge"
+	if [ "${STAGE_MOUNTS:-}" = own ] && mount -t tmpfs -o "huge=within_size,size=$((BIG * 2))m" weft-bench "$disk/huge" 2>/dev/null; then
+		large "the same, in huge pages" "$disk/huge"
+		umount "$disk/huge"
+	else
+		echo 'stage: no memory of huge pages (needs root, and a kernel that has them in tmpfs)'
+	fi
 	rm -rf "$disk/big" "$memory"/to/* "$memory"/to/.weft*
 }
 

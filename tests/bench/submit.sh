@@ -15,7 +15,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 0
 fi
 dir=/var/tmp/weft-bench.$$
-trap '"$CLUSTER" down -q --dir "$dir"; rm -rf "$BENCH_TMP"' EXIT
+trap '"$CLUSTER" down -q --dir "$dir"; bench_end' EXIT
 "$CLUSTER" up -q --dir "$dir" --cpu-nodes 2 --gpu-nodes 0 --build "$BUILD" --hook job_submit || exit 1
 install -m 755 "$BUILD/tests/submit_rate" "$dir/bin/submit_rate"
 # So that those of one pair are gone before long.
