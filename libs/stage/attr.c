@@ -159,6 +159,35 @@ fail:
 	return stage_sys(w, "copying the permissions and times of", dir, name);
 }
 
+/* Most new files have the owner and mode from their first moment: that is looked at
+ * once, in the end, and if it isn't so all is done in its order. */
+int stage_file_attrs(
+	struct stage_worker *w, const struct stage_file *f, struct stat *now)
+{
+	const struct stage_job *job = w->job;
+	struct timespec times[2] = {f->st.st_atim, f->st.st_mtim};
+	mode_t mode = (f->st.st_mode & 07777) | (job->opt->writable ? 0200 : 0);
+	struct stat made;
+
+	if (job->opt->archive && !f->part) {
+		if (!job->no_xattrs &&
+			copy_xattrs(w, &(struct node){f->in, NULL},
+				&(struct node){f->out, NULL}, &made) != 0)
+			goto fail;
+		if (futimens(f->out, times) != 0 || fstat(f->out, now) != 0)
+			goto fail;
+		if (now->st_uid == f->st.st_uid && now->st_gid == f->st.st_gid &&
+			(now->st_mode & 07777) == mode)
+			return 0;
+	}
+	if (stage_attrs(w, &f->st, f->in, f->out, f->dir, f->name) != 0)
+		return -1;
+	if (fstat(f->out, now) == 0)
+		return 0;
+fail:
+	return stage_sys(w, "copying the permissions and times of", f->dir, f->name);
+}
+
 /* A link or special file can't be opened for this.  Its folders are: no name on the way
  * to them is looked up again, and a link at the end isn't followed. */
 int stage_name_xattrs(

@@ -53,26 +53,36 @@ bool stage_unescape(char *s)
 	return true;
 }
 
+#define HEX 17 /* digits of a number, and the blank */
+
+static char *put_hex(char *to, uint64_t v)
+{
+	unsigned n = v ? 16 - (unsigned)__builtin_clzll(v) / 4 : 1;
+
+	to[n] = ' ';
+	for (unsigned i = n; i-- > 0; v >>= 4)
+		to[i] = "0123456789abcdef"[v & 15];
+	return to + n + 1;
+}
+
 void stage_write_hex(struct weft_str *s, uint64_t v)
 {
-	char buf[17], *p = buf + sizeof(buf);
+	char buf[HEX];
 
-	do
-		*--p = "0123456789abcdef"[v & 15];
-	while (v >>= 4);
-	weft_str_addn(s, p, (size_t)(buf + sizeof(buf) - p));
-	weft_str_addc(s, ' ');
+	weft_str_addn(s, buf, (size_t)(put_hex(buf, v) - buf));
 }
 
 /* Signed seconds, as two's complement: times before 1970 are as good as others. */
 void stage_write_id(struct weft_str *s, const struct stage_id *id)
 {
-	stage_write_hex(s, id->ino);
-	stage_write_hex(s, id->size);
-	stage_write_hex(s, (uint64_t)id->mtime.tv_sec);
-	stage_write_hex(s, (uint64_t)id->mtime.tv_nsec);
-	stage_write_hex(s, (uint64_t)id->ctime.tv_sec);
-	stage_write_hex(s, (uint64_t)id->ctime.tv_nsec);
+	char buf[6 * HEX], *p = put_hex(buf, id->ino);
+
+	p = put_hex(p, id->size);
+	p = put_hex(p, (uint64_t)id->mtime.tv_sec);
+	p = put_hex(p, (uint64_t)id->mtime.tv_nsec);
+	p = put_hex(p, (uint64_t)id->ctime.tv_sec);
+	p = put_hex(p, (uint64_t)id->ctime.tv_nsec);
+	weft_str_addn(s, buf, (size_t)(p - buf));
 }
 
 bool stage_read_hex(char **at, uint64_t *v)

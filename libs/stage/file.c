@@ -154,13 +154,10 @@ int stage_file_end(struct stage_worker *w, struct stage_file *f)
 		return stage_sys(w, "reading", f->dir, f->name);
 	if (!stage_same(&f->st, &now))
 		return 1;
-	if (f->out >= 0 && stage_attrs(w, &f->st, f->in, f->out, f->dir, f->name) != 0)
+	if (f->out >= 0 && stage_file_attrs(w, f, &now) != 0)
 		return -1;
-	if (f->entry && f->out >= 0) {
-		if (fstat(f->out, &now) != 0)
-			return stage_sys(w, "copying", f->dir, f->name);
+	if (f->entry && f->out >= 0)
 		f->entry->dst = stage_id_of(&now);
-	}
 	return 0;
 }
 

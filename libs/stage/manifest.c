@@ -31,14 +31,47 @@ struct group {
 	size_t n;
 };
 
+/* Of an entry, with the beginning of its name: most are told apart without a look at
+ * what lies elsewhere. */
+struct key {
+	const struct stage_folder *dir;
+	uint64_t head;
+	struct stage_entry *e;
+};
+
+static struct key key_of(struct stage_entry *e)
+{
+	uint64_t head = 0;
+
+	for (size_t i = 0; i < sizeof(head) && e->name[i]; i++)
+		head |= (uint64_t)(unsigned char)e->name[i] << (56 - 8 * i);
+	return (struct key){e->dir, head, e};
+}
+
 static int by_folder(const void *a, const void *b)
 {
-	const struct stage_entry *x = *(struct stage_entry *const *)a;
-	const struct stage_entry *y = *(struct stage_entry *const *)b;
+	const struct key *x = a, *y = b;
 
 	if (x->dir != y->dir)
 		return x->dir < y->dir ? -1 : 1;
-	return strcmp(x->name, y->name);
+	if (x->head != y->head)
+		return x->head < y->head ? -1 : 1;
+	return strcmp(x->e->name, y->e->name);
+}
+
+static int sort_entries(struct stage_job *job)
+{
+	size_t n = job->n_entries;
+	weft_autofree struct key *key = malloc((n + 1) * sizeof(*key));
+
+	if (!key)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		key[i] = key_of(job->entry[i]);
+	qsort(key, n, sizeof(*key), by_folder);
+	for (size_t i = 0; i < n; i++)
+		job->entry[i] = key[i].e;
+	return 0;
 }
 
 static int by_address(const void *a, const void *b)
@@ -62,7 +95,7 @@ static struct group *sort(struct stage_job *job, size_t *n)
 	*n = 0;
 	for (const struct stage_folder *d = job->folders; d; d = d->older)
 		++*n;
-	g = calloc(*n + 1, sizeof(*g));
+	g = sort_entries(job) == 0 ? calloc(*n + 1, sizeof(*g)) : NULL;
 	if (!g)
 		return NULL;
 	for (const struct stage_folder *d = job->folders; d; d = d->older) {
@@ -78,9 +111,6 @@ static struct group *sort(struct stage_job *job, size_t *n)
 			return NULL;
 		}
 	}
-	if (job->n_entries)
-		qsort(job->entry, job->n_entries, sizeof(struct stage_entry *),
-			by_folder);
 	qsort(g, *n, sizeof(*g), by_address);
 	for (size_t i = 0, at = 0; i < *n; i++) {
 		g[i].entry = job->entry + at;

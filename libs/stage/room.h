@@ -193,6 +193,9 @@ char *stage_shown(
 /* ---- attr.c: modes, owners, times, attributes ---- */
 int stage_attrs(struct stage_worker *w, const struct stat *st, int in, int out,
 	const struct stage_folder *dir, const char *name);
+/* Of a file, which is `now` then. */
+int stage_file_attrs(
+	struct stage_worker *w, const struct stage_file *f, struct stat *now);
 /* Attributes of what isn't opened. */
 int stage_name_xattrs(
 	struct stage_worker *w, const struct stage_folder *dir, const char *name);
