@@ -85,11 +85,11 @@ static void begin(struct source *s)
 		return;
 	}
 	n = source_in_order(s, order);
-	/* From where on some node needs it. */
-	s->pack.had = n ? UINT64_MAX : 0;
-	for (size_t i = 0; i < n; i++)
-		if (s->node[order[i]].had < s->pack.had)
-			s->pack.had = s->node[order[i]].had;
+	/* Only what each one has isn't sent. */
+	for (size_t i = 0; i < s->had.n; i++)
+		if (s->had.file[i].nodes != s->n_told)
+			s->had.file[i].chunks = 0;
+	s->pack.had = &s->had;
 	source_name_parents(s, order, n);
 	for (size_t i = 0; i < n; i++) {
 		struct node *d = &s->node[order[i]];
@@ -279,6 +279,15 @@ static int summary(const struct source *s, struct weft_err *err)
 		s->out[first].why ? s->out[first].why : "it was not done in the end");
 }
 
+/* Only then what it has counted can be looked at. */
+static void end_reading(struct source *s)
+{
+	bcast_queue_close(&s->queue);
+	if (s->reading)
+		pthread_join(s->thread, NULL);
+	s->reading = false;
+}
+
 int weft_stage_broadcast(const char *src, const char *dst,
 	const struct weft_stage_cast *cast, const struct weft_stage_options *opt,
 	struct weft_stage_node *node, struct weft_stage_report *report,
@@ -307,6 +316,7 @@ int weft_stage_broadcast(const char *src, const char *dst,
 	if (prepare(&s, err) || source_start(&s, err))
 		goto out;
 	weft_loop_run(s.loop);
+	end_reading(&s);
 	rc = s.result ? -1 : summary(&s, err);
 	if (report)
 		*report = (struct weft_stage_report){
@@ -328,9 +338,7 @@ int weft_stage_broadcast(const char *src, const char *dst,
 		if (node[i].done)
 			memcpy(report->hash, node[i].hash, WEFT_DIGEST_HEX);
 out:
-	bcast_queue_close(&s.queue);
-	if (s.reading)
-		pthread_join(s.thread, NULL);
+	end_reading(&s);
 	for (size_t i = 0; i < s.n; i++) {
 		weft_link_free(s.node[i].control);
 		weft_link_free(s.node[i].parting);
@@ -343,6 +351,7 @@ out:
 	weft_listener_free(s.listener);
 	weft_loop_free(s.loop);
 	bcast_queue_free(&s.queue);
+	bcast_had_free(&s.had);
 	bcast_piece_trim();
 	weft_err_clear(&s.read_err);
 	free(s.starter);

@@ -74,6 +74,9 @@ struct bcast_identity {
 /* path: below the top, "" the top. */
 void bcast_identity_add(struct bcast_identity *id, char type, const char *path,
 	const struct stage_id *of);
+/* Of one entry; -1: no memory. */
+int bcast_entry_digest(unsigned char sum[WEFT_DIGEST_BYTES], char type,
+	const char *path, const struct stage_id *of);
 void bcast_identity_write(const struct bcast_identity *id, unsigned char *at);
 /* What the source tells each node before it begins. */
 struct bcast_plan {
@@ -87,12 +90,36 @@ struct bcast_plan {
 bool bcast_is_there(const struct stage_target *t, const struct bcast_identity *id,
 	struct weft_stage_report *report);
 
+/* ---- what a killed broadcast has left: bcast_had.c ---- */
+/* A file, as the source has it now: its path below the top, and its identity. */
+#define BCAST_HAD 24 /* its digest, and so many chunks (8) */
+struct bcast_had_file {
+	unsigned char key[WEFT_DIGEST_BYTES];
+	uint64_t chunks; /* from its beginning */
+	uint32_t nodes;  /* that have said so */
+};
+struct bcast_had {
+	struct weft_map map; /* key in hex -> file */
+	struct weft_arena arena;
+	struct bcast_had_file *file;
+	size_t n, cap;
+};
+int bcast_had_key(unsigned char key[WEFT_DIGEST_BYTES], const char *path,
+	const struct stage_id *id);
+/* NULL: it isn't there. */
+struct bcast_had_file *bcast_had_find(
+	const struct bcast_had *had, const unsigned char key[WEFT_DIGEST_BYTES]);
+/* 0, 1: it was there; -1: no memory. */
+int bcast_had_add(struct bcast_had *had, const unsigned char key[WEFT_DIGEST_BYTES],
+	uint64_t chunks);
+void bcast_had_free(struct bcast_had *had);
+
 /* ---- packing: bcast_pack.c ---- */
 struct bcast_pack {
 	const char *src;
 	const struct weft_stage_options *opt;
 	struct bcast_identity *only; /* nothing is read, but this filled */
-	uint64_t had;                /* chunks of a single file that all nodes have */
+	const struct bcast_had *had; /* chunks that all nodes have, or NULL */
 	uint64_t resumed;            /* bytes of them */
 	/* Takes the piece over; -1: stop. */
 	int (*emit)(void *arg, struct bcast_piece *p);
@@ -108,8 +135,8 @@ struct bcast_unpack;
 int bcast_unpack_new(struct bcast_unpack **u, const struct bcast_plan *plan,
 	const struct weft_stage_options *opt, struct weft_stage_report *report,
 	struct weft_err *err);
-/* Chunks of a single file that a killed broadcast has left, read again. */
-uint64_t bcast_unpack_had(struct bcast_unpack *u);
+/* What of it a killed broadcast has left, read again; u's. */
+const struct bcast_had *bcast_unpack_had(struct bcast_unpack *u);
 /* What there is stays for the next one to go on with. */
 void bcast_unpack_keep(struct bcast_unpack *u);
 /* The next piece; after the last one all has its final name. */
@@ -127,7 +154,7 @@ enum bcast_record {
 	REC_FILE = 'F',    /* meta, name */
 	REC_XATTR = 'X',   /* length of name (2), name, value: of what was named last */
 	REC_BYTES = 'B',   /* offset (8), data */
-	REC_HAD = 'P',     /* so many chunks (8), which the node has */
+	REC_HAD = 'P',     /* so many chunks (8), which each node has */
 	REC_SUM = 'C',     /* of the next chunk (16) */
 	REC_END = 'Z',     /* of the file */
 	REC_LINK = 'L',    /* meta, length of name (2), name, target */
@@ -166,7 +193,7 @@ enum {
 	MSG_FAILED, /* up: errno (4), text */
 	MSG_TRY,    /* down: bytes that mean nothing; a single one: answer */
 	MSG_TRIED,  /* up: they are here */
-	MSG_HAD,    /* up: ready, with so many chunks (8) */
+	MSG_HAD,    /* up: what it has (BCAST_HAD each), more is to come (1) first */
 };
 
 struct bcast_child;

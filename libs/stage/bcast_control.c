@@ -43,13 +43,34 @@ static void join(struct node *d, struct weft_link *link, unsigned port)
 	plan(s, link);
 }
 
-static void ready(struct node *d, uint64_t had)
+/* What isn't with the first one who tells isn't with all.  Who fails later still
+ * counts: then more is sent than must be. */
+static void had(struct node *d, const unsigned char *at, size_t n)
 {
 	struct source *s = d->of;
 
-	/* What was read again holds for the source as it was then. */
+	if (!d->told)
+		s->n_told++;
+	d->told = true;
+	for (; n >= BCAST_HAD; at += BCAST_HAD, n -= BCAST_HAD) {
+		uint64_t chunks = bcast_get64(at + WEFT_DIGEST_BYTES);
+		struct bcast_had_file *f = bcast_had_find(&s->had, at);
+
+		if (f) {
+			f->nodes++;
+			f->chunks = chunks < f->chunks ? chunks : f->chunks;
+		} else if (s->n_told == 1) {
+			/* Without memory for it, it is sent again. */
+			(void)!bcast_had_add(&s->had, at, chunks);
+		}
+	}
+}
+
+static void ready(struct node *d)
+{
+	struct source *s = d->of;
+
 	d->state = HERE;
-	d->had = had;
 	s->n_here++;
 	source_perhaps_begin(s);
 }
@@ -95,8 +116,10 @@ static void on_frame(
 	} else if (type == MSG_DONE && n == 17 + WEFT_DIGEST_HEX &&
 		   (d->state == HERE || d->state == JOINED)) {
 		done(d, at);
-	} else if (type == MSG_HAD && n == 8 && d->state == JOINED) {
-		ready(d, bcast_get64(at));
+	} else if (type == MSG_HAD && n >= 1 && d->state == JOINED) {
+		had(d, at + 1, n - 1);
+		if (!at[0])
+			ready(d);
 	}
 }
 

@@ -124,15 +124,21 @@ static int xattrs(struct packer *k, int fd)
 	return 0;
 }
 
+/* Its path below the top. */
+static const char *below(const struct packer *k, const char *path)
+{
+	path += strlen(k->pack->src);
+	return path + strspn(path, "/");
+}
+
 /* For the identity alone; true: that was all. */
 static bool only(struct packer *k, char type, const char *path, const struct stat *st)
 {
-	const char *below = path + strlen(k->pack->src);
 	struct stage_id id = stage_id_of(st);
 
 	if (!k->pack->only)
 		return false;
-	bcast_identity_add(k->pack->only, type, below + strspn(below, "/"), &id);
+	bcast_identity_add(k->pack->only, type, below(k, path), &id);
 	return true;
 }
 
@@ -205,16 +211,23 @@ static int bytes(struct packer *k, struct reading *r, uint64_t end)
 }
 
 /* Not read, nor sent: each node has them, and has read them again. */
-static int had(struct packer *k, struct reading *r)
+static int had(struct packer *k, struct reading *r, const struct stat *st)
 {
-	unsigned char n[8];
+	unsigned char key[WEFT_DIGEST_BYTES], n[8];
+	struct stage_id id = stage_id_of(st);
+	const struct bcast_had_file *f;
 
-	if (!k->pack->had)
+	if (!k->pack->had || !k->pack->had->n)
 		return 0;
-	bcast_put64(n, k->pack->had);
-	r->at = k->pack->had * r->chunk;
+	if (bcast_had_key(key, below(k, r->path), &id))
+		return weft_err_nomem(k->err);
+	f = bcast_had_find(k->pack->had, key);
+	if (!f || !f->chunks)
+		return 0;
+	bcast_put64(n, f->chunks);
+	r->at = f->chunks < r->size / r->chunk + 1 ? f->chunks * r->chunk : r->size;
 	r->at = r->at < r->size ? r->at : r->size;
-	k->pack->resumed = r->at;
+	k->pack->resumed += r->at;
 	return put(k, REC_HAD, n, sizeof(n), NULL, 0, NULL, 0);
 }
 
@@ -293,7 +306,7 @@ static int file(struct packer *k, int fd, const char *path, const char *name)
 	struct reading rd = {.fd = fd, .path = path, .size = (uint64_t)f.st.st_size};
 	rd.chunk = stage_chunk_of(rd.size);
 	stage_holes(&f);
-	if (named(k, REC_FILE, &f.st, name) || xattrs(k, fd) || had(k, &rd) ||
+	if (named(k, REC_FILE, &f.st, name) || xattrs(k, fd) || had(k, &rd, &f.st) ||
 		data(k, &rd, &f))
 		return -1;
 	if (fstat(fd, &now))

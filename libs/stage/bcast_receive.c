@@ -32,7 +32,8 @@ struct receiver {
 	struct weft_soon write; /* without a thread */
 	atomic_bool ready;      /* what is there has been read */
 	bool told_ready;
-	uint64_t had; /* chunks of it */
+	const struct bcast_had *had; /* what that was */
+	size_t told_had;
 	struct bcast_unpack *unpack;
 	atomic_uint_fast64_t written; /* pieces */
 	atomic_bool waits;            /* the loop does, for room in the queue */
@@ -156,6 +157,31 @@ static void acknowledge(struct receiver *r)
 	}
 }
 
+#define HAD_AT_ONCE ((size_t)1000)
+
+static void tell_had(struct receiver *r)
+{
+	unsigned char msg[1 + HAD_AT_ONCE * BCAST_HAD];
+
+	while (!r->told_ready) {
+		size_t left = r->had->n - r->told_had;
+		size_t n = left < HAD_AT_ONCE ? left : HAD_AT_ONCE;
+
+		msg[0] = n < left;
+		for (size_t i = 0; i < n; i++) {
+			const struct bcast_had_file *f = &r->had->file[r->told_had + i];
+			unsigned char *at = msg + 1 + i * BCAST_HAD;
+
+			memcpy(at, f->key, WEFT_DIGEST_BYTES);
+			bcast_put64(at + WEFT_DIGEST_BYTES, f->chunks);
+		}
+		if (weft_link_send(r->control, MSG_HAD, msg, 1 + n * BCAST_HAD))
+			return;
+		r->told_had += n;
+		r->told_ready = !msg[0];
+	}
+}
+
 /* More may come while both the children and the disk follow. */
 static void look(struct receiver *r)
 {
@@ -168,12 +194,8 @@ static void look(struct receiver *r)
 		else
 			say_done(r, &report);
 	}
-	if (r->ready && !r->told_ready && r->control) {
-		unsigned char msg[8];
-
-		bcast_put64(msg, r->had);
-		r->told_ready = weft_link_send(r->control, MSG_HAD, msg, 8) == 0;
-	}
+	if (r->ready && !r->told_ready && r->control)
+		tell_had(r);
 	if (r->granted_less && r->parent && bcast_relay_has_room(&r->relay)) {
 		if (r->over || bcast_queue_bytes(&r->queue) < BCAST_KEEP) {
 			weft_link_grant(r->parent, r->granted_less);

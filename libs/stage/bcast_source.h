@@ -19,7 +19,8 @@ struct node {
 	struct weft_link *parting; /* of one that was taken out, until it knows */
 	char *host;                /* as the source sees it */
 	unsigned port, tries;
-	uint64_t pieces, had; /* had: chunks, before it began */
+	uint64_t pieces;
+	bool told; /* some of what it has */
 };
 
 struct starter {
@@ -48,6 +49,8 @@ struct source {
 	bool started, ending, tree;
 	uint64_t total, total_files;
 	struct bcast_plan plan;
+	struct bcast_had had; /* by the nodes that have told */
+	uint32_t n_told;
 	uint64_t relinked; /* links that broke between two who live */
 	/* Another node is tried, as the first one takes little. */
 	struct {

@@ -4,17 +4,17 @@
 
 #include <string.h>
 
-void bcast_identity_add(struct bcast_identity *id, char type, const char *path,
-	const struct stage_id *of)
+int bcast_entry_digest(unsigned char sum[WEFT_DIGEST_BYTES], char type,
+	const char *path, const struct stage_id *of)
 {
 	struct weft_hasher *h = weft_hasher_new();
-	unsigned char fixed[49], sum[WEFT_DIGEST_BYTES];
+	unsigned char fixed[49];
 	const uint64_t v[6] = {of->ino, of->size, (uint64_t)of->mtime.tv_sec,
 		(uint64_t)of->mtime.tv_nsec, (uint64_t)of->ctime.tv_sec,
 		(uint64_t)of->ctime.tv_nsec};
 
 	if (!h)
-		return; /* then it is as no other */
+		return -1;
 	fixed[0] = (unsigned char)type;
 	for (size_t i = 0; i < WEFT_COUNT(v); i++)
 		bcast_put64(fixed + 1 + 8 * i, v[i]);
@@ -22,6 +22,16 @@ void bcast_identity_add(struct bcast_identity *id, char type, const char *path,
 	weft_hasher_add(h, path, strlen(path));
 	weft_hasher_take(h, sum);
 	weft_hasher_free(h);
+	return 0;
+}
+
+void bcast_identity_add(struct bcast_identity *id, char type, const char *path,
+	const struct stage_id *of)
+{
+	unsigned char sum[WEFT_DIGEST_BYTES];
+
+	if (bcast_entry_digest(sum, type, path, of))
+		return; /* then it is as no other */
 	/* A sum: the record has another order than the source. */
 	id->sum[0] += bcast_get64(sum);
 	id->sum[1] += bcast_get64(sum + 8);

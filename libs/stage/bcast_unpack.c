@@ -78,10 +78,14 @@ void bcast_unpack_free(struct bcast_unpack *u)
 		return;
 	if (u->part && !(u->keep && u->job.resume))
 		stage_target_remove(&u->t);
-	free(u->had);
+	for (size_t i = 0; i < u->had.n; i++)
+		free(u->had_sum[i]);
+	free(u->had_sum);
+	bcast_had_free(&u->had);
 	for (size_t i = 0; i < u->n_levels; i++) {
 		weft_closep(&u->level[i].fd);
 		unpack_xattrs_clear(&u->level[i].xattrs);
+		weft_map_free(&u->level[i].said);
 	}
 	free(u->level);
 	weft_closep(&u->f.fd);

@@ -16,6 +16,16 @@ void unpack_xattrs_clear(struct xattrs *x)
 	*x = (struct xattrs){0};
 }
 
+void unpack_forget_xattrs(int fd)
+{
+	ssize_t n = flistxattr(fd, NULL, 0);
+	weft_autofree char *names = n > 0 ? malloc((size_t)n) : NULL;
+
+	n = names ? flistxattr(fd, names, (size_t)n) : 0;
+	for (const char *p = names; n > 0 && p < names + n; p += strlen(p) + 1)
+		(void)!fremovexattr(fd, p); /* a label is the place's own */
+}
+
 int unpack_add_xattr(struct bcast_unpack *u, const unsigned char *at, size_t n)
 {
 	struct xattrs *x = u->f.on ? &u->f.xattrs : &unpack_top(u)->xattrs;

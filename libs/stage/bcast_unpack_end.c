@@ -55,6 +55,8 @@ int unpack_make_link(struct bcast_unpack *u, const unsigned char *at, size_t n)
 	e = stage_entry_new(&u->w, unpack_top(u)->dir, name, 'l', &st);
 	if (!e || !(e->target = weft_arena_strdup(&u->w.arena, to)))
 		return weft_err_nomem(&u->w.err);
+	if (unpack_make_way(u, name, 0))
+		return -1;
 	if (symlinkat(to, unpack_top(u)->fd, name))
 		return stage_sys(&u->w, "copying", unpack_top(u)->dir, name);
 	return finish_name(u, name, &st, e);
@@ -76,6 +78,8 @@ int unpack_make_special(struct bcast_unpack *u, const unsigned char *at, size_t 
 	u->job.files++;
 	e = stage_entry_new(&u->w, unpack_top(u)->dir, name, 's', &st);
 	if (!e)
+		return -1;
+	if (unpack_make_way(u, name, 0))
 		return -1;
 	if (mknodat(unpack_top(u)->fd, name, (st.st_mode & S_IFMT) | 0600, st.st_rdev))
 		return stage_sys(&u->w, "making", unpack_top(u)->dir, name);
@@ -101,6 +105,8 @@ int unpack_make_same(struct bcast_unpack *u, const unsigned char *at, size_t n)
 	weft_str_add(&path, f->name);
 	if (path.failed)
 		return weft_err_nomem(&u->w.err);
+	if (unpack_make_way(u, name, 0))
+		return -1;
 	if (linkat(u->job.out, path.s, unpack_top(u)->fd, name, 0) ||
 		fstatat(unpack_top(u)->fd, name, &st, AT_SYMLINK_NOFOLLOW))
 		return stage_sys(&u->w, "linking", unpack_top(u)->dir, name);

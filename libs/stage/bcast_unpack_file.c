@@ -21,6 +21,42 @@ static struct stage_folder *here(struct bcast_unpack *u)
 	return u->job.tree ? unpack_top(u)->dir : u->job.folders;
 }
 
+/* A new one, or what of it was there: without what is not known to be the source's,
+ * for nothing of that may stay, in a hole. */
+static int open_file(struct bcast_unpack *u, const char *name)
+{
+	const char *as = u->begun ? name : u->t.part;
+	bool old = !u->begun && u->adopted;
+	uint64_t size = (uint64_t)u->f.st.st_size, end = 0;
+
+	if (unpack_look_up_had(u, name))
+		return -1;
+	if (u->f.had != SIZE_MAX) {
+		uint64_t n = u->had.file[u->f.had].chunks, chunk = stage_chunk_of(size);
+
+		end = n * chunk < size ? n * chunk : size;
+	}
+	if (u->begun) {
+		int was_there = unpack_make_way(u, name, end ? S_IFREG : 0);
+
+		if (was_there < 0)
+			return -1;
+		old = was_there;
+	}
+	u->f.fd = openat(dir_fd(u), as,
+		O_RDWR | (old ? 0 : O_CREAT | O_EXCL) | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (u->f.fd < 0)
+		return stage_sys(&u->w, "copying", here(u), name);
+	if (!old) {
+		u->f.had = SIZE_MAX;
+		return 0;
+	}
+	unpack_forget_xattrs(u->f.fd);
+	return ftruncate(u->f.fd, (off_t)end)
+		       ? stage_sys(&u->w, "copying", here(u), name)
+		       : 0;
+}
+
 int unpack_begin_file(struct bcast_unpack *u, const unsigned char *at, size_t n)
 {
 	struct statfs fs;
@@ -41,18 +77,8 @@ int unpack_begin_file(struct bcast_unpack *u, const unsigned char *at, size_t n)
 		if (!name)
 			return weft_err_nomem(&u->w.err);
 	}
-	const char *as = u->begun ? name : u->t.part;
-	bool old = !u->begun && u->adopted;
-	u->f.fd = openat(dir_fd(u), as,
-		O_RDWR | (old ? 0 : O_CREAT | O_EXCL) | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (u->f.fd < 0)
-		return stage_sys(&u->w, "copying", here(u), name);
-	/* Of another state of the source: nothing of it may stay, in a hole. */
-	struct stage_id is = stage_id_of(&u->f.st), was = stage_id_of(&u->of);
-	if (old && !stage_id_same(&is, &was))
-		u->n_had = 0;
-	if (old && !u->n_had && ftruncate(u->f.fd, 0))
-		return stage_sys(&u->w, "copying", here(u), name);
+	if (open_file(u, name))
+		return -1;
 	if (!u->begun) {
 		u->part = true;
 		(void)!flock(u->f.fd, LOCK_EX | LOCK_NB);

@@ -9,7 +9,7 @@
 /* The top of a tree, as in copy.c: nobody else may enter before it is whole. */
 static int open_top(struct bcast_unpack *u)
 {
-	if (mkdirat(u->t.fd, u->t.part, 0700))
+	if (!u->adopted && mkdirat(u->t.fd, u->t.part, 0700))
 		return weft_err_sys(&u->w.err, WEFT_ESTAGE, "copying to %s", u->dst);
 	u->part = true;
 	u->job.tree = true;
@@ -17,7 +17,8 @@ static int open_top(struct bcast_unpack *u)
 		u->t.fd, u->t.part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (u->job.out < 0)
 		return weft_err_sys(&u->w.err, WEFT_ESTAGE, "copying to %s", u->dst);
-	(void)!flock(u->job.out, LOCK_EX | LOCK_NB);
+	if (!u->adopted)
+		(void)!flock(u->job.out, LOCK_EX | LOCK_NB);
 	if (u->opt.archive) {
 		(void)!fremovexattr(u->job.out, "system.posix_acl_access");
 		(void)!fremovexattr(u->job.out, "system.posix_acl_default");
@@ -47,13 +48,20 @@ int unpack_enter(struct bcast_unpack *u, const unsigned char *at, size_t n)
 	if (!l.dir)
 		return -1;
 	l.dir->st = st;
-	if (up && mkdirat(up->fd, name, 0700))
+	int was_there = up ? unpack_make_way(u, name, S_IFDIR) : u->adopted;
+	if (was_there < 0)
+		return -1;
+	l.was_there = was_there;
+	if (up && (was_there ? fchmodat(up->fd, name, 0700, 0)
+			     : mkdirat(up->fd, name, 0700)))
 		return stage_sys(&u->w, "copying", up->dir, name);
 	l.fd = up ? openat(up->fd, name,
 			    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 		  : fcntl(u->job.out, F_DUPFD_CLOEXEC, 0);
 	if (l.fd < 0)
 		return stage_sys(&u->w, "copying", l.dir, NULL);
+	if (l.was_there)
+		unpack_forget_xattrs(l.fd);
 	u->begun = true;
 	u->job.n_folders++;
 	u->level[u->n_levels++] = l;
@@ -68,12 +76,15 @@ int unpack_leave(struct bcast_unpack *u)
 	if (!u->n_levels || u->f.on)
 		return unpack_bad(u);
 	l = unpack_top(u);
+	if (l->was_there && unpack_remove_stale(u, l))
+		return -1;
 	if (unpack_set_attrs(u, l->fd, &l->dir->st, &l->xattrs, l->dir, NULL))
 		return -1;
 	if (fstat(l->fd, &st))
 		return stage_sys(&u->w, "copying", l->dir, NULL);
 	l->dir->dst = stage_id_of(&st);
 	unpack_xattrs_clear(&l->xattrs);
+	weft_map_free(&l->said);
 	u->n_levels--;
 	return stage_put_away(&u->job, l->fd)
 		       ? stage_sys(&u->w, "copying", l->dir, NULL)

@@ -18,6 +18,8 @@
 #define MAX_JOURNAL ((size_t)1 << 30)
 
 struct note {
+	const char *path; /* escaped */
+	uint64_t chunk;   /* as in its line */
 	uint64_t len;
 	struct stage_id id;
 	struct stage_sum sum;
@@ -78,6 +80,8 @@ static int read_line(struct stage_resume *r, char *line)
 	got = weft_map_add(&r->map, key, r->n, &found);
 	if (got < 0)
 		return -1;
+	note.chunk = chunk;
+	note.path = strchr(key, ' ') + 1;
 	if (got == 0)
 		r->note[found] = note; /* more of it, or anew */
 	else
@@ -153,6 +157,20 @@ void stage_resume_close(struct stage_job *job)
 	free(r->name);
 	free(r->header);
 	free(r);
+}
+
+void stage_resume_each(const struct stage_job *job,
+	void (*f)(void *arg, const char *path, const struct stage_id *id), void *arg)
+{
+	const struct stage_resume *r = job->resume;
+
+	for (size_t i = 0; r && i < r->n; i++) {
+		const struct note *n = &r->note[i];
+		weft_autofree char *path = n->chunk < 2 ? strdup(n->path) : NULL;
+
+		if (path && stage_unescape(path))
+			f(arg, path, &n->id);
+	}
 }
 
 bool stage_resume_has(const struct stage_job *job)

@@ -281,6 +281,9 @@ void stage_resume_flush(struct stage_worker *w);
 /* The hash that was noted for exactly this, and of how much; or NULL. */
 const unsigned char *stage_resume_find(struct stage_worker *w,
 	const struct stage_file *f, int64_t chunk, uint64_t *len);
+/* Each file of which at least the beginning was noted, by its path below the top. */
+void stage_resume_each(const struct stage_job *job,
+	void (*f)(void *arg, const char *path, const struct stage_id *id), void *arg);
 /* The journal has another name now. */
 int stage_resume_rename(struct stage_job *job, const char *journal);
 bool stage_resume_has(const struct stage_job *job);

@@ -222,6 +222,90 @@ print(j["resumed"] >= 48 << 20, j["moved"] + j["resumed"] == j["bytes"] == 10000
 	cmp "$T_TMP/long" "$T_TMP/n3/copy" && t_ok 'and it is whole' || t_fail 'and it is whole'
 	t_run 0 'its record, too' "$WEFT" stage verify "$T_TMP/n2/copy"
 	clean && t_ok 'nothing of the first one is left' || t_fail 'nothing of the first one is left' "$(ls -A "$T_TMP"/n*)"
+	# The same with a folder: what is whole on all of them isn't sent again.
+	tree=$T_TMP/tree
+	mkdir -p "$tree/a/deep" "$tree/b" "$tree/z"
+	for i in $(seq 40); do head -c $((i * 1000)) /dev/urandom >"$tree/a/deep/$i"; done
+	cp "$tree/a/deep/40" "$tree/a/changes"
+	ln "$tree/a/deep/7" "$tree/a/other-name"
+	ln -s deep/7 "$tree/a/link"
+	: >"$tree/a/empty"
+	chmod 400 "$tree/a/deep/3"
+	setfattr -n user.note -v old "$tree/a/deep/4" 2>/dev/null
+	mv "$T_TMP/long" "$tree/b/big"
+	cp -r "$src/small" "$tree/b/gone"
+	truncate -s 30000000 "$tree/b/sparse"
+	for i in $(seq 20); do head -c 3000 /dev/urandom >"$tree/z/$i"; done
+	# killed: a slow broadcast of the tree, killed once n3 has most of the big file.
+	killed() {
+		LD_PRELOAD="$BUILD/tests/faulty.so" FAULTY=slow:20 "$WEFT" stage bcast -q --launcher "$T_TMP/node" \
+			--address 127.0.0.1 --silence 2s --hosts 'n[1-3]' "$tree" "$T_TMP/dst/copy" >"$T_TMP/out" 2>&1 &
+		job=$!
+		if ! t_until 60 has_of_big "$1"; then t_fail 'it begins' "$(ls -lA "$T_TMP/n3"; cat "$T_TMP/out")"; fi
+	}
+	has_of_big() { [ "$(cat "$T_TMP"/n3/.weft-part*.j 2>/dev/null | grep -c ' b/big ')" -ge "$1" ]; }
+	end_source() {
+		kill -KILL "$job"
+		wait "$job" 2>/dev/null
+		t_until 20 none_runs || t_fail 'the nodes end'
+	}
+	# resumed BYTES: so many bytes at least were there, and the rest has moved.
+	resumed() {
+		python3 -c 'import json, sys
+j = json.load(sys.stdin)
+print(j["resumed"] >= int(sys.argv[1]), j["moved"] + j["resumed"] <= j["bytes"] and j["moved"] < j["bytes"] - int(sys.argv[1]))' \
+			"$1" <<<"$(sed -n '/^{/,$p' <<<"$T_OUT")"
+	}
+	all_same() {
+		for i in 1 2 3; do
+			same "$tree" "$T_TMP/n$i/copy" || { t_fail "$1" "n$i: $(diff -r "$tree" "$T_TMP/n$i/copy" 2>&1 | head -3)"; return; }
+		done
+		t_ok "$1"
+	}
+	fresh 3
+	killed 3
+	end_source
+	t_run 0 'a killed folder is gone on with' bcast --json --hosts 'n[1-3]' "$tree" "$T_TMP/dst/copy"
+	t_is 'what was whole was not sent' "$(resumed 50000000)" 'True True'
+	all_same 'all have it as it is'
+	t_run 0 'its record holds' "$WEFT" stage verify "$T_TMP/n2/copy"
+	clean && t_ok 'nothing of the first one is left there' || t_fail 'nothing of the first one is left there' "$(ls -A "$T_TMP"/n*)"
+	# A receiver and the source, and meanwhile some of the source is another.
+	fresh 3
+	killed 1
+	kill -KILL "$(cat "$T_TMP/n2.pid")"
+	if ! t_until 60 has_of_big 3; then t_fail 'it goes on without the one that was killed'; fi
+	end_source
+	echo other >"$tree/a/changes"
+	printf x | dd of="$tree/a/deep/5" bs=1 conv=notrunc 2>/dev/null
+	rm -r "$tree/a/deep/6" "$tree/a/link" "$tree/a/empty" "$tree/b/gone"
+	mkdir "$tree/a/link"
+	head -c 5000 /dev/urandom >"$tree/a/link/new"
+	ln -s nowhere "$tree/a/empty"
+	rm "$tree/a/other-name"
+	head -c 7000 /dev/urandom >"$tree/a/other-name"
+	setfattr -x user.note "$tree/a/deep/4" 2>/dev/null
+	chmod 640 "$tree/a/deep/4"
+	t_run 0 'with a source that has changed, and a node that has less' \
+		bcast --json --hosts 'n[1-3]' "$tree" "$T_TMP/dst/copy"
+	t_is 'what all have was not sent' "$(resumed 16000000)" 'True True'
+	all_same 'all have what the source is now'
+	t_run 0 'its record says so' "$WEFT" stage verify "$T_TMP/n2/copy"
+	clean && t_ok 'nothing of both is left' || t_fail 'nothing of both is left' "$(ls -A "$T_TMP"/n*)"
+	# What is there isn't what was noted.
+	fresh 3
+	killed 2
+	end_source
+	printf xyz | dd of="$(echo "$T_TMP"/n1/.weft-part*[0-9]/a/deep/30)" bs=1 seek=100 conv=notrunc 2>/dev/null
+	printf xyz | dd of="$(echo "$T_TMP"/n3/.weft-part*[0-9]/b/big)" bs=1 seek=20000000 conv=notrunc 2>/dev/null
+	# It is killed once more, by itself, without a source to speak of.
+	killed 4
+	end_source
+	t_run 0 'twice killed, with bits that were flipped' bcast --json --hosts 'n[1-3]' "$tree" "$T_TMP/dst/copy"
+	t_is 'much was there all the same' "$(resumed 50000000)" 'True True'
+	all_same 'and all have it as it is'
+	clean && t_ok 'nothing is left' || t_fail 'nothing is left' "$(ls -A "$T_TMP"/n*)"
+	rm -r "$tree"
 	how=(--deadline 1s)
 	during signal STOP n6
 	t_is 'a deadline holds' "$status, $(failed | grep -c 'not done within 1 s')" '5, 6'
