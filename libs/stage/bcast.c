@@ -243,6 +243,10 @@ static int prepare(struct source *s, struct weft_err *err)
 		.lost = source_lost,
 		.moved = on_moved,
 		.arg = s};
+	if (cast->cache && !s->no_cache &&
+		bcast_cached_open(&s->cached, s->src, cast->cache, &cast->cache_limits,
+			cast->cache_check, s->opt->stop) == 0)
+		s->pack.cached = s->cached;
 	weft_loop_on_wake(s->loop, on_wake, s);
 	if (weft_listener_new(
 		    &s->listener, s->loop, NULL, 0, &s->link, source_on_knock, s, err))
@@ -288,9 +292,10 @@ static void end_reading(struct source *s)
 	s->reading = false;
 }
 
-int weft_stage_broadcast(const char *src, const char *dst,
+/* 1: what was read from the cache wasn't what it was. */
+static int broadcast_once(const char *src, const char *dst,
 	const struct weft_stage_cast *cast, const struct weft_stage_options *opt,
-	struct weft_stage_node *node, struct weft_stage_report *report,
+	bool no_cache, struct weft_stage_node *node, struct weft_stage_report *report,
 	struct weft_err *err)
 {
 	double silence = cast->silence > 0 ? cast->silence : 5;
@@ -300,6 +305,7 @@ int weft_stage_broadcast(const char *src, const char *dst,
 		.cast = cast,
 		.opt = opt,
 		.out = node,
+		.no_cache = no_cache,
 		.err = err,
 		.began = weft_monotonic()};
 	int rc = -1;
@@ -326,6 +332,7 @@ int weft_stage_broadcast(const char *src, const char *dst,
 			.folders = s.pack.folders,
 			.skipped = s.pack.skipped,
 			.resumed = s.pack.resumed,
+			.cached = s.pack.from_cache,
 			.retries = s.relinked,
 			.strategy = !s.started ? "already there"
 				    : s.tree   ? "tree"
@@ -354,7 +361,28 @@ out:
 	bcast_had_free(&s.had);
 	bcast_piece_trim();
 	weft_err_clear(&s.read_err);
+	bcast_cached_close(s.cached, s.pack.damaged);
 	free(s.starter);
 	free(s.node);
-	return rc;
+	return rc && s.pack.damaged ? 1 : rc;
+}
+
+int weft_stage_broadcast(const char *src, const char *dst,
+	const struct weft_stage_cast *cast, const struct weft_stage_options *opt,
+	struct weft_stage_node *node, struct weft_stage_report *report,
+	struct weft_err *err)
+{
+	int rc = broadcast_once(src, dst, cast, opt, false, node, report, err);
+
+	if (rc != 1)
+		return rc;
+	/* Nothing fails for a cache that has gone bad: nobody has it yet. */
+	weft_log(WEFT_WARN, "%s", err && err->text ? err->text : "the node's cache");
+	if (err)
+		weft_err_clear(err);
+	for (size_t i = 0; i < cast->n_hosts; i++) {
+		free(node[i].why);
+		node[i] = (struct weft_stage_node){0};
+	}
+	return broadcast_once(src, dst, cast, opt, true, node, report, err);
 }

@@ -114,13 +114,32 @@ int bcast_had_add(struct bcast_had *had, const unsigned char key[WEFT_DIGEST_BYT
 	uint64_t chunks);
 void bcast_had_free(struct bcast_had *had);
 
+/* ---- read from this node's cache: bcast_cached.c ---- */
+struct bcast_cached;
+/* 1: the cache in dir has not src (its real path) as it is now. */
+int bcast_cached_open(struct bcast_cached **c, const char *src, const char *dir,
+	const struct weft_stage_limits *limits, bool check,
+	const volatile sig_atomic_t *stop);
+/* damaged: the entry goes. */
+void bcast_cached_close(struct bcast_cached *c, bool damaged);
+/* The data of a file of the source (its path below the top), open, and what stat says
+ * of it; -1: it isn't there as it was. */
+int bcast_cached_file(const struct bcast_cached *c, const char *path,
+	const struct stat *source, struct stat *st);
+/* Was this its hash when it was brought? */
+bool bcast_cached_was(const struct bcast_cached *c, const char *path,
+	const unsigned char sum[WEFT_DIGEST_BYTES]);
+
 /* ---- packing: bcast_pack.c ---- */
 struct bcast_pack {
 	const char *src;
 	const struct weft_stage_options *opt;
-	struct bcast_identity *only; /* nothing is read, but this filled */
-	const struct bcast_had *had; /* chunks that all nodes have, or NULL */
-	uint64_t resumed;            /* bytes of them */
+	struct bcast_identity *only;       /* nothing is read, but this filled */
+	const struct bcast_had *had;       /* chunks that all nodes have, or NULL */
+	uint64_t resumed;                  /* bytes of them */
+	const struct bcast_cached *cached; /* where data is read, or NULL */
+	uint64_t from_cache;               /* bytes of it */
+	bool damaged;                      /* it isn't what it was */
 	/* Takes the piece over; -1: stop. */
 	int (*emit)(void *arg, struct bcast_piece *p);
 	void *arg;

@@ -20,8 +20,8 @@ struct packer {
 	struct bcast_piece *piece; /* being filled */
 	size_t at;
 	uint64_t no;
-	struct weft_hasher *chunk;
-	struct weft_map links; /* "dev:ino" -> number of the entry */
+	struct weft_hasher *chunk, *sums; /* sums: of a file's chunks */
+	struct weft_map links;            /* "dev:ino" -> number of the entry */
 	struct weft_arena arena;
 	uint64_t entries; /* with more than one name */
 	struct weft_err *err;
@@ -148,14 +148,18 @@ struct reading {
 	int fd;
 	const char *path;
 	uint64_t size, chunk, at; /* at: hashed up to here */
+	bool cached;
+	unsigned char sum[WEFT_DIGEST_BYTES]; /* of the last chunk */
 };
 
-static int end_chunk(struct packer *k)
+static int end_chunk(struct packer *k, struct reading *r)
 {
-	unsigned char sum[WEFT_DIGEST_BYTES];
+	unsigned char *sum = r->sum;
 
 	weft_hasher_take(k->chunk, sum);
-	return put(k, REC_SUM, sum, sizeof(sum), NULL, 0, NULL, 0);
+	if (r->cached)
+		weft_hasher_add(k->sums, sum, sizeof(r->sum));
+	return put(k, REC_SUM, sum, sizeof(r->sum), NULL, 0, NULL, 0);
 }
 
 /* [r->at, end) is a hole. */
@@ -170,7 +174,7 @@ static int hole(struct packer *k, struct reading *r, uint64_t end)
 		n = n < sizeof(zeros) ? n : sizeof(zeros);
 		weft_hasher_add(k->chunk, zeros, n);
 		r->at += n;
-		if (r->at % r->chunk == 0 && end_chunk(k))
+		if (r->at % r->chunk == 0 && end_chunk(k, r))
 			return -1;
 	}
 	return 0;
@@ -204,7 +208,8 @@ static int bytes(struct packer *k, struct reading *r, uint64_t end)
 		weft_hasher_add(k->chunk, at + BCAST_RECORD + 8, (size_t)n);
 		r->at += (uint64_t)n;
 		k->pack->bytes += (uint64_t)n;
-		if (r->at % r->chunk == 0 && end_chunk(k))
+		k->pack->from_cache += r->cached ? (uint64_t)n : 0;
+		if (r->at % r->chunk == 0 && end_chunk(k, r))
 			return -1;
 	}
 	return 0;
@@ -254,7 +259,7 @@ static int data(struct packer *k, struct reading *r, struct stage_file *f)
 		if (hole(k, r, (uint64_t)from) || bytes(k, r, (uint64_t)to))
 			return -1;
 	}
-	return r->size % r->chunk ? end_chunk(k) : 0;
+	return r->size % r->chunk ? end_chunk(k, r) : 0;
 }
 
 /* 1: another name of what was packed before. */
@@ -287,31 +292,76 @@ static int named(struct packer *k, enum bcast_record kind, const struct stat *st
 	return put(k, kind, meta, sizeof(meta), name, strlen(name), NULL, 0);
 }
 
-static int file(struct packer *k, int fd, const char *path, const char *name)
+/* A file's hash is that of its only chunk, or of its chunks' sums. */
+static int check_cached(struct packer *k, struct reading *r)
 {
-	struct stage_file f = {.in = fd};
-	struct stat now;
-	char one;
+	unsigned char sums[WEFT_DIGEST_BYTES];
+	const unsigned char *sum = r->size > STAGE_CHUNK ? sums : r->sum;
 
-	if (fstat(fd, &f.st))
+	weft_hasher_take(k->sums, sums);
+	if (!r->size || bcast_cached_was(k->pack->cached, below(k, r->path), sum))
+		return 0;
+	k->pack->damaged = true;
+	return weft_err_set(k->err, WEFT_ESTAGE,
+		"the node's cache: %s isn't what was brought there", r->path);
+}
+
+/* Open, and what stat says of it and of where its data is. */
+static int open_file(struct packer *k, int dir, const char *path, const char *name,
+	struct stat *st, struct stat *data, bool *cached)
+{
+	const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	int nofollow = *name ? O_NOFOLLOW : 0, fd = -1;
+
+	if (k->pack->cached && !k->pack->only &&
+		fstatat(dir, *name ? name : path, st,
+			*name ? AT_SYMLINK_NOFOLLOW : 0) == 0)
+		fd = bcast_cached_file(k->pack->cached, below(k, path), st, data);
+	*cached = fd >= 0;
+	if (*cached)
+		return fd;
+	fd = openat(dir, *name ? name : path, flags | nofollow);
+	if (fd < 0 || fstat(fd, st)) {
+		weft_closep(&fd);
 		return sys(k, "reading", path);
-	if (!S_ISREG(f.st.st_mode))
+	}
+	*data = *st;
+	return fd;
+}
+
+/* dir: where name is; of the top, which has none, its path is followed. */
+static int file(struct packer *k, int dir, const char *path, const char *name)
+{
+	struct stage_file f = {0};
+	struct reading rd = {.path = path};
+	struct stat st, now;
+	char one;
+	weft_autoclose int fd = open_file(k, dir, path, name, &st, &f.st, &rd.cached);
+
+	if (fd < 0)
+		return -1;
+	if (!S_ISREG(st.st_mode))
 		return changed(k, path);
-	if (only(k, 'f', path, &f.st))
+	if (only(k, 'f', path, &st))
 		return 0;
 	k->pack->files++;
-	int r = same_as(k, &f.st, name);
+	int r = same_as(k, &st, name);
 	if (r)
 		return r < 0 ? -1 : 0;
-	struct reading rd = {.fd = fd, .path = path, .size = (uint64_t)f.st.st_size};
+	f.in = rd.fd = fd;
+	rd.size = (uint64_t)st.st_size;
 	rd.chunk = stage_chunk_of(rd.size);
 	stage_holes(&f);
-	if (named(k, REC_FILE, &f.st, name) || xattrs(k, fd) || had(k, &rd, &f.st) ||
-		data(k, &rd, &f))
+	if (named(k, REC_FILE, &st, name) || xattrs(k, fd) || had(k, &rd, &st))
 		return -1;
-	if (fstat(fd, &now))
+	bool all = rd.at == 0;
+	if (data(k, &rd, &f) || (rd.cached && all && check_cached(k, &rd)))
+		return -1;
+	if (rd.cached ? fstatat(dir, *name ? name : path, &now,
+				*name ? AT_SYMLINK_NOFOLLOW : 0)
+		      : fstat(fd, &now))
 		return sys(k, "reading", path);
-	if (!stage_same(&f.st, &now))
+	if (!stage_same(&st, &now))
 		return changed(k, path);
 	/* Files of /proc and /sys say that they are empty. */
 	if (rd.size == 0 && pread(fd, &one, 1, 0) > 0)
@@ -404,7 +454,7 @@ static int folder(struct packer *k, int fd, const char *path, const char *name);
 
 static int entry(struct packer *k, int dir, const char *path, const char *name)
 {
-	const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC;
+	const int flags = O_RDONLY | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC;
 	struct stat st;
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW))
@@ -413,12 +463,10 @@ static int entry(struct packer *k, int dir, const char *path, const char *name)
 		return symlink_at(k, dir, &st, path, name);
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return special(k, &st, path, name);
-	weft_autoclose int fd =
-		openat(dir, name, flags | (S_ISDIR(st.st_mode) ? O_DIRECTORY : 0));
-	if (fd < 0)
-		return sys(k, "reading", path);
-	return S_ISDIR(st.st_mode) ? folder(k, fd, path, name)
-				   : file(k, fd, path, name);
+	if (S_ISREG(st.st_mode))
+		return file(k, dir, path, name);
+	weft_autoclose int fd = openat(dir, name, flags);
+	return fd < 0 ? sys(k, "reading", path) : folder(k, fd, path, name);
 }
 
 static int folder(struct packer *k, int fd, const char *path, const char *name)
@@ -464,11 +512,16 @@ static int pack_top(struct packer *k)
 		return weft_err_set(k->err, WEFT_ESTAGE,
 			"%s is %s: only files and folders are staged", src,
 			stage_kind(st.st_mode));
-	weft_autoclose int fd = open(src, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return weft_err_sys(k->err, WEFT_ESTAGE, "%s", src);
-	if (S_ISDIR(st.st_mode) ? folder(k, fd, src, "") : file(k, fd, src, ""))
+	if (S_ISDIR(st.st_mode)) {
+		weft_autoclose int fd = open(src, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (fd < 0)
+			return weft_err_sys(k->err, WEFT_ESTAGE, "%s", src);
+		if (folder(k, fd, src, ""))
+			return -1;
+	} else if (file(k, AT_FDCWD, src, "")) {
 		return -1;
+	}
 	if (k->pack->only)
 		return 0;
 	bcast_put64(all, k->pack->files);
@@ -491,14 +544,18 @@ static void many_descriptors(void)
 
 int bcast_pack(struct bcast_pack *pack, struct weft_err *err)
 {
-	struct packer k = {.pack = pack, .err = err, .chunk = weft_hasher_new()};
-	int r = k.chunk ? 0 : weft_err_nomem(err);
+	struct packer k = {.pack = pack,
+		.err = err,
+		.chunk = weft_hasher_new(),
+		.sums = weft_hasher_new()};
+	int r = k.chunk && k.sums ? 0 : weft_err_nomem(err);
 
 	many_descriptors();
 	if (r == 0)
 		r = pack_top(&k);
 	bcast_piece_drop(k.piece);
 	weft_hasher_free(k.chunk);
+	weft_hasher_free(k.sums);
 	weft_map_free(&k.links);
 	weft_arena_free(&k.arena);
 	return r;

@@ -62,6 +62,8 @@ struct source {
 	/* The thread that reads. */
 	struct bcast_queue queue;
 	struct bcast_pack pack;
+	struct bcast_cached *cached;
+	bool no_cache;
 	pthread_t thread;
 	bool reading;
 	atomic_bool read_over;

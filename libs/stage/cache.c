@@ -134,6 +134,11 @@ void weft_stage_cache_close(struct weft_stage_cache *c)
 	free(c);
 }
 
+const char *weft_stage_cache_path(const struct weft_stage_cache *c)
+{
+	return c->path;
+}
+
 /* One that wants src at dst. */
 struct want {
 	struct weft_stage_cache *c;
@@ -250,41 +255,84 @@ static int give(struct want *w, const struct stage_manifest *m, const char *key,
 	return 0;
 }
 
+/* 0: what the source is now, with a lease; 1: not there, or no longer any good: then
+ * the key says of what. */
+static int find(struct want *w, bool fetched, struct cache_entry *e)
+{
+	struct weft_stage_report seen = {0};
+	int rc;
+
+	*e = (struct cache_entry){
+		.lease = -1, .source = stage_manifest_read(w->c->s, w->of)};
+	if (!e->source ||
+		(!fetched && !stage_manifest_source_holds(e->source, w->real, &seen)))
+		return 1;
+	cache_key(e->source, e->key);
+	e->lease = cache_wait(w->c->u, e->key, false, LOCK_SH, w->opt->stop, w->err);
+	if (e->lease < 0)
+		return e->lease == -1 ? -1 : 1;
+	if (!cache_read_note(e->lease, &e->note) ||
+		!(e->m = stage_manifest_read(w->c->e, e->key)))
+		return 1;
+	rc = 0;
+	if (w->flags & WEFT_CACHE_CHECK || strcmp(e->note.boot, w->c->boot) != 0)
+		rc = reread(w, e->key, e->lease, &e->note);
+	return rc;
+}
+
+void cache_entry_close(struct cache_entry *e)
+{
+	if (e->lease >= 0)
+		close(e->lease);
+	e->lease = -1;
+	stage_manifest_free(weft_steal(&e->source));
+	stage_manifest_free(weft_steal(&e->m));
+	cache_note_free(&e->note);
+}
+
+/* Damaged: out with it, unless somebody is at it. */
+static void out_with(struct weft_stage_cache *c, struct cache_entry *e)
+{
+	cache_entry_close(e);
+	if (*e->key)
+		(void)!weft_stage_cache_drop(c, e->key, NULL);
+}
+
 /* 0: given; 1: not there, or no longer any good. */
 static int look_up(struct want *w, bool fetched)
 {
-	struct stage_manifest *source = stage_manifest_read(w->c->s, w->of), *m = NULL;
-	struct weft_stage_report seen = {0};
-	struct cache_note note = {0};
-	char key[CACHE_KEY];
-	int lease = -1, rc = 1;
+	struct cache_entry e;
+	int rc = find(w, fetched, &e);
 
-	if (!source ||
-		(!fetched && !stage_manifest_source_holds(source, w->real, &seen)))
-		goto out;
-	cache_key(source, key);
-	lease = cache_wait(w->c->u, key, false, LOCK_SH, w->opt->stop, w->err);
-	rc = lease == -1 ? -1 : 1;
-	if (lease < 0 || !cache_read_note(lease, &note) ||
-		!(m = stage_manifest_read(w->c->e, key)))
-		goto bad;
-	rc = 0;
-	if (w->flags & WEFT_CACHE_CHECK || strcmp(note.boot, w->c->boot) != 0)
-		rc = reread(w, key, lease, &note);
 	if (rc == 0)
-		rc = give(w, m, key, &note, fetched);
+		rc = give(w, e.m, e.key, &e.note, fetched);
 	if (rc == 0)
-		(void)!futimens(lease, NULL);
-bad:
-	if (lease >= 0)
-		close(lease);
-	/* Damaged: out with it, unless somebody is at it. */
+		(void)!futimens(e.lease, NULL);
 	if (rc == 1)
-		(void)!weft_stage_cache_drop(w->c, key, NULL);
-out:
-	stage_manifest_free(source);
-	stage_manifest_free(m);
-	cache_note_free(&note);
+		out_with(w->c, &e);
+	cache_entry_close(&e);
+	return rc;
+}
+
+int cache_find(struct weft_stage_cache *c, const char *real, bool check,
+	const volatile sig_atomic_t *stop, struct cache_entry *e, struct weft_err *err)
+{
+	const struct weft_stage_options opt = {.stop = stop};
+	struct want w = {.c = c,
+		.opt = &opt,
+		.flags = check ? WEFT_CACHE_CHECK : 0,
+		.real = (char *)real,
+		.err = err};
+	int rc;
+
+	weft_digest(real, strlen(real), w.of);
+	rc = find(&w, false, e);
+	if (rc == 0)
+		(void)!futimens(e->lease, NULL);
+	if (rc == 1)
+		out_with(c, e);
+	if (rc)
+		cache_entry_close(e);
 	return rc;
 }
 

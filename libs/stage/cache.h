@@ -29,6 +29,21 @@ struct cache_note {
 	char *source;
 };
 
+/* An entry that is leased. */
+struct cache_entry {
+	int lease;
+	char key[CACHE_KEY];
+	struct cache_note note;
+	struct stage_manifest *source, *m; /* of the source, and of the entry */
+};
+
+/* ---- cache.c ---- */
+/* That of a source (its real path) as it is now; check: read again.  1: there is
+ * none. */
+int cache_find(struct weft_stage_cache *c, const char *real, bool check,
+	const volatile sig_atomic_t *stop, struct cache_entry *e, struct weft_err *err);
+void cache_entry_close(struct cache_entry *e);
+
 /* ---- cache_lock.c ---- */
 /* Opens (make: and creates) and locks (LOCK_SH, LOCK_EX, LOCK_NB).  The file that has
  * the name in the end, or -1: errno is EWOULDBLOCK, ENOENT... */

@@ -82,6 +82,7 @@ struct weft_stage_report {
 	const char *why; /* static text */
 	uint64_t folders;
 	uint64_t resumed; /* bytes that a killed call had brought */
+	uint64_t cached;  /* that a broadcast read from the node's cache */
 	uint64_t retries; /* files that changed and were copied again */
 	uint64_t skipped; /* special files left out */
 	uint64_t owners;  /* entries that could not keep their owner */
@@ -150,6 +151,7 @@ struct weft_stage_limits {
 int weft_stage_cache_open(const char *dir, const struct weft_stage_limits *limits,
 	struct weft_stage_cache **cache, struct weft_err *err);
 void weft_stage_cache_close(struct weft_stage_cache *cache);
+const char *weft_stage_cache_path(const struct weft_stage_cache *cache);
 enum {
 	WEFT_CACHE_CHECK = 1, /* an entry is read again before it is given */
 	WEFT_CACHE_PEEK = 2,  /* what isn't there isn't fetched */
@@ -231,9 +233,11 @@ struct weft_stage_cast {
 	double deadline;     /* for all of it; 0: none */
 	bool tree; /* a tree whatever its size; else as size and hosts suggest */
 	/* On each node what came enters the cache in this folder, unless it is for
-	 * writing to; NULL: none. */
+	 * writing to; and what this host's own has of an unchanged source isn't read
+	 * there.  NULL: none. */
 	const char *cache;
 	struct weft_stage_limits cache_limits;
+	bool cache_check; /* it is read again before */
 };
 
 /* As weft_stage_copy(), to the same path on each host; opt->manifest, archive, replace,

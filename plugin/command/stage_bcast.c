@@ -37,6 +37,8 @@ enum {
 	START,
 	SILENCE,
 	TREE,
+	CACHE,
+	FOLDER,
 	FROM,
 	CONTEXT,
 	NAME,
@@ -54,7 +56,8 @@ static const struct option options[] = {{"replace", no_argument, NULL, REPLACE},
 	{"deadline", required_argument, NULL, DEADLINE},
 	{"start", required_argument, NULL, START},
 	{"silence", required_argument, NULL, SILENCE},
-	{"tree", no_argument, NULL, TREE}, {"quiet", no_argument, NULL, 'q'},
+	{"tree", no_argument, NULL, TREE}, {"cache", no_argument, NULL, CACHE},
+	{"dir", required_argument, NULL, FOLDER}, {"quiet", no_argument, NULL, 'q'},
 	{NULL, 0, NULL, 0}};
 static const struct option receive_options[] = {{"from", required_argument, NULL, FROM},
 	{"context", required_argument, NULL, CONTEXT},
@@ -137,6 +140,12 @@ static int take_option(struct args *a, int c)
 		return take_time(a, c);
 	case TREE:
 		a->tree = true;
+		break;
+	case CACHE:
+		a->stage.cache = true;
+		break;
+	case FOLDER:
+		a->stage.dir = optarg;
 		break;
 	case FROM:
 		a->from = optarg;
@@ -287,14 +296,15 @@ static int tell_json(const struct bcast *b, const char *src,
 		json_array_append_new(all, node_json(&b->node[i]));
 		failed += !b->node[i].done;
 	}
-	root = json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:s?, s:o*, s:I, "
-			 "s:I, s:f, s:o}",
+	root = json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s?, "
+			 "s:o*, s:I, s:I, s:f, s:o}",
 		"source", weft_report_json_text(src), "destination",
 		weft_report_json_text(b->dst), "bytes", (json_int_t)r->bytes, "files",
 		(json_int_t)r->files, "moved", (json_int_t)r->moved, "resumed",
-		(json_int_t)r->resumed, "folders", (json_int_t)r->folders, "strategy",
-		r->strategy ? r->strategy : "none", "hash", *r->hash ? r->hash : NULL,
-		"error", why ? weft_report_json_text(why) : NULL, "retries",
+		(json_int_t)r->resumed, "cached", (json_int_t)r->cached, "folders",
+		(json_int_t)r->folders, "strategy", r->strategy ? r->strategy : "none",
+		"why", r->why ? r->why : "", "hash", *r->hash ? r->hash : NULL, "error",
+		why ? weft_report_json_text(why) : NULL, "retries",
 		(json_int_t)r->retries, "failed", (json_int_t)failed, "seconds",
 		r->seconds, "nodes", all);
 	if (weft_report_json(root, 0, &out))
@@ -359,6 +369,13 @@ static int broadcast(struct bcast *b, const char *src, const char *dst)
 	b->cast.start = (double)a->start;
 	b->cast.silence = (double)a->silence;
 	b->cast.tree = a->tree;
+	if (a->stage.node) {
+		b->cast.cache = weft_stage_cache_path(a->stage.node);
+		b->cast.cache_limits =
+			(struct weft_stage_limits){a->stage.conf->node_cache_bytes,
+				a->stage.conf->node_cache_files};
+		b->cast.cache_check = a->stage.check;
+	}
 	a->stage.opt.arg = b->dst;
 	int rc = weft_stage_broadcast(
 		src, b->dst, &b->cast, &a->stage.opt, b->node, &report, &err);
@@ -394,7 +411,7 @@ int stage_bcast(int argc, char **argv)
 	if (argc - optind != 2)
 		return usage("bcast: one source and one destination");
 	keep_memory();
-	status = stage_open_conf(&a.stage, false);
+	status = stage_open_conf(&a.stage, a.stage.cache);
 	if (status)
 		return status;
 	if (!a.stage.json && !a.stage.quiet && isatty(2))
@@ -410,6 +427,7 @@ int stage_bcast(int argc, char **argv)
 	free(b.at_switch);
 	free(b.weft);
 	free(b.dst);
+	weft_stage_cache_close(a.stage.node);
 	weft_conf_free(a.stage.conf);
 	return status;
 }

@@ -306,6 +306,55 @@ print(j["resumed"] >= int(sys.argv[1]), j["moved"] + j["resumed"] <= j["bytes"] 
 	all_same 'and all have it as it is'
 	clean && t_ok 'nothing is left' || t_fail 'nothing is left' "$(ls -A "$T_TMP"/n*)"
 	rm -r "$tree"
+	# What this node's cache has isn't read from the source.
+	plain=$T_TMP/plain
+	mkdir -p "$plain/sub" "$T_TMP/scratch"
+	cp -r "$src/small" "$plain/sub/small"
+	head -c 40000000 /dev/urandom >"$plain/big"
+	truncate -s 30000000 "$plain/sparse"
+	printf x | dd of="$plain/sparse" bs=1 seek=9000000 conv=notrunc 2>/dev/null
+	ln -s big "$plain/link"
+	chmod 640 "$plain/big"
+	mount -t tmpfs none "$T_TMP/scratch"
+	echo "scratch = $T_TMP/scratch" >"$T_TMP/cache.conf"
+	cached() { WEFT_CONF=$T_TMP/cache.conf bcast --json --cache --hosts 'n[1-3]' "$@"; }
+	unreadable() { LD_PRELOAD="$BUILD/tests/faulty.so" FAULTY="read-eio:/plain/" "$@"; }
+	from_cache() { python3 -c 'import json, sys
+j = json.load(sys.stdin)
+print(j["cached"] > 40000000 and j["cached"] == j["moved"], j["cached"])' <<<"$(sed -n '/^{/,$p' <<<"$T_OUT")"; }
+	plain_same() {
+		for i in 1 2 3; do
+			diff -r --no-dereference "$plain" "$T_TMP/n$i/copy" >/dev/null || { t_fail "$1" "n$i"; return; }
+		done
+		t_ok "$1"
+	}
+	fresh 3
+	t_run 0 'it is in the cache' env WEFT_CONF="$T_TMP/cache.conf" "$WEFT" stage cp -q --cache "$plain" "$T_TMP/scratch/x"
+	t_run 5 'a source that cannot be read' unreadable bcast --hosts 'n[1-3]' "$plain" "$T_TMP/dst/copy"
+	t_has 'by no means' "$T_OUT" 'Input/output error'
+	t_run 0 'is read from the cache' unreadable cached "$plain" "$T_TMP/dst/copy"
+	t_is 'all of it' "$(from_cache | cut -d' ' -f1)" True
+	plain_same 'all have it'
+	t_is 'with the permissions of the source' "$(stat -c %a "$T_TMP/n3/copy/big")" 640
+	t_run 0 'its record holds' "$WEFT" stage verify "$T_TMP/n2/copy"
+	fresh 3
+	touch "$plain/sub"
+	t_run 0 'a source that is another by now' cached "$plain" "$T_TMP/dst/copy"
+	t_is 'is not taken from there' "$(from_cache)" 'False 0'
+	fresh 3
+	t_run 0 'a single file' env WEFT_CONF="$T_TMP/cache.conf" "$WEFT" stage cp -q --cache "$plain/big" "$T_TMP/scratch/big"
+	t_run 0 'is taken from there, too' unreadable cached "$plain/big" "$T_TMP/dst/copy"
+	cmp "$plain/big" "$T_TMP/n2/copy" && t_ok 'and is the same' || t_fail 'and is the same'
+	fresh 3
+	touch -r "$T_TMP/scratch/big" "$T_TMP/when"
+	printf 12345 | dd of="$T_TMP/scratch/big" bs=1 seek=39000000 conv=notrunc 2>/dev/null
+	touch -r "$T_TMP/when" "$T_TMP/scratch/big"
+	t_run 0 'what the cache has is damaged' cached "$plain/big" "$T_TMP/dst/copy"
+	t_has 'it says so' "$T_OUT" "isn't what was brought there"
+	t_is 'the source is read' "$(from_cache)" 'False 0'
+	cmp "$plain/big" "$T_TMP/n3/copy" && t_ok 'and all have that' || t_fail 'and all have that'
+	clean && t_ok 'no temporary is left' || t_fail 'no temporary is left' "$(ls -A "$T_TMP"/n*)"
+	umount "$T_TMP/scratch"
 	how=(--deadline 1s)
 	during signal STOP n6
 	t_is 'a deadline holds' "$status, $(failed | grep -c 'not done within 1 s')" '5, 6'
