@@ -15,6 +15,7 @@
 #ifndef WEFT_BASE_H
 #define WEFT_BASE_H
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -284,6 +285,9 @@ struct weft_spawn {
 	 * shares our memory; not 0: errno is why it doesn't start. */
 	int (*prepare)(void *arg);
 	void *arg;
+	/* Of weft_capture(): once it is nonzero, which a signal handler may see to, the
+	 * child's group gets SIGTERM; NULL: never. */
+	const volatile sig_atomic_t *stop;
 };
 #define WEFT_SPAWN_INIT                                                                \
 	{                                                                              \

@@ -236,6 +236,8 @@ int weft_spawn(const struct weft_spawn *s, pid_t *pid, struct weft_err *err)
 	return 0;
 }
 
+#define STOP_LOOK 0.2 /* seconds */
+
 struct sink {
 	int fd;
 	struct weft_str text;
@@ -283,7 +285,7 @@ int weft_capture(const struct weft_spawn *s, double timeout, size_t max, char **
 	struct weft_spawn own = *s;
 	struct sink k[2] = {{.fd = -1}, {.fd = -1}};
 	double end = timeout > 0 ? weft_monotonic() + timeout : 0;
-	bool killed = false, over = false;
+	bool killed = false, over = false, told = false;
 	pid_t pid;
 
 	*out = NULL;
@@ -313,6 +315,13 @@ int weft_capture(const struct weft_spawn *s, double timeout, size_t max, char **
 			killed = true;
 			break;
 		}
+		if (s->stop && *s->stop && !told) {
+			kill(-pid, SIGTERM);
+			told = true;
+		}
+		/* A signal between this look and the poll interrupts nothing. */
+		if (s->stop && !told && left > STOP_LOOK)
+			left = STOP_LOOK;
 		int got =
 			poll(p, 2, left > 3600 ? 3600 * 1000 : (int)(left * 1000) + 1);
 		if (got < 0 && errno != EINTR)

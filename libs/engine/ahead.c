@@ -13,14 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t stop;
-
-static void on_end(int sig)
-{
-	(void)sig;
-	stop = 1;
-}
-
 static bool wants(const struct weft_step *step)
 {
 	for (size_t i = 0; i < step->n_inputs; i++)
@@ -33,18 +25,13 @@ static bool wants(const struct weft_step *step)
 /* In the process of its own. */
 static void bring(struct engine *g, unsigned s, size_t member)
 {
-	struct sigaction act = {.sa_handler = on_end};
 	weft_autoerr struct weft_err err = {0};
 	struct unit u;
-	sigset_t set;
 
-	sigaction(SIGTERM, &act, NULL);
-	signals_watched(&set);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	g->own.stop = &stop;
+	g->own.stop = stop_hear(true);
 	if (unit_open(&u, g->e, &g->e->wf->step[s], member, &err) == 0 &&
 		unit_node_roots(&u, &err) == 0 && inputs_resolve(&u, &err) == 0)
-		for (size_t i = 0; i < u.n_inputs && !stop; i++)
+		for (size_t i = 0; i < u.n_inputs && !stop_told(); i++)
 			cache_ahead(&u, &u.input[i]);
 	unit_close(&u);
 }

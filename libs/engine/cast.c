@@ -62,7 +62,8 @@ static int broadcast(struct unit *u, const struct unit_input *in,
 	weft_autofree unsigned *at_switch = weft_cluster_switches(host->v, host->n);
 	weft_autoargv struct weft_argv srun = {0};
 	struct weft_stage_options opt = {.durable = WEFT_STAGE_DATA,
-		.writable = in->def->mode == WEFT_MODE_COPY};
+		.writable = in->def->mode == WEFT_MODE_COPY,
+		.stop = u->e->stop};
 	struct weft_stage_cast cast = {.host = host->v,
 		.n_hosts = host->n,
 		.at_switch = at_switch,

@@ -124,6 +124,9 @@ int launch_on_nodes(struct unit *u, const char *verb, struct weft_err *err)
 	if (a.failed)
 		return weft_err_nomem(err);
 	s.argv = a.v;
+	s.die_with_parent = true;
+	/* What is to go goes also when the member was told to end. */
+	s.stop = weft_streq(verb, "stage-clean") ? NULL : u->e->stop;
 	if (weft_capture(&s, 0, (size_t)1 << 20, &out, &said, &status, err))
 		return -1;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {

@@ -293,6 +293,32 @@ static void note_use(struct unit *u, const struct rusage *use)
 		r->max_rss = (uint64_t)use->ru_maxrss * 1024;
 }
 
+/* What ends by now does so because all of the job does: not the member's fault, and the
+ * next job has it again. */
+static bool job_is_over(struct unit *u)
+{
+	if (!u->e->shared || !at_limit(u))
+		return false;
+	u->record.reason = (char *)"the job that it ran in came to its time limit";
+	if (u->e->go_on)
+		u->record.state = WEFT_STATE_NONE;
+	return true;
+}
+
+static void judge_told(struct unit *u, const char *what)
+{
+	struct weft_record *r = &u->record;
+
+	if (getppid() != u->engine) {
+		r->state = WEFT_STATE_LOST;
+		r->reason = (char *)"the engine that ran it died";
+	} else {
+		r->state = WEFT_STATE_CANCELLED;
+		r->code = WEFT_EINTR;
+		r->reason = (char *)what;
+	}
+}
+
 void member_judge(struct unit *u, const struct unit_end *end)
 {
 	struct weft_record *r = &u->record;
@@ -310,24 +336,15 @@ void member_judge(struct unit *u, const struct unit_end *end)
 	/* At its limit Slurm ends the step itself, perhaps before it tells us. */
 	bool timeout = false,
 	     stopped = end->cancelled || r->signal == SIGTERM || r->signal == SIGKILL;
-	if (stopped && !end->over_time && u->e->shared && at_limit(u)) {
-		r->reason = (char *)"the job that it ran in came to its time limit";
+	if (stopped && !end->over_time && job_is_over(u)) {
 		timeout = true;
-		/* Not the member's fault: the next job has it again. */
-		if (u->e->go_on)
-			r->state = WEFT_STATE_NONE;
 	} else if (end->over_time || (stopped && at_limit(u))) {
 		r->reason =
 			weft_arena_printf(&u->arena, "ran into its time limit of %s",
 				weft_format_duration(limit, u->plan->time));
 		timeout = true;
-	} else if (end->cancelled && getppid() != u->engine) {
-		r->state = WEFT_STATE_LOST;
-		r->reason = (char *)"the engine that ran it died";
 	} else if (end->cancelled) {
-		r->state = WEFT_STATE_CANCELLED;
-		r->code = WEFT_EINTR;
-		r->reason = (char *)"cancelled while it ran";
+		judge_told(u, "cancelled while it ran");
 	} else if (r->signal) {
 		r->reason = weft_arena_printf(&u->arena,
 			"killed by signal %d (SIG%s)%s", r->signal,
@@ -360,8 +377,12 @@ int member_stage_out(struct unit *u, struct weft_err *err)
 		journal(u, WEFT_STATE_STAGING, STAGING_OUT);
 		if (weft_mkdirs(parts, 0777, err) ||
 			launch_on_nodes(u, "stage-out", err) ||
-			outputs_merge(u, parts, u->slot.n_nodes, out, err))
+			outputs_merge(u, parts, u->slot.n_nodes, out, err)) {
+			/* Of a failure it may be all that there is to look at. */
+			if (stop_told())
+				(void)!weft_remove_tree(parts, NULL);
 			return -1;
+		}
 		u->record.stage_seconds += weft_monotonic() - begin;
 	}
 	if (outputs_record(u, out, err))
@@ -396,15 +417,29 @@ static void clean_up(struct unit *u)
 void member_fail(struct unit *u, struct weft_err *err)
 {
 	weft_autofree char *line = weft_err_line(err);
+	struct weft_record *r = &u->record;
 
-	u->record.state =
-		err->code == WEFT_EINTR ? WEFT_STATE_CANCELLED : WEFT_STATE_FAILED;
-	u->record.code = err->code && err->code <= WEFT_EINTR ? err->code : WEFT_ESTAGE;
-	u->record.reason =
-		err->code == WEFT_EINTR
-			? (char *)"cancelled while it staged"
-			: weft_arena_strdup(&u->arena, line ? line : "out of memory");
+	r->state = WEFT_STATE_FAILED;
+	r->code = err->code && err->code < WEFT_EINTR ? err->code : WEFT_ESTAGE;
+	if (err->code != WEFT_EINTR) {
+		r->reason = weft_arena_strdup(&u->arena, line ? line : "out of memory");
+	} else if (job_is_over(u)) {
+		r->code = WEFT_EFAILED;
+		cause_find(u, true, 0);
+	} else {
+		judge_told(u, "cancelled while it staged");
+	}
 	weft_err_clear(err);
+}
+
+/* Told to end, a copy does so. */
+static int promptly(struct unit *u, int (*stage)(struct unit *, struct weft_err *),
+	struct weft_err *err)
+{
+	stop_hear(true);
+	int r = stage(u, err);
+	stop_hear(false);
+	return r;
 }
 
 static int run(struct unit *u, struct weft_err *err)
@@ -415,8 +450,10 @@ static int run(struct unit *u, struct weft_err *err)
 	if (member_digest(u, err) || member_prepare(u, err))
 		return -1;
 	journal(u, WEFT_STATE_STAGING, "");
-	if (stage_in(u, err))
+	if (promptly(u, stage_in, err))
 		return -1;
+	if (stop_told())
+		return weft_err_set(err, WEFT_EINTR, "interrupted");
 	u->record.started = weft_now();
 	cause_begin(u);
 	if (start(u, &pid, err))
@@ -429,36 +466,21 @@ static int run(struct unit *u, struct weft_err *err)
 	wait_for(u, pid, deadline, &end);
 	placed_read(u);
 	member_judge(u, &end);
-	if (u->record.state == WEFT_STATE_DONE && member_stage_out(u, err))
-		return -1;
-	return 0;
-}
-
-/* What failed after that failed for that. */
-static bool told_to_end(void)
-{
-	sigset_t set, pending;
-
-	signals_watched(&set);
-	sigpending(&pending);
-	for (size_t i = 0; i < 3; i++) {
-		static const int sig[] = {SIGTERM, SIGINT, SIGHUP};
-
-		if (sigismember(&set, sig[i]) && sigismember(&pending, sig[i]))
-			return true;
-	}
-	return false;
+	return u->record.state == WEFT_STATE_DONE ? promptly(u, member_stage_out, err)
+						  : 0;
 }
 
 enum weft_code member_run(const struct weft_engine *e, const struct weft_step *step,
 	size_t member, const struct slot *slot, int hand)
 {
 	weft_autoerr struct weft_err err = {0};
+	struct weft_engine own = *e;
 	enum weft_code code;
 	struct unit u;
 	char host[256] = "";
 
-	if (unit_open_attempt(&u, e, step, member, slot->attempt, &err)) {
+	own.stop = stop_hear(false);
+	if (unit_open_attempt(&u, &own, step, member, slot->attempt, &err)) {
 		weft_log(WEFT_ERROR, "%s: %s", step->name, err.text);
 		unit_close(&u);
 		return WEFT_EFAILED;
@@ -470,7 +492,8 @@ enum weft_code member_run(const struct weft_engine *e, const struct weft_step *s
 	u.record.exit_status = -1;
 	u.record.hosts = slot->nodes ? (char *)slot->nodes : host;
 	if (run(&u, &err)) {
-		if (told_to_end())
+		/* What failed after that failed for that. */
+		if (stop_told())
 			err.code = WEFT_EINTR;
 		member_fail(&u, &err);
 	}

@@ -266,6 +266,11 @@ void member_tidy(struct unit *u);
 
 /* Signals that wait in line (blocked) until sigtimedwait takes them */
 void signals_watched(sigset_t *set);
+/* stop.c: from now on (off: no longer) those of them that mean to end set a flag, which
+ * is this one.  For a process of one member alone. */
+const volatile sig_atomic_t *stop_hear(bool on);
+/* Has there been one that nothing else has taken? */
+bool stop_told(void);
 /* The whole way, in a process of its own; its result is a record: of a sweep's member
  * handed to the engine (hand.h), else written into the step's folder. */
 enum weft_code member_run(const struct weft_engine *e, const struct weft_step *step,

@@ -108,8 +108,8 @@ static int member(int argc, char **argv)
 		weft_autofree char *line = weft_err_line(&err);
 
 		fprintf(stderr, "weft: %s\n", line ? line : "out of memory");
+		status = err.code == WEFT_EINTR ? WEFT_EINTR : WEFT_ESTAGE;
 		weft_err_clear(&err);
-		status = WEFT_ESTAGE;
 	}
 	/* The engine adds up what the nodes say. */
 	if (status == 0 && weft_streq(what, "stage-in")) {

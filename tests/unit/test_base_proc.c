@@ -295,6 +295,43 @@ START_TEST(limits_output)
 }
 END_TEST
 
+static volatile sig_atomic_t stop_told;
+
+static void tell_stop(int sig)
+{
+	(void)sig;
+	stop_told = 1;
+}
+
+START_TEST(stops_when_told)
+{
+	struct weft_spawn s = WEFT_SPAWN_INIT;
+	struct sigaction act = {.sa_handler = tell_stop};
+	weft_autofree char *text =
+		weft_printf("trap 'echo told; exit 5' TERM; kill -USR1 %d; "
+			    "while :; do sleep 0.1; done",
+			(int)getpid());
+	char *argv[] = {(char *)"/bin/sh", (char *)"-c", text, NULL};
+	char *out;
+	int status;
+
+	/* While it waits: all of the group hear of it, and what they say is collected.
+	 */
+	sigaction(SIGUSR1, &act, NULL);
+	s.argv = argv;
+	s.stop = &stop_told;
+	ok(weft_capture(&s, 20, 100, &out, NULL, &status, &ok_err));
+	ck_assert_int_eq(WEXITSTATUS(status), 5);
+	ck_assert_str_eq(out, "told\n");
+	free(out);
+	/* Before. */
+	argv[2] = (char *)"exec sleep 100";
+	ok(weft_capture(&s, 20, 100, &out, NULL, &status, &ok_err));
+	ck_assert_int_eq(WTERMSIG(status), SIGTERM);
+	free(out);
+}
+END_TEST
+
 /* A parent that starts `sleep` so and is killed: does the child end? */
 static void dies_with_parent(bool drop)
 {
@@ -405,4 +442,4 @@ END_TEST
 SUITE("base_proc", environment_and_folder, descriptors,
 	works_without_standard_descriptors, says_why_it_cannot_start, finds_programs,
 	signals_are_as_a_program_expects, timeout_ends_the_whole_group, limits_output,
-	dies_with_its_parent, gives_up_root_for_good, binds)
+	stops_when_told, dies_with_its_parent, gives_up_root_for_good, binds)
