@@ -23,14 +23,6 @@ mode_t stage_umask(void)
 	return (mode_t)strtoul(at + 7, NULL, 8);
 }
 
-static bool wanted(const struct stage_job *job, const char *name)
-{
-	if (!job->opt->archive)
-		return weft_starts_with(name, "user.");
-	/* A label comes from the policy of the place where a file is. */
-	return strcmp(name, "security.selinux") != 0;
-}
-
 /* What has attributes: open, or of a kind that can't be, by its path. */
 struct node {
 	int fd;
@@ -68,7 +60,7 @@ static int copy_one(struct stage_worker *w, const struct node *in,
 	if (len >= 0 && set(out, name, value, (size_t)len) != 0) {
 		if (errno == ENOSPC || errno == EDQUOT)
 			return -1;
-		w->job->dropped++;
+		w->job->dropped += stage_xattr_matters(name, value, (size_t)len);
 	}
 	return 0;
 }
@@ -87,11 +79,13 @@ static int copy_xattrs(struct stage_worker *w, const struct node *in,
 	}
 	if (n < 0 && errno == ENOTSUP)
 		w->job->no_xattrs = true;
-	if (n > 0)
+	for (const char *p = names; n > 0 && p < names + n; p += strlen(p) + 1) {
+		if (!stage_xattr_wanted(p, w->job->opt->archive))
+			continue;
 		made->st_mode = 0; /* an ACL changes it */
-	for (const char *p = names; n > 0 && p < names + n; p += strlen(p) + 1)
-		if (wanted(w->job, p) && copy_one(w, in, out, p) != 0)
+		if (copy_one(w, in, out, p) != 0)
 			return -1;
+	}
 	return 0;
 }
 
@@ -166,10 +160,9 @@ int stage_file_attrs(
 {
 	const struct stage_job *job = w->job;
 	struct timespec times[2] = {f->st.st_atim, f->st.st_mtim};
-	mode_t mode = (f->st.st_mode & 07777) | (job->opt->writable ? 0200 : 0);
 	struct stat made;
 
-	if (job->opt->archive && !f->part) {
+	if (f->final_mode && job->opt->archive) {
 		if (!job->no_xattrs &&
 			copy_xattrs(w, &(struct node){f->in, NULL},
 				&(struct node){f->out, NULL}, &made) != 0)
@@ -177,7 +170,7 @@ int stage_file_attrs(
 		if (futimens(f->out, times) != 0 || fstat(f->out, now) != 0)
 			goto fail;
 		if (now->st_uid == f->st.st_uid && now->st_gid == f->st.st_gid &&
-			(now->st_mode & 07777) == mode)
+			now->st_mode == f->st.st_mode)
 			return 0;
 	}
 	if (stage_attrs(w, &f->st, f->in, f->out, f->dir, f->name) != 0)

@@ -96,14 +96,6 @@ static int put(struct packer *k, enum bcast_record kind, const void *a, size_t n
 	return 0;
 }
 
-static bool wanted(const struct packer *k, const char *name)
-{
-	if (!k->pack->opt->archive)
-		return weft_starts_with(name, "user.");
-	/* A label comes from the policy of the place where a file is. */
-	return strcmp(name, "security.selinux") != 0;
-}
-
 static int xattrs(struct packer *k, int fd)
 {
 	char value[65536];
@@ -115,7 +107,8 @@ static int xattrs(struct packer *k, int fd)
 		unsigned char len[2];
 		ssize_t v;
 
-		if (!wanted(k, p) || (v = fgetxattr(fd, p, value, sizeof(value))) < 0)
+		if (!stage_xattr_wanted(p, k->pack->opt->archive) ||
+			(v = fgetxattr(fd, p, value, sizeof(value))) < 0)
 			continue; /* gone, or not ours to read */
 		bcast_put16(len, (uint16_t)strlen(p));
 		if (put(k, REC_XATTR, len, 2, p, strlen(p), value, (size_t)v))

@@ -57,7 +57,7 @@ static int set_xattrs(struct bcast_unpack *u, int fd, const struct xattrs *x,
 			continue;
 		if (errno == ENOSPC || errno == EDQUOT)
 			return stage_sys(&u->w, "copying", dir, name);
-		u->job.dropped++;
+		u->job.dropped += stage_xattr_matters(v->name, v->value, v->n);
 	}
 	return 0;
 }

@@ -68,6 +68,7 @@ int stage_create(struct stage_worker *w, struct stage_file *f)
 		if (unlinkat(f->into, f->to, 0) != 0 && errno != ENOENT)
 			return stage_sys(w, "copying", f->dir, f->name);
 	}
+	f->final_mode = mode == (f->st.st_mode & 07777) && !job->opt->writable;
 	f->out = openat(f->into, f->to, flags | O_CREAT | O_EXCL, mode);
 	if (f->out < 0)
 		return stage_sys(w, "copying", f->dir, f->name);

@@ -45,7 +45,6 @@ static uint64_t least_of(const struct stat *st)
 	return S_ISREG(st->st_mode) ? (kept < size ? kept : size) / st->st_nlink : 0;
 }
 
-/* Attributes that are a file's own: not its place's (labels, layouts, NFS's ACLs). */
 static bool has_attributes(const char *path)
 {
 	char names[4096];
@@ -54,9 +53,7 @@ static bool has_attributes(const char *path)
 	if (n < 0)
 		return errno == ERANGE;
 	for (const char *at = names; at < names + n; at += strlen(at) + 1)
-		if (weft_starts_with(at, "user.") ||
-			strcmp(at, "system.posix_acl_access") == 0 ||
-			strcmp(at, "security.capability") == 0)
+		if (stage_xattr_is_own(at))
 			return true;
 	return false;
 }

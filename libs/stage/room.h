@@ -78,12 +78,13 @@ struct stage_file {
 	int from, into;   /* its folders, borrowed while it is opened */
 	struct stat st;
 	int in, out;
-	bool follow;  /* a link at the top stands for its file */
-	bool sparse;  /* holes are looked for */
-	bool no_map;  /* what the file system says of holes can't be */
-	bool again;   /* copied a second time, for it had changed */
-	bool part;    /* partly there already */
-	size_t piece; /* moved at once; 0: STAGE_BUFFER */
+	bool follow;     /* a link at the top stands for its file */
+	bool sparse;     /* holes are looked for */
+	bool no_map;     /* what the file system says of holes can't be */
+	bool again;      /* copied a second time, for it had changed */
+	bool part;       /* partly there already */
+	bool final_mode; /* made with the mode that it keeps */
+	size_t piece;    /* moved at once; 0: STAGE_BUFFER */
 	struct stage_entry *entry;
 	/* Large ones. */
 	uint64_t chunk, n_chunks, next;
@@ -202,6 +203,14 @@ int stage_name_xattrs(
 /* Of a folder alone; archive: ACLs, too.  -1 (errno). */
 int stage_folder_xattrs(int in, int out, bool archive);
 mode_t stage_umask(void);
+
+/* ---- xattr.c: whose they are ---- */
+/* To be copied; without archive only those that anybody may give. */
+bool stage_xattr_wanted(const char *name, bool archive);
+/* Part of what the file is, so that it is no other's with the same bytes. */
+bool stage_xattr_is_own(const char *name);
+/* Where it is refused, is something lost? */
+bool stage_xattr_matters(const char *name, const void *value, size_t n);
 
 /* ---- look.c ---- */
 /* 1: it is, or holds, a file with attributes or an ACL. */

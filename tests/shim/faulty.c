@@ -15,6 +15,7 @@
  *   no-openat2     the system call is not there
  *   crawl:BYTES    after so many bytes each recvmsg takes 0.15 s
  *   flip:BYTES     of what sendmsg sends, a bit is turned over once after so many bytes
+ *   attr:NAME      each file has such an attribute, FAULTY_ATTR in hex; none takes it
  *   before:PART    at the first read of such a file, and with always:PART at each,
  *                  FAULTY_HOOK is run by the shell
  */
@@ -30,6 +31,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /* The argument of a word of FAULTY ("" without one), or NULL. */
@@ -276,5 +278,51 @@ int close(int fd)
 	if (!fails)
 		return rc;
 	errno = atoi(arg);
+	return -1;
+}
+
+/* ---- attributes ---- */
+ssize_t flistxattr(int fd, char *list, size_t size)
+{
+	static ssize_t (*real)(int, char *, size_t);
+	const char *name = fault("attr");
+	ssize_t n;
+
+	real = real ? real : dlsym(RTLD_NEXT, "flistxattr");
+	n = real(fd, list, size);
+	if (!name || n < 0)
+		return n;
+	if (list && size && (size_t)n + strlen(name) + 1 > size) {
+		errno = ERANGE;
+		return -1;
+	}
+	if (list && size)
+		strcpy(list + n, name);
+	return n + (ssize_t)strlen(name) + 1;
+}
+
+ssize_t fgetxattr(int fd, const char *name, void *value, size_t size)
+{
+	static ssize_t (*real)(int, const char *, void *, size_t);
+	const char *own = fault("attr"), *hex = getenv("FAULTY_ATTR");
+	size_t n = hex ? strlen(hex) / 2 : 0;
+
+	real = real ? real : dlsym(RTLD_NEXT, "fgetxattr");
+	if (!own || strcmp(name, own) != 0)
+		return real(fd, name, value, size);
+	for (size_t i = 0; i < n && i < size; i++)
+		sscanf(hex + 2 * i, "%2hhx", (unsigned char *)value + i);
+	return (ssize_t)n;
+}
+
+int fsetxattr(int fd, const char *name, const void *value, size_t n, int flags)
+{
+	static int (*real)(int, const char *, const void *, size_t, int);
+	const char *own = fault("attr");
+
+	real = real ? real : dlsym(RTLD_NEXT, "fsetxattr");
+	if (!own || strcmp(name, own) != 0)
+		return real(fd, name, value, n, flags);
+	errno = EOPNOTSUPP;
 	return -1;
 }

@@ -196,4 +196,29 @@ else
 	t_skip "no room" "needs root to mount small file systems"
 fi
 
+# ---- attributes that are the place's, as Lustre and NFSv4 have them on each file
+mkdir place && echo 1 >place/one && echo 2 >place/two
+entry() { # FLAGS WHO: as NFSv4 sends it
+	python3 -c 'import struct, sys
+who = sys.argv[2].encode()
+print((struct.pack(">IIII", 0, int(sys.argv[1], 0), 0x120081, len(who)) + who + b"\0" * (-len(who) % 4)).hex(), end="")' "$@"
+}
+own="$(entry 0 OWNER@)$(entry 0x40 GROUP@)$(entry 0 EVERYONE@)"
+t_run 0 "files with a layout of their server" faulty attr:lustre.lov "$WEFT" stage cp --json place place1
+t_is "lose nothing elsewhere" "$(json attributes_not_kept)" 0
+export FAULTY_ATTR=00000003$own
+t_run 0 "ACLs that say what the mode does" faulty attr:system.nfs4_acl "$WEFT" stage cp --json place place2
+t_is "aren't missed" "$(json attributes_not_kept)" 0
+export FAULTY_ATTR="00000004$own$(entry 0 alice@site)"
+t_run 0 "ACLs that name somebody" faulty attr:system.nfs4_acl "$WEFT" stage cp --json place place3
+t_is "are: of two files and a folder" "$(json attributes_not_kept)" 3
+export FAULTY_ATTR="00000003$(entry 0x3 OWNER@)$(entry 0x40 GROUP@)$(entry 0 EVERYONE@)"
+t_run 0 "and so are those that pass on" faulty attr:system.nfs4_acl "$WEFT" stage cp --json place/one place4
+t_is "to what is new" "$(json attributes_not_kept)" 1
+export FAULTY_ATTR=00000003ffffffff
+t_run 0 "what is no ACL" faulty attr:system.nfs4_acl "$WEFT" stage cp place/one place5
+t_has "is told" "$T_OUT" "could not be kept"
+unset FAULTY_ATTR
+rm -rf place*
+
 t_done
