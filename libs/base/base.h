@@ -279,6 +279,9 @@ struct weft_spawn {
 	bool drop;            /* give up root for good: uid, gid, no_new_privs */
 	uid_t uid;
 	gid_t gid;
+	const gid_t *groups; /* with drop: the supplementary ones */
+	size_t n_groups;
+	int until; /* weft_capture() kills it when this one's other end closes; -1 */
 	const uint64_t *cpus; /* affinity mask words, or NULL */
 	size_t n_cpu_words;
 	/* The child's last word before exec, or NULL: async-signal-safe calls alone. It
@@ -291,15 +294,15 @@ struct weft_spawn {
 };
 #define WEFT_SPAWN_INIT                                                                \
 	{                                                                              \
-		.in = -1, .out = 1, .err = 2                                           \
+		.in = -1, .out = 1, .err = 2, .until = -1                              \
 	}
 /* Starts; the error of a failing exec is reported here.  Closes every other
  * descriptor in the child.  Costs the same however much memory we have: until exec the
  * child runs in it, and we wait. */
 int weft_spawn(const struct weft_spawn *s, pid_t *pid, struct weft_err *err);
 /* Runs to the end and collects stdout (at most max bytes) and, into *errout
- * unless NULL, stderr; kills after timeout seconds (0: none).
- * *status is wait()'s. */
+ * unless NULL, stderr; kills after timeout seconds (0: none), errno ETIMEDOUT, and when
+ * s->until says so, ECANCELED.  *status is wait()'s. */
 int weft_capture(const struct weft_spawn *s, double timeout, size_t max, char **out,
 	char **errout, int *status, struct weft_err *err);
 /* Absolute path of a program in PATH, or NULL. */

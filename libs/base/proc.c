@@ -70,13 +70,16 @@ char *weft_self_path(void)
  * takes away: groups, group, user, then no way back through setuid programs.
  * Checked: getting root back must fail.
  */
-static int drop_root(uid_t uid, gid_t gid)
+static int drop_root(const struct weft_spawn *s)
 {
+	uid_t uid = s->uid;
+	gid_t gid = s->gid;
+
 	if (uid == 0 || gid == 0) {
 		errno = EPERM;
 		return -1;
 	}
-	if (geteuid() == 0 && setgroups(0, NULL))
+	if (geteuid() == 0 && setgroups(s->n_groups, s->groups))
 		return -1;
 	if (setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
 		return -1;
@@ -87,6 +90,18 @@ static int drop_root(uid_t uid, gid_t gid)
 		return -1;
 	}
 	return 0;
+}
+
+/* Who isn't root any more has no claim to what keeps a daemon of root's from being
+ * killed when memory is short. */
+static void be_mortal(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)!write(fd, "0", 1);
+	close(fd);
 }
 
 /* Without close_range(2), or its flag (before Linux 5.11): one by one. */
@@ -145,7 +160,9 @@ static int child(void *plan)
 	if (s->cpus &&
 		syscall(SYS_sched_setaffinity, 0, s->n_cpu_words * 8, s->cpus) < 0)
 		goto fail;
-	if (s->drop && drop_root(s->uid, s->gid))
+	if (s->drop)
+		be_mortal();
+	if (s->drop && drop_root(s))
 		goto fail;
 	if (s->die_with_parent) {
 		/* After the change of user, which would have cleared it. */
@@ -260,11 +277,14 @@ static bool drain(struct sink *k, size_t max)
 	return k->text.len <= max;
 }
 
-/* Waits until `end` (0: for ever).  1: it has not ended by then. */
-static int wait_until(pid_t pid, int *status, double end)
+/* Waits until `end` (0: for ever), or until the other end of a descriptor closes (-1:
+ * none).  1: it has not ended by then. */
+static int wait_until(pid_t pid, int *status, double end, int until)
 {
+	struct pollfd u = {until, 0, 0};
+
 	for (int pause = 1;; pause = pause < 64 ? pause * 2 : pause) {
-		pid_t p = waitpid(pid, status, end ? WNOHANG : 0);
+		pid_t p = waitpid(pid, status, end || until >= 0 ? WNOHANG : 0);
 
 		if (p == pid)
 			return 0;
@@ -273,8 +293,8 @@ static int wait_until(pid_t pid, int *status, double end)
 		if (end && weft_monotonic() >= end)
 			return 1;
 		/* Its pipes are closed: as a rule it ends within the first pause. */
-		if (p == 0)
-			poll(NULL, 0, pause);
+		if (p == 0 && poll(&u, 1, pause) > 0)
+			return 1;
 	}
 }
 
@@ -285,7 +305,7 @@ int weft_capture(const struct weft_spawn *s, double timeout, size_t max, char **
 	struct weft_spawn own = *s;
 	struct sink k[2] = {{.fd = -1}, {.fd = -1}};
 	double end = timeout > 0 ? weft_monotonic() + timeout : 0;
-	bool killed = false, over = false, told = false;
+	bool killed = false, over = false, told = false, gone = false;
 	pid_t pid;
 
 	*out = NULL;
@@ -308,7 +328,8 @@ int weft_capture(const struct weft_spawn *s, double timeout, size_t max, char **
 		close(e[1]);
 	o[0] = o[1] = e[0] = e[1] = -1;
 	while (k[0].fd >= 0 || k[1].fd >= 0) {
-		struct pollfd p[2] = {{k[0].fd, POLLIN, 0}, {k[1].fd, POLLIN, 0}};
+		struct pollfd p[3] = {
+			{k[0].fd, POLLIN, 0}, {k[1].fd, POLLIN, 0}, {s->until, 0, 0}};
 		double left = end ? end - weft_monotonic() : 3600;
 
 		if (left <= 0) {
@@ -323,21 +344,24 @@ int weft_capture(const struct weft_spawn *s, double timeout, size_t max, char **
 		if (s->stop && !told && left > STOP_LOOK)
 			left = STOP_LOOK;
 		int got =
-			poll(p, 2, left > 3600 ? 3600 * 1000 : (int)(left * 1000) + 1);
+			poll(p, 3, left > 3600 ? 3600 * 1000 : (int)(left * 1000) + 1);
 		if (got < 0 && errno != EINTR)
 			break;
 		for (int i = 0; got > 0 && i < 2; i++)
 			if (k[i].fd >= 0 && p[i].revents && !drain(&k[i], max))
 				over = true;
-		if (over)
+		gone = got > 0 && p[2].revents;
+		if (over || gone)
 			break;
 	}
 	/* A program may close its output and run on: the limit holds for it too. */
-	int waited = killed || over ? 1 : wait_until(pid, status, end);
+	int waited =
+		killed || over || gone ? 1 : wait_until(pid, status, end, s->until);
 	if (waited == 1) {
-		killed = !over;
+		killed = !over && !gone && end && weft_monotonic() >= end;
+		gone = !over && !killed;
 		kill(-pid, SIGKILL);
-		waited = wait_until(pid, status, 0);
+		waited = wait_until(pid, status, 0, -1);
 	}
 	if (waited < 0) {
 		weft_err_sys(err, WEFT_ESYS, "waiting for %s", s->argv[0]);
@@ -347,6 +371,11 @@ int weft_capture(const struct weft_spawn *s, double timeout, size_t max, char **
 		errno = ETIMEDOUT;
 		weft_err_set(err, WEFT_ESYS, "%s: no answer within %g s", s->argv[0],
 			timeout);
+		goto out;
+	}
+	if (gone) {
+		errno = ECANCELED;
+		weft_err_set(err, WEFT_EINTR, "%s: killed", s->argv[0]);
 		goto out;
 	}
 	if (over) {

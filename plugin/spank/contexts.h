@@ -3,8 +3,9 @@
  *
  *   local.c      srun, as the user
  *   allocator.c  sbatch and salloc, as the user
- *   remote.c     slurmstepd: as root in init and exit, with the user's effective id
- *                in user_init, as the user in task_init (in the forked child)
+ *   remote.c     slurmstepd: as root in init, task_exit and exit, with the user's
+ *                effective id in user_init, as the user in task_init (in the forked
+ *                child)
  *
  * What runs in slurmstepd never exits, aborts, or changes environment, umask,
  * signals or working directory, but for the task's own child in task_init.
@@ -25,7 +26,8 @@ int allocator_init_post_opt(spank_t sp);
 int remote_init(spank_t sp, int ac, char **av);
 int remote_user_init(spank_t sp);
 int remote_task_init(spank_t sp);
-void remote_end(spank_t sp);
+int remote_task_exit(spank_t sp);
+void remote_end(void);
 
 /* ---- shared by srun, sbatch and salloc ---------------------------------- */
 

@@ -1,9 +1,8 @@
 /*
  * dispatch.c - the symbols that Slurm looks for, and who answers them.
  *
- * Hooks that aren't here (job_prolog, job_epilog, slurmd_exit, task_exit and the
- * like) are left out on purpose: Slurm pays for each that a plug-in has, for every
- * job of the cluster.
+ * Hooks that aren't here (job_prolog, job_epilog, slurmd_exit and the like) are left
+ * out on purpose: Slurm pays for each that a plug-in has, for every job of the cluster.
  */
 #include "plugin/spank/contexts.h"
 
@@ -55,15 +54,21 @@ int slurm_spank_task_init(spank_t sp, int ac, char **av)
 	return host_context() == HOST_REMOTE ? remote_task_init(sp) : 0;
 }
 
-int slurm_spank_exit(spank_t sp, int ac, char **av)
+int slurm_spank_task_exit(spank_t sp, int ac, char **av)
 {
 	(void)ac, (void)av;
+	return host_context() == HOST_REMOTE ? remote_task_exit(sp) : 0;
+}
+
+int slurm_spank_exit(spank_t sp, int ac, char **av)
+{
+	(void)sp, (void)ac, (void)av;
 	switch (host_context()) {
 	case HOST_LOCAL:
 		local_end();
 		break;
 	case HOST_REMOTE:
-		remote_end(sp);
+		remote_end();
 		break;
 	default:
 		break;

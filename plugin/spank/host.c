@@ -63,6 +63,26 @@ int host_task_id(spank_t sp, int *id)
 	return spank_get_item(sp, S_TASK_ID, id) == ESPANK_SUCCESS ? 0 : -1;
 }
 
+size_t host_groups(spank_t sp, gid_t *group, size_t max)
+{
+	gid_t *all = NULL;
+	int n = 0;
+	size_t kept = 0;
+
+	if (spank_get_item(sp, S_JOB_SUPPLEMENTARY_GIDS, &all, &n) != ESPANK_SUCCESS)
+		return 0;
+	for (int i = 0; all && i < n && kept < max; i++)
+		if (all[i] != 0)
+			group[kept++] = all[i];
+	return kept;
+}
+
+int host_task_status(spank_t sp, int *status)
+{
+	return spank_get_item(sp, S_TASK_EXIT_STATUS, status) == ESPANK_SUCCESS ? 0
+										: -1;
+}
+
 const char *host_step_cores(spank_t sp)
 {
 	char *list = NULL;

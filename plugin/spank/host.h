@@ -28,6 +28,9 @@ int host_node_id(spank_t sp, uint32_t *id); /* of the job's nodes, from 0 */
 int host_user(spank_t sp, uid_t *uid, gid_t *gid);
 int host_local_tasks(spank_t sp, uint32_t *n);
 int host_task_id(spank_t sp, int *id);
+/* The user's groups but 0, at most max: how many; 0 where the host doesn't say. */
+size_t host_groups(spank_t sp, gid_t *group, size_t max);
+int host_task_status(spank_t sp, int *status); /* in task_exit: as wait() has it */
 /* "0-3,8": the host's own string, not to be kept; NULL where it doesn't say. */
 const char *host_step_cores(spank_t sp);
 

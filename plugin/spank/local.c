@@ -80,6 +80,7 @@ static void look_where(void)
 int local_init(spank_t sp, int ac, char **av)
 {
 	forget();
+	stage_forget();
 	look_where();
 	local.on = user_side_init(sp, ac, av);
 	if (!local.on)

@@ -30,7 +30,7 @@ static int dump(spank_t sp, struct weft_machine **m, struct weft_err *err)
 {
 	static char *const argv[] = {
 		(char *)"weft", (char *)"topo", (char *)"dump", NULL};
-	const struct child c = {argv, NULL, DUMP_SECONDS, DUMP_BYTES, false};
+	const struct child c = {argv, NULL, DUMP_SECONDS, DUMP_BYTES, false, -1};
 	weft_autofree char *text = NULL;
 
 	if (child_run(sp, &c, &text, err)) {

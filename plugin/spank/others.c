@@ -117,7 +117,7 @@ static bool ask(spank_t sp, uint32_t job, uint32_t step, struct weft_others *o)
 	char *argv[] = {(char *)"weft", (char *)"bind", (char *)"--others", NULL};
 	char *envp[] = {(char *)"PATH=/usr/bin:/bin", (char *)"LC_ALL=C", job_env,
 		step_env, NULL};
-	const struct child c = {argv, envp, SECONDS, BYTES, false};
+	const struct child c = {argv, envp, SECONDS, BYTES, false, -1};
 
 	return job_env && step_env && child_run(sp, &c, &text, NULL) == 0 &&
 	       parse(text, o);

@@ -12,15 +12,19 @@
  * ticket can change is the binding of that user's own tasks, within what Slurm
  * and the kernel let that user have anyway.
  *
- * exit runs as root: what a step has made on the node is brought back by a child that
- * has given that up (stage.c, child.c).
+ * task_exit runs as root: what a step has made on the node is brought back by a child
+ * that has given that up (stage.c, child.c) when the node's last task has ended.
+ * slurmstepd waits for it, in the same place as for a site's TaskEpilog: to Slurm the
+ * step runs on, so that the bound is the job's time limit.
  *
  * Errors are latched and told in task_init, in the task's own child, which then
  * ends with status 64: any other way either drains the node, or lets the command
  * run as if all were well (see weft-spank(8)).
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "plugin/spank/contexts.h"
@@ -28,6 +32,7 @@
 #include "plugin/spank/options.h"
 #include "plugin/spank/site.h"
 #include "plugin/spank/stage.h"
+#include "plugin/spank/watch.h"
 
 #define EXIT_LATCHED 64
 
@@ -36,6 +41,9 @@ static struct {
 	bool active;   /* one of our options was given for this step of tasks */
 	char why[768]; /* latched: "" all is well */
 	struct node node;
+	bool stages; /* the step has outputs that this node brings back */
+	bool killed; /* one of its tasks was */
+	uint32_t tasks, ended;
 } remote;
 
 static void latch(const char *fmt, ...) WEFT_PRINTF(1, 2);
@@ -68,6 +76,7 @@ static void log_sink(enum weft_level level, const char *text)
 
 static void forget(void)
 {
+	watch_end();
 	node_clear(&remote.node);
 	memset(&remote, 0, sizeof(remote));
 	site_forget();
@@ -152,6 +161,10 @@ int remote_user_init(spank_t sp)
 			site_user_off(uid, remote.why, sizeof(remote.why));
 	}
 	remote.active = true;
+	remote.stages = !*remote.why && host_local_tasks(sp, &remote.tasks) == 0 &&
+			stage_is_here(sp);
+	if (remote.stages)
+		watch_prepare();
 	if (*remote.why || o->bind == OPTION_BIND_NONE || read_ticket(sp, o, &t))
 		return 0;
 	/* The ticket goes by the step, its role and the site already. */
@@ -191,6 +204,8 @@ int remote_task_init(spank_t sp)
 
 	if (!remote.active)
 		return 0;
+	if (remote.stages && host_task_id(sp, &id) == 0 && id == 0)
+		watch_start();
 	if (*remote.why)
 		end_task(sp, remote.why, true);
 	if (!remote.node.machine)
@@ -202,12 +217,23 @@ int remote_task_init(spank_t sp)
 	return 0;
 }
 
-void remote_end(spank_t sp)
+int remote_task_exit(spank_t sp)
 {
-	enum host_step kind;
+	int status = 0;
 
-	if (remote.active && !*remote.why && host_step_kind(sp, &kind) == 0 &&
-		kind == HOST_STEP_TASKS)
-		stage_out_here(sp);
+	if (!remote.stages)
+		return 0;
+	if (host_task_status(sp, &status) == 0 && WIFSIGNALED(status) &&
+		WTERMSIG(status) == SIGKILL)
+		remote.killed = true;
+	if (++remote.ended == remote.tasks) {
+		stage_out_here(sp, watch_fd(), remote.killed);
+		watch_end();
+	}
+	return 0;
+}
+
+void remote_end(void)
+{
 	forget();
 }

@@ -2,6 +2,7 @@
 #include "plugin/spank/stage.h"
 
 #include <ctype.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -12,10 +13,11 @@
 #include "plugin/spank/site.h"
 
 #define STAGE_BYTES (1u << 20) /* of messages */
-/* What slurmstepd's child may take: slurmctld has ended the allocation, and what runs
- * in it is killed after Slurm's KillWait. */
-#define HERE_SECONDS 25.0
-#define WAIT_SECONDS 30.0
+/* What slurmstepd's child may take where Slurm has killed the step before: a slurmstepd
+ * that doesn't end then drains its node after UnkillableStepTimeout, 60 s. */
+#define KILLED_SECONDS 25.0
+/* The nodes were through before srun was told: a file system may show it later. */
+#define WAIT_SECONDS 5.0
 #define OUT_ENV "WEFT_STAGE_OUT"
 #define OUT_MAX 16384
 
@@ -249,11 +251,7 @@ void stage_out(void)
 	}
 	/* Nobody may take this for a step that went well. */
 	host_error("outputs could not be brought back from the nodes%s",
-		own ? ", or not in the time that Slurm leaves when srun ends an "
-		      "allocation of its own, and are gone with its scratch: run it in "
-		      "a job of sbatch or salloc, where there is no such limit, or "
-		      "make them with scratch: shared"
-		    : "");
+		own ? ", and what is missing is gone with the job's scratch" : "");
 	exit(WEFT_ESTAGE);
 }
 
@@ -263,27 +261,46 @@ void stage_forget(void)
 	free(out.command);
 	free(out.done);
 	memset(&out, 0, sizeof(out));
+	unsetenv(OUT_ENV);
 }
 
 /* ---- slurmstepd ------------------------------------------------------------- */
+
+static bool get(spank_t sp, char *value)
+{
+	return host_getenv(sp, OUT_ENV, value, OUT_MAX) == HOST_HAVE;
+}
+
+bool stage_is_here(spank_t sp)
+{
+	weft_autofree char *value = malloc(OUT_MAX);
+
+	return value && get(sp, value);
+}
+
+static bool hung_up(int fd)
+{
+	struct pollfd p = {fd, 0, 0};
+
+	return poll(&p, 1, 0) > 0;
+}
 
 /*
  * Security.  What is to be copied where is the user's word: it is looked at by no one
  * but the child, who is that user for good (child.c) and can read and write what the
  * user can.  Here it is a text of limited length that is handed on.
  */
-void stage_out_here(spank_t sp)
+void stage_out_here(spank_t sp, int until, bool killed)
 {
 	weft_autofree char *value = malloc(OUT_MAX), *said = NULL, *var = NULL;
 	weft_autofree char *node = NULL;
 	weft_autoerr struct weft_err err = {0};
 	char *argv[] = {(char *)"weft", (char *)"stage-out", NULL};
 	char *envp[5] = {(char *)"PATH=/usr/bin:/bin", (char *)"LC_ALL=C"};
-	const struct child c = {argv, envp, HERE_SECONDS, STAGE_BYTES, true};
+	struct child c = {argv, envp, 0, STAGE_BYTES, true, until};
 	uint32_t id;
 
-	if (!value || host_getenv(sp, OUT_ENV, value, OUT_MAX) != HOST_HAVE ||
-		host_node_id(sp, &id))
+	if (!value || !get(sp, value) || host_node_id(sp, &id))
 		return;
 	var = weft_printf(OUT_ENV "=%s", value);
 	node = weft_printf("SLURM_NODEID=%u", (unsigned)id);
@@ -291,6 +308,10 @@ void stage_out_here(spank_t sp)
 		return;
 	envp[2] = var;
 	envp[3] = node;
+	if (killed || until < 0 || hung_up(until)) {
+		c.seconds = KILLED_SECONDS;
+		c.until = -1;
+	}
 	if (child_run(sp, &c, &said, &err))
 		host_error("outputs: %s", err.text ? err.text : "?");
 }

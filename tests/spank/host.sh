@@ -12,7 +12,7 @@ HOST=$BUILD/tests/fake_spank
 
 # The names that Slurm looks for, and no other.
 got=$(nm -D --defined-only "$SO" | awk '{print $3}' | grep -v '^__\(asan\|ubsan\|odr\)' | LC_ALL=C sort | tr '\n' ' ')
-t_is 'exports' "$got" 'plugin_name plugin_type plugin_version slurm_spank_exit slurm_spank_init slurm_spank_init_post_opt slurm_spank_local_user_init slurm_spank_task_init slurm_spank_user_init spank_plugin_version '
+t_is 'exports' "$got" 'plugin_name plugin_type plugin_version slurm_spank_exit slurm_spank_init slurm_spank_init_post_opt slurm_spank_local_user_init slurm_spank_task_exit slurm_spank_task_init slurm_spank_user_init spank_plugin_version '
 got=$(readelf -d "$SO" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' | grep -vE '^lib(c|m|asan|ubsan|gcc_s)\.so' | tr '\n' ' ')
 t_is 'links libc and libm only' "$got" ''
 t_has 'linked -z now' "$(readelf -d "$SO" | grep -E 'FLAGS|BIND_NOW')" NOW
@@ -159,6 +159,21 @@ t_has 'dump: group, for good' "$seen" 'Gid:	65534	65534	65534	65534'
 t_has 'dump: no capabilities' "$seen" 'CapPrm:	0000000000000000'
 t_has 'dump: no way back' "$seen" 'NoNewPrivs:	1'
 t_is 'dump: an environment of its own' "$(printf '%s\n' "$seen" | grep "=" | grep -vE '^(PATH=/usr/bin:/bin|LC_ALL=C|PWD=/|SHLVL=.|_=.*|OLDPWD=.*)$')" ''
+
+# Which outputs there are is the user's word: the child's to read.
+cat >"$D/outputs" <<END
+#!/bin/sh
+[ "\$1 \$SLURM_NODEID" = 'stage-out 3' ] && echo \$\$ >"\$WEFT_STAGE_OUT"
+END
+sed '$aexec sleep 1000' "$D/outputs" >"$D/outputs-hang"
+chmod 755 "$D/outputs" "$D/outputs-hang"
+conf outputs.conf "cache = $D
+command = $D/outputs"
+conf outputs-hang.conf "cache = $D
+command = $D/outputs-hang"
+host 'outputs are brought back once' outputs "conf=$D/outputs.conf"
+host 'and no longer than the step is let run' outputs_killed "conf=$D/outputs-hang.conf"
+
 printf '#!/bin/sh\nexec sleep 1000\n' >"$D/hang"
 printf '#!/bin/sh\nexec yes\n' >"$D/flood"
 printf '#!/bin/sh\nexec head -c 20000 /dev/urandom\n' >"$D/junk"

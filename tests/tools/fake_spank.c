@@ -20,8 +20,19 @@
 
 static const char *const hook_name[] = {"slurm_spank_init", "slurm_spank_init_post_opt",
 	"slurm_spank_local_user_init", "slurm_spank_user_init", "slurm_spank_task_init",
-	"slurm_spank_exit"};
-enum { INIT, POST_OPT, LOCAL_USER, USER, TASK, EXIT, N_HOOKS };
+	"slurm_spank_exit", "slurm_spank_task_exit"};
+/* TASK_EXIT comes after TASK in any order of the others. */
+enum {
+	INIT,
+	POST_OPT,
+	LOCAL_USER,
+	USER,
+	TASK,
+	EXIT,
+	N_ORDERED,
+	TASK_EXIT = N_ORDERED,
+	N_HOOKS
+};
 static int (*hook[N_HOOKS])(spank_t, int, char **);
 static int conf_argc;
 static char **conf_argv;
@@ -347,6 +358,7 @@ static void faults(void)
 			int r = run_task(0);
 			check(r == 0 || r == 64, "fault %d at call %d: exit status %d",
 				codes[c], at, r);
+			call(TASK_EXIT);
 			call(EXIT);
 		}
 }
@@ -354,22 +366,23 @@ static void faults(void)
 /* Every hook in every order, in every context. */
 static void permute(int *order, int n, const char *ticket, bool options)
 {
-	if (n == N_HOOKS) {
+	if (n == N_ORDERED) {
 		fresh(host.context, ticket);
-		for (int i = 0; i < N_HOOKS; i++) {
+		for (int i = 0; i < N_ORDERED; i++) {
 			if (options)
 				give("weft-step", "train");
 			if (order[i] == TASK) {
 				int r = run_task(0);
 
 				check(r == 0 || r == 64, "order: exit status %d", r);
+				call(TASK_EXIT);
 			} else {
 				call(order[i]);
 			}
 		}
 		return;
 	}
-	for (int i = n; i < N_HOOKS; i++) {
+	for (int i = n; i < N_ORDERED; i++) {
 		int keep = order[n];
 
 		order[n] = order[i];
@@ -423,6 +436,108 @@ static void hostile(void)
 	}
 }
 
+/* ---- outputs ---- */
+
+/* Below the folder of weft.conf. */
+static char *beside_conf(const char *name)
+{
+	const char *path = conf_argv[0] + strlen("conf=");
+
+	return weft_printf("%.*s%s", (int)(strrchr(path, '/') + 1 - path), path, name);
+}
+
+/* A child that isn't ours by birth: the one that watches. */
+static pid_t find_orphan(void)
+{
+	weft_autofree char *list = NULL;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	if (weft_read_file(path, 4096, &list, NULL, NULL))
+		return -1;
+	return (pid_t)strtol(list, NULL, 10);
+}
+
+static bool ends(pid_t pid)
+{
+	double end = weft_monotonic() + 20;
+
+	while (waitpid(pid, NULL, WNOHANG) == 0)
+		if (weft_monotonic() > end || usleep(10000))
+			return false;
+	return true;
+}
+
+/* A step of two tasks with outputs; what brings them back writes who it is to `mark`.
+ */
+static pid_t start_outputs(const char *mark, bool here)
+{
+	weft_autofree char *t = good_ticket();
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	fresh(S_CTX_REMOTE, t);
+	host.keeps = true;
+	if (here)
+		job_env("WEFT_STAGE_OUT", mark);
+	call(INIT);
+	give("weft-step", "train");
+	call(POST_OPT);
+	call(USER);
+	for (int i = 0; i < 2; i++) {
+		int r = run_task(i);
+
+		check(r == 0, "a task with outputs: exit status %d: %s", r, said);
+	}
+	return find_orphan();
+}
+
+/* They are brought back once, when the last task has ended; nothing stays. */
+static void outputs(void)
+{
+	weft_autofree char *mark = beside_conf("seen/outputs");
+	struct around was, is;
+
+	for (int here = 0; here < 2; here++) {
+		look(&was);
+		pid_t watch = start_outputs(mark, here);
+		check(here ? watch > 0 : watch == 0, "who watches: %d", (int)watch);
+		call(TASK_EXIT);
+		check(access(mark, F_OK) != 0, "before all tasks have ended");
+		call(TASK_EXIT);
+		check((access(mark, F_OK) == 0) == here, "when all tasks have ended");
+		check(!here || ends(watch), "the one that watches is left");
+		call(EXIT);
+		look(&is);
+		check(memcmp(is.fds, was.fds, sizeof(is.fds)) == 0,
+			"a descriptor was left");
+	}
+}
+
+/* Slurm kills the step meanwhile. */
+static void outputs_killed(void)
+{
+	weft_autofree char *mark = beside_conf("seen/killed");
+	weft_autofree char *text = NULL;
+	pid_t watch = start_outputs(mark, true), killer;
+
+	check(watch > 0, "nobody watches");
+	call(TASK_EXIT);
+	killer = fork();
+	if (killer == 0) {
+		double end = weft_monotonic() + 20;
+
+		while (access(mark, F_OK) && weft_monotonic() < end)
+			usleep(10000);
+		_exit(kill(watch, SIGKILL));
+	}
+	call(TASK_EXIT);
+	check(ends(killer) && ends(watch), "the one that watches was killed");
+	check(weft_read_file(mark, 100, &text, NULL, NULL) == 0 &&
+			kill((pid_t)strtol(text, NULL, 10), 0) < 0 && errno == ESRCH,
+		"what brought outputs back runs on: %s", text ? text : "?");
+	call(EXIT);
+}
+
 /* Prints what a task is told and with which status it ends. */
 static void task(void)
 {
@@ -439,7 +554,8 @@ static const struct {
 	void (*run)(void);
 } scenarios[] = {{"good", good}, {"bad", bad}, {"forged", forged}, {"unused", unused},
 	{"unused_broken", unused_broken}, {"faults", faults}, {"orders", orders},
-	{"hostile", hostile}, {"task", task}};
+	{"hostile", hostile}, {"outputs", outputs}, {"outputs_killed", outputs_killed},
+	{"task", task}};
 
 /* A machine of 2 packages, 4 cores and 2 GPUs, as another's model. */
 static int write_cache(const char *dir)

@@ -81,7 +81,7 @@ START_TEST(descriptors)
 		(char *)"/bin/sh", (char *)"-c", (char *)"echo o; echo e >&2", NULL};
 	int first = dup(1), second = dup(2);
 	dup2(fd, 2);
-	struct weft_spawn w = {.argv = argv, .in = -1, .out = 2, .err = 2};
+	struct weft_spawn w = {.argv = argv, .in = -1, .out = 2, .err = 2, .until = -1};
 	pid_t pid;
 	ok(weft_spawn(&w, &pid, &ok_err));
 	dup2(first, 1);
@@ -104,7 +104,8 @@ START_TEST(works_without_standard_descriptors)
 	}
 	char *argv[] = {
 		(char *)"/bin/sh", (char *)"-c", (char *)"echo o; echo e >&2", NULL};
-	struct weft_spawn s = {.argv = argv, .in = -1, .out = -1, .err = -1};
+	struct weft_spawn s = {
+		.argv = argv, .in = -1, .out = -1, .err = -1, .until = -1};
 	char *out = NULL, *errout = NULL;
 	int status = -1, r = weft_capture(&s, 20, 100, &out, &errout, &status, NULL);
 	for (int i = 0; i < 3; i++)
@@ -268,6 +269,40 @@ START_TEST(timeout_ends_the_whole_group)
 }
 END_TEST
 
+/* As above: the pipe stays open, or is closed and the program runs on. */
+START_TEST(is_killed_when_nobody_wants_it)
+{
+	static const char *const text[] = {"echo $$ >pid; exec sleep 100",
+		"echo $$ >pid; exec >&- 2>&-; exec sleep 100"};
+
+	for (size_t i = 0; i < WEFT_COUNT(text); i++) {
+		struct weft_spawn s = WEFT_SPAWN_INIT;
+		char *argv[] = {(char *)"/bin/sh", (char *)"-c", (char *)text[i], NULL};
+		int fd[2], status;
+		char *out;
+
+		unlink(in_scratch("pid"));
+		ck_assert_int_eq(pipe2(fd, O_CLOEXEC), 0);
+		pid_t other = fork();
+		if (other == 0) {
+			close(fd[1]);
+			pid_in(in_scratch("pid"));
+			_exit(0);
+		}
+		close(fd[0]);
+		s.argv = argv;
+		s.cwd = scratch();
+		s.until = fd[1];
+		refused(weft_capture(&s, 0, 100, &out, NULL, &status, &ok_err),
+			"killed");
+		ck_assert(!out);
+		close(fd[1]);
+		waitpid(other, NULL, 0);
+		ck_assert(ends_within(pid_in(in_scratch("pid")), 20));
+	}
+}
+END_TEST
+
 START_TEST(limits_output)
 {
 	struct weft_spawn s = WEFT_SPAWN_INIT;
@@ -393,6 +428,15 @@ START_TEST(gives_up_root_for_good)
 		"Uid:\t65534\t65534\t65534\t65534\nGid:\t65533\t65533\t65533\t65533\n"
 		"Groups:\t \nCapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n"
 		"CapEff:\t0000000000000000\nNoNewPrivs:\t1\n");
+	/* The groups that it is given, and no protection from short memory. */
+	s.groups = &groups[1];
+	s.n_groups = 2;
+	put_text("/proc/self/oom_score_adj", "200");
+	says(&s,
+		"sed -n 's/^Groups:\t//p' /proc/self/status; cat "
+		"/proc/self/oom_score_adj",
+		"4 1234 \n0\n");
+	put_text("/proc/self/oom_score_adj", "0");
 	/* A setuid program of root's doesn't help. */
 	char *out = say(&s, "command -v su >/dev/null && su -c id </dev/null 2>&1; :");
 	ck_assert_msg(!strstr(out, "uid=0"), "%s", out);
@@ -441,5 +485,6 @@ END_TEST
 
 SUITE("base_proc", environment_and_folder, descriptors,
 	works_without_standard_descriptors, says_why_it_cannot_start, finds_programs,
-	signals_are_as_a_program_expects, timeout_ends_the_whole_group, limits_output,
-	stops_when_told, dies_with_its_parent, gives_up_root_for_good, binds)
+	signals_are_as_a_program_expects, timeout_ends_the_whole_group,
+	is_killed_when_nobody_wants_it, limits_output, stops_when_told,
+	dies_with_its_parent, gives_up_root_for_good, binds)

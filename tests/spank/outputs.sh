@@ -1,0 +1,123 @@
+#!/bin/bash
+# outputs - what a step has made on its nodes, where srun made the allocation: it is
+# brought back while the step runs on for Slurm, however long that takes
+# shellcheck source=tests/lib.sh
+# shellcheck disable=SC2012,SC2015,SC2317 # plain names; checks never fail; t_until calls
+. "$(dirname "$0")/../lib.sh"
+
+t_cluster "outputs of an srun on its own" --cpu-nodes 2 --gpu-nodes 0 --cpus-per-node 4
+
+home=$DIR/home/alice
+mkdir "$home/lab"
+cat >"$home/heat.yaml" <<'END'
+name: heat
+steps:
+  - name: one
+    run: "true"
+    scratch: node
+    outputs: {dir: one}
+    resources: {ntasks: 1, time: 3m}
+  - name: two
+    run: "true"
+    scratch: memory
+    outputs: {dir: two, lab: lab/made}
+    resources: {ntasks: 4, time: 3m}
+END
+cat >"$home/make.sh" <<'END'
+#!/bin/sh
+mkdir -p "$WEFT_OUTPUT_DIR" && echo "$SLURM_PROCID" >"$WEFT_OUTPUT_DIR/$SLURM_PROCID"
+[ "$SLURM_PROCID" != 0 ] || [ -z "$WEFT_OUTPUT_LAB" ] || echo lab >"$WEFT_OUTPUT_LAB"
+exit "$1"
+END
+cat >"$home/children.py" <<'END'
+import os
+try:
+    os.wait()
+except ChildProcessError:
+    print("none")
+END
+chmod 755 "$home/make.sh"
+chown --reference="$home" "$home"/*.*
+# A group's folder, where the group isn't the user's first.
+chgrp "$(as alice id -G | cut -d' ' -f2)" "$home/lab" && chmod 2770 "$home/lab"
+
+# The nodes' weft, which brings nothing back as long as the gate is shut.
+cat >"$DIR/bin/gate" <<END
+#!/bin/sh
+if [ "\$1" = stage-out ]; then
+	hostname >>"$home/waiting"
+	until [ -e "$home/gate" ]; do sleep 0.1; done
+fi
+exec "$DIR/bin/weft" "\$@"
+END
+chmod 755 "$DIR/bin/gate"
+sed -i '/^command/d' "$DIR/etc/weft.conf"
+echo "command = $DIR/bin/gate" >>"$DIR/etc/weft.conf"
+
+start() { # ARGS: srun in the background, until it waits at the gate on N nodes
+	n=$1
+	shift
+	rm -rf "$home/gate" "$home/waiting" "$home/one" "$home/two"
+	as alice timeout 120 srun --weft=heat.yaml "$@" >"$T_TMP/out" 2>&1 </dev/null &
+	srun=$!
+	t_until 60 waits "$n" || t_fail "it waits at the gate: $*" "$(cat "$T_TMP/out")"
+}
+waits() { [ "$(grep -c . "$home/waiting" 2>/dev/null)" = "$1" ]; }
+finish() {
+	wait "$srun" && STATUS=0 || STATUS=$?
+	OUT=$(cat "$T_TMP/out")
+}
+jobs_now() { as alice squeue -h -o "${1-%T}"; }
+none_now() { [ -z "$(jobs_now)" ]; }
+# Longer than Slurm waits for what runs in a job that has ended (KillWait: 5 s).
+runs_long() { [ "$(jobs_now %M | tr -dc 0-9)" -ge 8 ]; }
+idle() { [ "$(as root sinfo -h -o %T)" = idle ]; }
+left() { # what is left on the nodes
+	for n in c1 c2; do
+		devcluster sh --user root --node $n -- sh -c \
+			'pgrep -u alice -a; find /scratch /dev/shm -path "*/weft/[0-9]*"'
+	done
+}
+
+start 2 -N2 --weft-step=two ./make.sh 0
+t_until 60 runs_long || t_fail 'the job is there for long'
+t_is 'the step runs while they are brought back' "$(jobs_now)" RUNNING
+touch "$home/gate"
+finish
+t_is 'all of four tasks on two nodes is there' "$STATUS $(ls "$home/two" | tr '\n' ' ')" '0 0 1 2 3 '
+t_is "by a group of the user's, too" "$(cat "$home/lab/made")" lab
+
+start 1 --weft-step=one ./make.sh 3
+touch "$home/gate"
+finish
+t_is "a failed task's, too" "$STATUS $(ls "$home/one")" '3 0'
+
+start 2 -N2 --weft-step=two ./make.sh 0
+as alice scancel -u alice
+t_until 60 none_now || t_fail 'the job can be cancelled meanwhile' "$(jobs_now)"
+finish
+t_is 'cancelled: status' "$STATUS" 5
+t_has 'cancelled: message' "$OUT" 'outputs could not be brought back'
+[ ! -e "$home/two" ] && t_ok 'cancelled: nothing is in their place' || t_fail 'cancelled: something is in their place'
+t_until 60 idle && t_ok 'cancelled: the nodes are fine' || t_fail 'cancelled: the nodes' "$(as root sinfo)"
+t_is 'cancelled: nothing is left' "$(left)" ''
+
+start 1 --weft-step=one python3 children.py
+touch "$home/gate"
+finish
+t_is 'the command has no child but its own' "$STATUS $OUT" '0 none'
+
+# A step in the step, in the same job.
+start 1 -n1 --weft-step=two sh -c './make.sh 0; cat waiting 2>&1; srun --overlap --weft-bind=auto true; cat waiting 2>&1; true'
+touch "$home/gate"
+finish
+t_is 'a step in the step brings nothing back' "$STATUS $(printf '%s\n' "$OUT" | grep -c 'No such file')" '0 2'
+
+# A folder that is there and can't be written.
+start 1 --weft-step=one ./make.sh 0
+mkdir "$home/one" && chmod 555 "$home/one" && chown --reference="$home" "$home/one"
+touch "$home/gate"
+finish
+t_is 'no place for them: status' "$STATUS" 5
+t_has 'no place for them: why' "$OUT" 'Permission denied'
+t_done
