@@ -83,6 +83,8 @@ struct bcast_plan {
 	const char *dst, *src;
 	const char *cache; /* "": none */
 	struct weft_stage_limits limits;
+	/* What comes has been checked only once a file is whole. */
+	bool cached;
 	struct bcast_identity identity;
 	struct stat top; /* st_dev, and what is in its meta */
 };

@@ -12,7 +12,8 @@ static void plan(struct source *s, struct weft_link *link)
 
 	bcast_put32(head, (s->opt->archive ? 1U : 0) | (s->opt->replace ? 2U : 0) |
 				  (s->opt->manifest ? 4U : 0) |
-				  (s->opt->writable ? 8U : 0));
+				  (s->opt->writable ? 8U : 0) |
+				  (s->pack.cached ? 16U : 0));
 	bcast_put32(head + 4, s->opt->durable);
 	bcast_identity_write(&s->plan.identity, head + 8);
 	bcast_put64(head + 8 + BCAST_IDENTITY, s->plan.top.st_dev);

@@ -191,6 +191,7 @@ static int bytes(struct packer *k, struct reading *r, uint64_t end)
 		if (!at)
 			return -1;
 		ssize_t n = pread(r->fd, at + BCAST_RECORD + 8, want, (off_t)r->at);
+		k->pack->damaged |= r->cached && n <= 0;
 		if (n < 0)
 			return sys(k, "reading", r->path);
 		if (n == 0)
@@ -208,22 +209,30 @@ static int bytes(struct packer *k, struct reading *r, uint64_t end)
 	return 0;
 }
 
-/* Not read, nor sent: each node has them, and has read them again. */
-static int had(struct packer *k, struct reading *r, const struct stat *st)
+/* Chunks that each node has, and has read again. */
+static uint64_t had_chunks(struct packer *k, const char *path, const struct stat *st)
 {
-	unsigned char key[WEFT_DIGEST_BYTES], n[8];
+	unsigned char key[WEFT_DIGEST_BYTES];
 	struct stage_id id = stage_id_of(st);
 	const struct bcast_had_file *f;
 
-	if (!k->pack->had || !k->pack->had->n)
+	/* Without memory for it, they are sent again. */
+	if (!k->pack->had || !k->pack->had->n ||
+		bcast_had_key(key, below(k, path), &id))
 		return 0;
-	if (bcast_had_key(key, below(k, r->path), &id))
-		return weft_err_nomem(k->err);
 	f = bcast_had_find(k->pack->had, key);
-	if (!f || !f->chunks)
+	return f ? f->chunks : 0;
+}
+
+/* Not read, nor sent. */
+static int had(struct packer *k, struct reading *r, uint64_t chunks)
+{
+	unsigned char n[8];
+
+	if (!chunks)
 		return 0;
-	bcast_put64(n, f->chunks);
-	r->at = f->chunks < r->size / r->chunk + 1 ? f->chunks * r->chunk : r->size;
+	bcast_put64(n, chunks);
+	r->at = chunks < r->size / r->chunk + 1 ? chunks * r->chunk : r->size;
 	r->at = r->at < r->size ? r->at : r->size;
 	k->pack->resumed += r->at;
 	return put(k, REC_HAD, n, sizeof(n), NULL, 0, NULL, 0);
@@ -299,65 +308,77 @@ static int check_cached(struct packer *k, struct reading *r)
 		"the node's cache: %s isn't what was brought there", r->path);
 }
 
-/* Open, and what stat says of it and of where its data is. */
-static int open_file(struct packer *k, int dir, const char *path, const char *name,
-	struct stat *st, struct stat *data, bool *cached)
-{
-	const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-	int nofollow = *name ? O_NOFOLLOW : 0, fd = -1;
+/* A file on its way: where its name is (of the top, which has none, the path is
+ * followed), its source, and what is read for it. */
+struct packing {
+	int dir;
+	const char *path, *name;
+	struct stat st;
+	struct stage_file data;
+	uint64_t had;
+};
 
-	if (k->pack->cached && !k->pack->only &&
-		fstatat(dir, *name ? name : path, st,
-			*name ? AT_SYMLINK_NOFOLLOW : 0) == 0)
-		fd = bcast_cached_file(k->pack->cached, below(k, path), st, data);
-	*cached = fd >= 0;
-	if (*cached)
-		return fd;
-	fd = openat(dir, *name ? name : path, flags | nofollow);
-	if (fd < 0 || fstat(fd, st)) {
+static int look(const struct packing *p, struct stat *st)
+{
+	return fstatat(p->dir, *p->name ? p->name : p->path, st,
+		*p->name ? AT_SYMLINK_NOFOLLOW : 0);
+}
+
+/* The rest of a file that is partly there is the source's: only a whole one's hash is
+ * in the cache's record. */
+static int open_cached(struct packer *k, struct packing *p)
+{
+	if (!k->pack->cached || look(p, &p->st) || had_chunks(k, p->path, &p->st))
+		return -1;
+	return bcast_cached_file(
+		k->pack->cached, below(k, p->path), &p->st, &p->data.st);
+}
+
+static int open_file(struct packer *k, struct packing *p)
+{
+	int nofollow = *p->name ? O_NOFOLLOW : 0;
+	int fd = openat(p->dir, *p->name ? p->name : p->path,
+		O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | nofollow);
+
+	if (fd < 0 || fstat(fd, &p->st)) {
 		weft_closep(&fd);
-		return sys(k, "reading", path);
+		return sys(k, "reading", p->path);
 	}
-	*data = *st;
+	p->data.st = p->st;
+	p->had = had_chunks(k, p->path, &p->st);
 	return fd;
 }
 
-/* dir: where name is; of the top, which has none, its path is followed. */
 static int file(struct packer *k, int dir, const char *path, const char *name)
 {
-	struct stage_file f = {0};
-	struct reading rd = {.path = path};
-	struct stat st, now;
+	struct packing p = {.dir = dir, .path = path, .name = name};
+	weft_autoclose int cached = open_cached(k, &p);
+	weft_autoclose int fd = cached < 0 ? open_file(k, &p) : -1;
+	struct reading rd = {.path = path, .cached = cached >= 0};
+	struct stat now;
 	char one;
-	weft_autoclose int fd = open_file(k, dir, path, name, &st, &f.st, &rd.cached);
 
-	if (fd < 0)
+	if (fd < 0 && cached < 0)
 		return -1;
-	if (!S_ISREG(st.st_mode))
+	p.data.in = rd.fd = cached < 0 ? fd : cached;
+	if (!S_ISREG(p.st.st_mode))
 		return changed(k, path);
-	if (only(k, 'f', path, &st))
-		return 0;
 	k->pack->files++;
-	int r = same_as(k, &st, name);
+	int r = same_as(k, &p.st, name);
 	if (r)
 		return r < 0 ? -1 : 0;
-	f.in = rd.fd = fd;
-	rd.size = (uint64_t)st.st_size;
+	rd.size = (uint64_t)p.st.st_size;
 	rd.chunk = stage_chunk_of(rd.size);
-	stage_holes(&f);
-	if (named(k, REC_FILE, &st, name) || xattrs(k, fd) || had(k, &rd, &st))
+	stage_holes(&p.data);
+	if (named(k, REC_FILE, &p.st, name) || xattrs(k, rd.fd) || had(k, &rd, p.had) ||
+		data(k, &rd, &p.data) || (rd.cached && check_cached(k, &rd)))
 		return -1;
-	bool all = rd.at == 0;
-	if (data(k, &rd, &f) || (rd.cached && all && check_cached(k, &rd)))
-		return -1;
-	if (rd.cached ? fstatat(dir, *name ? name : path, &now,
-				*name ? AT_SYMLINK_NOFOLLOW : 0)
-		      : fstat(fd, &now))
+	if (rd.cached ? look(&p, &now) : fstat(fd, &now))
 		return sys(k, "reading", path);
-	if (!stage_same(&st, &now))
+	if (!stage_same(&p.st, &now))
 		return changed(k, path);
 	/* Files of /proc and /sys say that they are empty. */
-	if (rd.size == 0 && pread(fd, &one, 1, 0) > 0)
+	if (rd.size == 0 && pread(rd.fd, &one, 1, 0) > 0)
 		return changed(k, path);
 	return put(k, REC_END, NULL, 0, NULL, 0, NULL, 0);
 }
@@ -457,7 +478,7 @@ static int entry(struct packer *k, int dir, const char *path, const char *name)
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return special(k, &st, path, name);
 	if (S_ISREG(st.st_mode))
-		return file(k, dir, path, name);
+		return only(k, 'f', path, &st) ? 0 : file(k, dir, path, name);
 	weft_autoclose int fd = openat(dir, name, flags);
 	return fd < 0 ? sys(k, "reading", path) : folder(k, fd, path, name);
 }
@@ -512,7 +533,7 @@ static int pack_top(struct packer *k)
 			return weft_err_sys(k->err, WEFT_ESTAGE, "%s", src);
 		if (folder(k, fd, src, ""))
 			return -1;
-	} else if (file(k, AT_FDCWD, src, "")) {
+	} else if (!only(k, 'f', src, &st) && file(k, AT_FDCWD, src, "")) {
 		return -1;
 	}
 	if (k->pack->only)

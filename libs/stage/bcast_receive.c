@@ -318,6 +318,7 @@ static bool read_plan(
 {
 	const char *at = text;
 
+	plan->cached = bcast_get32(data) & 16;
 	plan->identity.sum[0] = bcast_get64(data + 8);
 	plan->identity.sum[1] = bcast_get64(data + 16);
 	bcast_meta_read(data + 32, &plan->top);

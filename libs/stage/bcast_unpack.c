@@ -39,6 +39,7 @@ int bcast_unpack_new(struct bcast_unpack **out, const struct bcast_plan *plan,
 		return weft_err_nomem(err);
 	u->opt = *opt;
 	u->of = plan->top;
+	u->cached = plan->cached;
 	u->t.fd = u->t.lock = u->f.fd = -1;
 	u->w.job = &u->job;
 	u->src = strdup(plan->src);

@@ -39,6 +39,7 @@ struct bcast_unpack {
 	struct weft_stage_limits limits;
 	uint64_t next; /* piece */
 	bool begun, ended, part;
+	bool cached;    /* chunks are noted once their file is whole */
 	bool adopted;   /* the part is one that a killed broadcast has left */
 	bool keep;      /* the part stays when it isn't whole in the end */
 	struct stat of; /* the source's top */

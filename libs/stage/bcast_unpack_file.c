@@ -178,7 +178,9 @@ int unpack_check_sum(struct bcast_unpack *u, const unsigned char *sum, size_t n)
 		return weft_err_hint(
 			&u->w.err, "this node or one before it has bad memory");
 	}
-	unpack_note_chunk(u, u->f.sums++);
+	if (!u->cached)
+		unpack_note_chunk(u, i);
+	u->f.sums++;
 	if (u->opt.durable != WEFT_STAGE_NONE)
 		(void)!sync_file_range(u->f.fd, (off_t)(i * u->f.chunk),
 			(off_t)u->f.chunk, SYNC_FILE_RANGE_WRITE);
@@ -195,6 +197,8 @@ int unpack_end_file(struct bcast_unpack *u)
 		return unpack_bad(u);
 	if (unpack_set_attrs(u, u->f.fd, &u->f.st, &u->f.xattrs, here(u), e->name))
 		return -1;
+	for (uint64_t i = 0; u->cached && i < u->f.n_chunks; i++)
+		unpack_note_chunk(u, i);
 	if (fstat(u->f.fd, &st))
 		return stage_sys(&u->w, "copying", here(u), e->name);
 	e->dst = stage_id_of(&st);

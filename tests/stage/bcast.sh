@@ -338,6 +338,18 @@ print(j["cached"] > 40000000 and j["cached"] == j["moved"], j["cached"])' <<<"$(
 	t_is 'with the permissions of the source' "$(stat -c %a "$T_TMP/n3/copy/big")" 640
 	t_run 0 'its record holds' "$WEFT" stage verify "$T_TMP/n2/copy"
 	fresh 3
+	LD_PRELOAD="$BUILD/tests/faulty.so" FAULTY=slow:20 "$WEFT" stage bcast -q --launcher "$T_TMP/node" \
+		--address 127.0.0.1 --hosts 'n[1-3]' "$plain" "$T_TMP/dst/copy" >"$T_TMP/out" 2>&1 &
+	job=$!
+	has_two() { [ "$(cat "$T_TMP"/n3/.weft-part*.j 2>/dev/null | grep -c ' big ')" -ge 2 ]; }
+	t_until 60 has_two || t_fail 'it begins' "$(cat "$T_TMP/out")"
+	end_source
+	t_run 0 'what a killed one has left, and the cache' cached "$plain" "$T_TMP/dst/copy"
+	t_is 'are used both' "$(python3 -c 'import json, sys
+j = json.load(sys.stdin)
+print(j["resumed"] >= 32 << 20, 0 < j["cached"] < j["moved"] < 10 << 20)' <<<"$T_OUT")" 'True True'
+	plain_same 'and all have it whole'
+	fresh 3
 	touch "$plain/sub"
 	t_run 0 'a source that is another by now' cached "$plain" "$T_TMP/dst/copy"
 	t_is 'is not taken from there' "$(from_cache)" 'False 0'
