@@ -112,6 +112,7 @@ static int add_alternative(struct asking *k, const struct weft_step *step, size_
 	if (collect_asks(k->w, step, alt, vary, &k->asks) < 0)
 		return 0;
 	goal = step_goal(k->w, step, &k->asks);
+	goal.data = NULL; /* no step has a place yet that it could come from */
 	for (size_t i = 0; i < ps->n; i++) {
 		struct candidate *c = &v[i];
 		size_t failed;
@@ -162,7 +163,8 @@ static int add_all(struct asking *k, struct weft_err *err)
 
 int weft_select_shapes(const struct weft_workflow *wf,
 	const struct weft_cluster *cluster, const struct weft_conf *conf,
-	struct weft_select_shapes **out, struct weft_err *err)
+	const struct weft_select_options *opt, struct weft_select_shapes **out,
+	struct weft_err *err)
 {
 	struct weft_plan plan = {0}; /* an arena for what the asks hold */
 	struct weft_errs dropped = {0};
@@ -170,6 +172,8 @@ int weft_select_shapes(const struct weft_workflow *wf,
 		.conf = conf,
 		.cluster = cluster,
 		.errs = &dropped,
+		.past = opt ? opt->past : NULL,
+		.given = opt ? opt->given : NULL,
 		.plan = &plan};
 	struct asking k = {.w = &w};
 	int rc = -1;

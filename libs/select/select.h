@@ -126,12 +126,6 @@ struct weft_select_shapes {
 	struct weft_select_forecast *v;
 	size_t n;
 };
-/* What to ask Slurm: at most 16 distinct jobs that steps of the workflow might be, the
- * first steps first.  The caller asks, fills in `wait` and plans with them. */
-int weft_select_shapes(const struct weft_workflow *wf,
-	const struct weft_cluster *cluster, const struct weft_conf *conf,
-	struct weft_select_shapes **out, struct weft_err *err);
-void weft_select_shapes_free(struct weft_select_shapes *s);
 
 struct weft_select_options {
 	enum weft_group_mode group;
@@ -153,6 +147,15 @@ struct weft_select_options {
 	 * left out, and `why` says so. */
 	bool local;
 };
+
+/* What to ask Slurm: at most 16 distinct jobs that steps of the workflow might be, the
+ * first steps first.  The caller asks, fills in `wait` and plans with them.  opt: what
+ * the plan will be made with; past and given are looked at (NULL: none). */
+int weft_select_shapes(const struct weft_workflow *wf,
+	const struct weft_cluster *cluster, const struct weft_conf *conf,
+	const struct weft_select_options *opt, struct weft_select_shapes **out,
+	struct weft_err *err);
+void weft_select_shapes_free(struct weft_select_shapes *s);
 
 int weft_select_plan(const struct weft_workflow *wf, const struct weft_cluster *cluster,
 	const struct weft_conf *conf, const struct weft_select_options *opt,

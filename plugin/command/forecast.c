@@ -81,7 +81,8 @@ static bool ask(const struct weft_plan_step *s, double *start)
 }
 
 struct weft_select_shapes *forecast_load(const struct weft_workflow *wf,
-	const struct weft_cluster *c, const struct weft_conf *conf)
+	const struct weft_cluster *c, const struct weft_conf *conf,
+	const struct weft_select_options *opt)
 {
 	weft_autostr struct weft_str keep = {0};
 	weft_autofree char *file = cache_file(c), *text = NULL;
@@ -90,7 +91,7 @@ struct weft_select_shapes *forecast_load(const struct weft_workflow *wf,
 	bool asked = false;
 	size_t n;
 
-	if (weft_select_shapes(wf, c, conf, &s, NULL) < 0)
+	if (weft_select_shapes(wf, c, conf, opt, &s, NULL) < 0)
 		return NULL;
 	if (file && weft_read_file(file, CACHE_MAX, &text, &n, NULL) == 0)
 		read_cache(text, now, s, c, &keep);

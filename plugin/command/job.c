@@ -81,9 +81,10 @@ int job_open(struct job *j, const struct job_args *a)
 		j->given = given_measure(j->wf);
 	if (a->run && !a->local && j->conf->node_cache != WEFT_NODE_CACHE_NO)
 		j->places = places_find(a->run, j->wf);
+	how = job_options(j, a);
 	if (j->conf->estimate == WEFT_ESTIMATE_WILL_RUN && !a->cluster && !a->local &&
 		!a->allocation && (!a->no_plan || a->plan_only))
-		j->forecast = forecast_load(j->wf, j->cluster, j->conf);
+		j->forecast = forecast_load(j->wf, j->cluster, j->conf, &how);
 	how = job_options(j, a);
 	if (!a->no_plan &&
 		weft_select_plan(j->wf, j->cluster, j->conf, &how, &j->plan, &errs))

@@ -36,7 +36,8 @@ struct job_args {
 struct weft_select_options job_options(const struct job *j, const struct job_args *a);
 /* forecast.c: asks Slurm when the workflow's first jobs would start; never an error. */
 struct weft_select_shapes *forecast_load(const struct weft_workflow *wf,
-	const struct weft_cluster *c, const struct weft_conf *conf);
+	const struct weft_cluster *c, const struct weft_conf *conf,
+	const struct weft_select_options *opt);
 /* past.c: never an error, a plan does without. */
 struct past *past_load(const char *parent, const struct weft_workflow *wf);
 const struct weft_select_past *past_of_steps(const struct past *p);

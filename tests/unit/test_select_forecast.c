@@ -5,19 +5,22 @@
 
 #include "select/select.h"
 
+#define MIB (UINT64_C(1) << 20)
+
 static const char cluster_text[] = "select_by_memory: false\n"
 				   "partitions:\n"
 				   "- {name: cpu, default: true, nodes: 'c[1-2]'}\n"
 				   "- {name: more, nodes: 'm[1-2]'}\n"
 				   "- {name: gpu, nodes: 'g1'}\n"
 				   "nodes:\n"
-				   "- {nodes: 'c[1-2]', cpus: 8}\n"
+				   "- {nodes: 'c[1-2]', cpus: 8, mem: 4G}\n"
 				   "- {nodes: 'm[1-2]', cpus: 8, state: allocated}\n"
 				   "- {nodes: g1, cpus: 8, gpus: 2}\n";
 
 static struct weft_workflow *wf;
 static struct weft_cluster *cluster;
 static struct weft_select_shapes *shapes;
+static struct weft_select_options how;
 
 static void ask(const char *steps)
 {
@@ -31,7 +34,7 @@ static void ask(const char *steps)
 	ck_assert_int_eq(weft_cluster_parse("c.yaml", cluster_text,
 				 strlen(cluster_text), &cluster, &err),
 		0);
-	ck_assert_int_eq(weft_select_shapes(wf, cluster, NULL, &shapes, &err), 0);
+	ck_assert_int_eq(weft_select_shapes(wf, cluster, NULL, &how, &shapes, &err), 0);
 }
 
 static void done(void)
@@ -82,11 +85,12 @@ END_TEST
 
 static struct weft_plan *planned(void)
 {
-	const struct weft_select_options opt = {
-		.forecast = shapes->v, .n_forecasts = shapes->n};
+	struct weft_select_options opt = how;
 	struct weft_errs errs = {0};
 	struct weft_plan *plan;
 
+	opt.forecast = shapes->v;
+	opt.n_forecasts = shapes->n;
 	ck_assert_msg(weft_select_plan(wf, cluster, NULL, &opt, &plan, &errs) == 0,
 		"%s", errs.n ? errs.v[0].text : "");
 	return plan;
@@ -127,4 +131,33 @@ START_TEST(answers_decide)
 }
 END_TEST
 
-SUITE("select_forecast", distinct, few, answers_decide)
+/* With what lies in the nodes' memory: the job that is asked about is the plan's. */
+START_TEST(in_memory)
+{
+	static const uint64_t made[] = {300 * MIB};
+	const struct weft_select_past past[] = {{1, 60, made}, {0}};
+	const uint64_t file[] = {0, 700 * MIB};
+	const uint64_t *const inputs[] = {NULL, file};
+	struct weft_plan *plan;
+
+	how = (struct weft_select_options){
+		.past = past, .given = inputs, .group = WEFT_GROUP_NONE};
+	ask("- {name: a, run: x, scratch: memory, outputs: {o: o},\n"
+	    "   resources: {mem: 1G, partition: cpu, time: 10m}}\n"
+	    "- {name: b, run: x,\n"
+	    "   inputs: [{from: a.o, to: memory}, {from: /f, as: f, to: memory}],\n"
+	    "   resources: {mem: 1G, partition: cpu, time: 10m}}\n");
+	ck_assert_uint_eq(shapes->n, 2);
+	ck_assert_uint_eq(shapes->v[0].shape.mem, 1324 * MIB);
+	ck_assert_uint_eq(shapes->v[1].shape.mem, 2024 * MIB);
+	shapes->v[0].wait = 60;
+	shapes->v[1].wait = 7200;
+	plan = planned();
+	ck_assert(plan->step[0].start == 60 && plan->step[1].start == 7200);
+	weft_plan_free(plan);
+	done();
+	how = (struct weft_select_options){0};
+}
+END_TEST
+
+SUITE("select_forecast", distinct, few, answers_decide, in_memory)
