@@ -2,8 +2,10 @@
  * cast.c - inputs that go to the own storage of several nodes are read once
  *
  * Each node's half of the staging makes the input's folder, takes it from its cache if
- * it is there, and else says that it wants it; then the engine, which is on the first
- * node, broadcasts to those that do, and what came there enters the cache.
+ * it is there, and says that it has or wants it; then the engine, which is on the first
+ * node, broadcasts to those that want it, and what came there enters the cache.  Where
+ * another node has it and this one hasn't, that one broadcasts it from its cache: then
+ * nobody reads the file system.
  */
 #include "engine/unit.h"
 
@@ -27,19 +29,23 @@ int cast_want(struct unit *u, const struct unit_input *in, struct weft_err *err)
 {
 	struct weft_stage_report report = {0};
 
-	if (cache_put(u, in->def, in->source[0].path, in->path, CACHE_ASK, &report)) {
-		weft_str_printf(&u->want, "want %zu\n", (size_t)(in - u->input));
+	bool has = cache_put(u, in->def, in->source[0].path, in->path, CACHE_ASK,
+			   &report) == 0;
+
+	weft_str_printf(
+		&u->want, "%s %zu\n", has ? "have" : "want", (size_t)(in - u->input));
+	if (!has || u->want.failed)
 		return u->want.failed ? weft_err_nomem(err) : 0;
-	}
 	u->moved += report.moved;
 	hashes_add(u, "in", in->def->name, report.hash);
 	return hashes_check(u, in, &in->source[0], report.hash, err);
 }
 
-/* The hosts of "want I HOST" lines. */
-static int hosts_of(const struct unit *u, size_t i, struct weft_argv *host)
+/* The hosts of "WHAT I HOST" lines. */
+static int hosts_of(
+	const struct unit *u, const char *what, size_t i, struct weft_argv *host)
 {
-	weft_autofree char *key = weft_printf("want %zu ", i);
+	weft_autofree char *key = weft_printf("%s %zu ", what, i);
 
 	if (!key)
 		return -1;
@@ -52,8 +58,32 @@ static int hosts_of(const struct unit *u, size_t i, struct weft_argv *host)
 	return host->failed ? -1 : 0;
 }
 
+/* From the node that has it. */
+static int send_from(struct unit *u, const struct unit_input *in, const char *node,
+	const char *list, struct weft_err *err)
+{
+	struct weft_stage_limits limits;
+	weft_autofree char *cache = cache_dir(u, in->def->to, &limits);
+	weft_autoargv struct weft_argv a = {0};
+
+	if (!cache)
+		return weft_err_nomem(err);
+	launch_srun_beside(&a, node, 1, "broadcast");
+	weft_argv_add(&a, u->e->weft);
+	weft_argv_add(&a, "stage");
+	weft_argv_add(&a, "send");
+	weft_argv_addf(&a, "--nodes=%s", list);
+	weft_argv_addf(&a, "--dir=%s", cache);
+	weft_argv_addf(&a, "--name=%s", in->def->name);
+	if (in->def->mode == WEFT_MODE_COPY)
+		weft_argv_add(&a, "--writable");
+	weft_argv_add(&a, in->source[0].path);
+	weft_argv_add(&a, in->path);
+	return launch_staging(u, &a, u->e->stop, err);
+}
+
 static int broadcast(struct unit *u, const struct unit_input *in,
-	const struct weft_auth *auth, const struct weft_argv *host,
+	const struct weft_auth *auth, const struct weft_argv *host, bool again,
 	struct weft_err *err)
 {
 	weft_autofree char *list =
@@ -62,6 +92,7 @@ static int broadcast(struct unit *u, const struct unit_input *in,
 	weft_autofree unsigned *at_switch = weft_cluster_switches(host->v, host->n);
 	weft_autoargv struct weft_argv srun = {0};
 	struct weft_stage_options opt = {.durable = WEFT_STAGE_DATA,
+		.replace = again,
 		.writable = in->def->mode == WEFT_MODE_COPY,
 		.stop = u->e->stop};
 	struct weft_stage_cast cast = {.host = host->v,
@@ -84,6 +115,7 @@ static int broadcast(struct unit *u, const struct unit_input *in,
 		return weft_err_nomem(err);
 	cast.once = srun.v;
 	cast.cache = cache;
+	cast.cache_check = u->e->conf->node_cache == WEFT_NODE_CACHE_CHECK;
 	/* Blocked in this process, which takes its signals in line. */
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
@@ -104,23 +136,56 @@ static int broadcast(struct unit *u, const struct unit_input *in,
 	return r;
 }
 
+/* The first of those that have it, unless this node does; NULL: this one reads. */
+static const char *other_of(const struct weft_argv *have)
+{
+	const char *own = getenv("SLURMD_NODENAME");
+
+	for (size_t i = 0; i < have->n; i++)
+		if (weft_streq(have->v[i], own))
+			return NULL;
+	return have->n ? have->v[0] : NULL;
+}
+
+static int bring(struct unit *u, const struct unit_input *in,
+	const struct weft_auth *auth, const struct weft_argv *have,
+	const struct weft_argv *want, struct weft_err *err)
+{
+	weft_autofree char *list =
+		weft_hostlist_compress((const char *const *)want->v, want->n);
+	const char *from = other_of(have);
+
+	if (!list)
+		return weft_err_nomem(err);
+	if (!from)
+		return broadcast(u, in, auth, want, false, err);
+	if (send_from(u, in, from, list, err) == 0)
+		return hashes_check_all(u, in, err);
+	if (err->code == WEFT_EINTR)
+		return -1;
+	/* Nothing fails for want of a cache; some may have it by now. */
+	weft_log(WEFT_WARN, "input '%s', from %s: %s", in->def->name, from, err->text);
+	weft_err_clear(err);
+	return broadcast(u, in, auth, want, true, err);
+}
+
 int cast_run(struct unit *u, struct weft_err *err)
 {
 	struct weft_auth *auth = NULL;
 	int r = 0;
 
 	for (size_t i = 0; i < u->n_inputs && r == 0; i++) {
-		weft_autoargv struct weft_argv host = {0};
+		weft_autoargv struct weft_argv want = {0}, have = {0};
 
 		if (!u->want.len || !cast_fits(&u->input[i], u->slot.n_nodes))
 			continue;
-		if (hosts_of(u, i, &host)) {
+		if (hosts_of(u, "want", i, &want) || hosts_of(u, "have", i, &have)) {
 			r = weft_err_nomem(err);
-		} else if (host.n) {
+		} else if (want.n) {
 			if (!auth)
 				r = weft_auth_new(&auth, NULL, err);
 			if (r == 0)
-				r = broadcast(u, &u->input[i], auth, &host, err);
+				r = bring(u, &u->input[i], auth, &have, &want, err);
 		}
 	}
 	weft_auth_free(auth);

@@ -61,6 +61,27 @@ void hashes_read(struct unit *u, const char *text)
 	}
 }
 
+int hashes_check_all(
+	const struct unit *u, const struct unit_input *in, struct weft_err *err)
+{
+	weft_autofree char *head = weft_printf("hash in %s ", in->def->name);
+	int r = head ? 0 : weft_err_nomem(err);
+
+	for (const char *p = u->hashes.s; r == 0 && p && *p;) {
+		size_t n = strcspn(p, "\n");
+
+		if (weft_starts_with(p, head) && p[strlen(head)] != *UNKNOWN) {
+			weft_autofree char *hash =
+				strndup(p + strlen(head), n - strlen(head));
+
+			r = hash ? hashes_check(u, in, &in->source[0], hash, err)
+				 : weft_err_nomem(err);
+		}
+		p += n + (p[n] == '\n');
+	}
+	return r;
+}
+
 static char *hashes_find(struct unit *u, const char *what, const char *name)
 {
 	weft_autofree char *head = weft_printf("hash %s %s ", what, name);

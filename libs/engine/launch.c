@@ -76,13 +76,13 @@ void weft_engine_srun_beside(struct weft_argv *a, unsigned n, const char *name)
 	launch_srun_beside(a, NULL, n, name);
 }
 
-/* "want INPUT HOST" of each node. */
+/* "want INPUT HOST", or "have", of each node. */
 static void wanted(struct unit *u, const char *out)
 {
 	for (const char *p = out; p && *p;) {
 		size_t n = strcspn(p, "\n");
 
-		if (weft_starts_with(p, "want ")) {
+		if (weft_starts_with(p, "want ") || weft_starts_with(p, "have ")) {
 			weft_str_addn(&u->want, p, n);
 			weft_str_addc(&u->want, '\n');
 		}
@@ -113,20 +113,28 @@ static bool was_ended(int status)
 int launch_on_nodes(struct unit *u, const char *verb, struct weft_err *err)
 {
 	weft_autoargv struct weft_argv a = {0};
-	struct weft_spawn s = WEFT_SPAWN_INIT;
-	weft_autofree char *out = NULL, *said = NULL;
-	int status = 0;
 
 	/* The engine is on the first node; where that is the only one, it is here. */
 	if (u->e->slurm && u->e->n_nodes > 1)
 		launch_srun_beside(&a, u->slot.nodes, u->slot.n_nodes, verb);
 	add_staging(u, verb, &a);
-	if (a.failed)
-		return weft_err_nomem(err);
-	s.argv = a.v;
-	s.die_with_parent = true;
 	/* What is to go goes also when the member was told to end. */
-	s.stop = weft_streq(verb, "stage-clean") ? NULL : u->e->stop;
+	return launch_staging(
+		u, &a, weft_streq(verb, "stage-clean") ? NULL : u->e->stop, err);
+}
+
+int launch_staging(struct unit *u, const struct weft_argv *a,
+	const volatile sig_atomic_t *stop, struct weft_err *err)
+{
+	struct weft_spawn s = WEFT_SPAWN_INIT;
+	weft_autofree char *out = NULL, *said = NULL;
+	int status = 0;
+
+	if (a->failed)
+		return weft_err_nomem(err);
+	s.argv = a->v;
+	s.die_with_parent = true;
+	s.stop = stop;
 	if (weft_capture(&s, 0, (size_t)1 << 20, &out, &said, &status, err))
 		return -1;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {

@@ -64,7 +64,7 @@ struct unit {
 	/* On a node: of so many; the engine brings what is broadcast.  0: all is
 	 * brought by who stages. */
 	unsigned cast_nodes;
-	struct weft_str want; /* "want INPUT HOST" lines */
+	struct weft_str want; /* "want INPUT HOST" lines, "have" where it was there */
 	struct unit_input *input;
 	size_t n_inputs;
 	struct weft_records *own_records; /* where the engine's can't be asked */
@@ -165,6 +165,9 @@ void hashes_add(struct unit *u, const char *what, const char *name, const char *
 /* Is what came of a source, by its hash, what its producer's record says? */
 int hashes_check(const struct unit *u, const struct unit_input *in,
 	const struct unit_source *s, const char *hash, struct weft_err *err);
+/* The same of all that nodes have said of it. */
+int hashes_check_all(
+	const struct unit *u, const struct unit_input *in, struct weft_err *err);
 /* Of what nodes print. */
 void hashes_read(struct unit *u, const char *text);
 /* Into the record. */
@@ -208,6 +211,9 @@ void launch_srun_beside(
 	struct weft_argv *a, const char *nodes, unsigned n, const char *name);
 /* A step of weft's own on every node of the member. */
 int launch_on_nodes(struct unit *u, const char *verb, struct weft_err *err);
+/* A command that stages, until it ends or *stop: what it prints is taken in. */
+int launch_staging(struct unit *u, const struct weft_argv *a,
+	const volatile sig_atomic_t *stop, struct weft_err *err);
 
 /* placed.c: what its tasks were given, for the record */
 void placed_open(struct unit *u);

@@ -472,6 +472,8 @@ static int run(int argc, char **argv)
 		return stage_bcast(argc - 1, argv + 1);
 	if (argc > 1 && weft_streq(argv[1], "receive"))
 		return stage_receive(argc - 1, argv + 1);
+	if (argc > 1 && weft_streq(argv[1], "send"))
+		return stage_send(argc - 1, argv + 1);
 	cmd_getopt_start();
 	while ((c = cmd_getopt(&verb_stage, argc, argv, "q", options, &status)) != -1) {
 		if (c == -2)

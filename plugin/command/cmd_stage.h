@@ -38,5 +38,6 @@ int stage_verify_cache(struct stage_args *a);
 /* stage_bcast.c: verbs of their own, with their own options; argv[0] the verb */
 int stage_bcast(int argc, char **argv);
 int stage_receive(int argc, char **argv);
+int stage_send(int argc, char **argv);
 
 #endif

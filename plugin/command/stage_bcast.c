@@ -18,7 +18,8 @@ struct args {
 	const char *hosts, *nodes, *launcher, *address;
 	int64_t deadline, start, silence;
 	bool tree;
-	/* receive */
+	bool send; /* for the engine: as it stages, and says */
+	/* receive; send: name of the input */
 	const char *from, *context, *name;
 	bool key_in;
 };
@@ -39,6 +40,7 @@ enum {
 	TREE,
 	CACHE,
 	FOLDER,
+	WRITABLE,
 	FROM,
 	CONTEXT,
 	NAME,
@@ -59,6 +61,10 @@ static const struct option options[] = {{"replace", no_argument, NULL, REPLACE},
 	{"tree", no_argument, NULL, TREE}, {"cache", no_argument, NULL, CACHE},
 	{"dir", required_argument, NULL, FOLDER}, {"quiet", no_argument, NULL, 'q'},
 	{NULL, 0, NULL, 0}};
+static const struct option send_options[] = {{"nodes", required_argument, NULL, NODES},
+	{"dir", required_argument, NULL, FOLDER},
+	{"name", required_argument, NULL, NAME},
+	{"writable", no_argument, NULL, WRITABLE}, {NULL, 0, NULL, 0}};
 static const struct option receive_options[] = {{"from", required_argument, NULL, FROM},
 	{"context", required_argument, NULL, CONTEXT},
 	{"name", required_argument, NULL, NAME},
@@ -146,6 +152,9 @@ static int take_option(struct args *a, int c)
 		break;
 	case FOLDER:
 		a->stage.dir = optarg;
+		break;
+	case WRITABLE:
+		a->stage.opt.writable = true;
 		break;
 	case FROM:
 		a->from = optarg;
@@ -312,6 +321,20 @@ static int tell_json(const struct bcast *b, const char *src,
 	return cmd_print(&out);
 }
 
+/* As nodes tell the engine. */
+static int tell_engine(const struct bcast *b)
+{
+	struct weft_str out = {0};
+	uint64_t moved = 0;
+
+	for (size_t i = 0; i < b->n; i++) {
+		moved += b->node[i].bytes;
+		weft_str_printf(&out, "hash in %s %s\n", b->a->name, b->node[i].hash);
+	}
+	weft_str_printf(&out, "moved %ju\n", (uintmax_t)moved);
+	return cmd_print(&out);
+}
+
 static int tell_text(const struct bcast *b, const struct weft_stage_report *r)
 {
 	char bytes[WEFT_UNIT_MAX], rate[WEFT_UNIT_MAX];
@@ -338,6 +361,19 @@ static int tell_text(const struct bcast *b, const struct weft_stage_report *r)
 	return cmd_print(&out);
 }
 
+/* An input's place on a node is the engine's to choose. */
+static int may_write(struct bcast *b, struct weft_err *err)
+{
+	const struct weft_conf *conf = b->a->stage.conf;
+	char *const own[] = {conf->scratch, conf->memory};
+	weft_autofree char *real = NULL;
+	int in = b->a->send ? weft_stage_within(b->dst, own, 2, &real, err) : 0;
+
+	if (in < 0)
+		return -1;
+	return in ? 0 : weft_engine_may_write(conf, cmd_user(), b->dst, err);
+}
+
 static int broadcast(struct bcast *b, const char *src, const char *dst)
 {
 	struct args *a = b->a;
@@ -350,7 +386,7 @@ static int broadcast(struct bcast *b, const char *src, const char *dst)
 		weft_err_nomem(&err);
 	if (err.code || nodes(b, &err) || destination(b, src, dst, &err) ||
 		weft_engine_may_read(a->stage.conf, cmd_user(), src, &err) ||
-		weft_engine_may_write(a->stage.conf, cmd_user(), b->dst, &err) ||
+		may_write(b, &err) ||
 		weft_auth_new(&b->auth, getenv("MUNGE_SOCKET"), &err))
 		return stage_fail(&a->stage, &err);
 	b->node = calloc(b->n + 1, sizeof(*b->node));
@@ -381,8 +417,9 @@ static int broadcast(struct bcast *b, const char *src, const char *dst)
 		src, b->dst, &b->cast, &a->stage.opt, b->node, &report, &err);
 	stage_clear_progress(&a->stage);
 	status = rc ? (err.code <= WEFT_EINTR ? (int)err.code : WEFT_EUSAGE) : 0;
-	int told = a->stage.json ? tell_json(b, src, &report, &err)
-				 : tell_text(b, &report);
+	int told = a->stage.json    ? tell_json(b, src, &report, &err)
+		   : a->send && !rc ? tell_engine(b)
+				    : tell_text(b, &report);
 	if (rc && !a->stage.json)
 		cmd_fail(&err);
 	weft_err_clear(&err);
@@ -398,25 +435,15 @@ static void keep_memory(void)
 	mallopt(M_TOP_PAD, 8 << 20);
 }
 
-int stage_bcast(int argc, char **argv)
+static int run(struct args *a, char **argv)
 {
-	struct args a = {.stage = {.opt = {.archive = true,
-					   .manifest = true,
-					   .stop = &stage_stop}}};
-	struct bcast b = {.a = &a};
-	int status = 0;
+	struct bcast b = {.a = a};
+	int status;
 
-	if (!parse(&a, argc, argv, options, &status))
-		return status;
-	if (argc - optind != 2)
-		return usage("bcast: one source and one destination");
 	keep_memory();
-	status = stage_open_conf(&a.stage, a.stage.cache);
-	if (status)
-		return status;
-	if (!a.stage.json && !a.stage.quiet && isatty(2))
-		a.stage.opt.progress = stage_show_progress;
-	status = broadcast(&b, argv[optind], argv[optind + 1]);
+	status = stage_open_conf(&a->stage, a->stage.cache);
+	if (status == 0)
+		status = broadcast(&b, argv[0], argv[1]);
 	weft_auth_free(b.auth);
 	weft_argv_free(&b.start);
 	if (b.host)
@@ -427,9 +454,40 @@ int stage_bcast(int argc, char **argv)
 	free(b.at_switch);
 	free(b.weft);
 	free(b.dst);
-	weft_stage_cache_close(a.stage.node);
-	weft_conf_free(a.stage.conf);
+	weft_stage_cache_close(a->stage.node);
+	weft_conf_free(a->stage.conf);
 	return status;
+}
+
+int stage_bcast(int argc, char **argv)
+{
+	struct args a = {.stage = {.opt = {.archive = true,
+					   .manifest = true,
+					   .stop = &stage_stop}}};
+	int status = 0;
+
+	if (!parse(&a, argc, argv, options, &status))
+		return status;
+	if (argc - optind != 2)
+		return usage("bcast: one source and one destination");
+	if (!a.stage.json && !a.stage.quiet && isatty(2))
+		a.stage.opt.progress = stage_show_progress;
+	return run(&a, argv + optind);
+}
+
+/* An input of a step, from the cache of this node, which the engine isn't on. */
+int stage_send(int argc, char **argv)
+{
+	struct args a = {
+		.stage = {.opt = {.stop = &stage_stop}, .cache = true, .quiet = true},
+		.send = true};
+	int status = 0;
+
+	if (!parse(&a, argc, argv, send_options, &status))
+		return status;
+	if (argc - optind != 2 || !a.nodes || !a.name)
+		return usage("send: what, and to whom?");
+	return run(&a, argv + optind);
 }
 
 /* ---- there ------------------------------------------------------------------- */

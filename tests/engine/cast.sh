@@ -95,4 +95,40 @@ t_is 'what comes by broadcast has the hash that its producer has' "$(said take i
 t_is 'which is that of a copy' "$(said make outputs | cut -d ' ' -f 1)" \
 	"$("$WEFT" stage cp --json "$work"/weft-runs/made/1/steps/make/out/data "$T_TMP/copy" | sed 's/.*"hash": "\([^"]*\)".*/\1/')"
 t_has 'what is another does not start a step' "$(why late)" "isn't what make made as its output 'tree': its root hash is"
+
+# ---- a node that has it is the one that reads: not the first one, nor the file system
+cat >"$work/near.yaml" <<'E2'
+name: near
+steps:
+  - name: hold
+    run: "hostname; until [ -e ${{ workflow.dir }}/made ]; do sleep 0.1; done"
+    resources: {cpus_per_task: 16, time: 5m}
+  - name: make
+    scratch: node
+    resources: {time: 5m}
+    run: "hostname; head -c 40000000 /dev/urandom >data; mkdir tree; echo part >tree/part"
+    outputs: {data: data, tree: tree}
+  - name: tell
+    depends: [make]
+    run: "touch ${{ workflow.dir }}/made"
+    resources: {time: 5m}
+  - name: take
+    depends: [hold]
+    launch: srun
+    command: [sh, "${{ workflow.dir }}/look", "${{ inputs.d }}", "${{ inputs.t }}"]
+    inputs: [{from: make.data, as: d, to: node}, {from: make.tree, as: t, to: node, mode: copy}]
+    resources: {nodes: 3, ntasks_per_node: 1, time: 5m}
+E2
+cp "$BUILD/tests/faulty.so" "$work/"
+chown -R --reference="$cluster/home/alice" "$work"
+# Where it was published it can't be read by anybody.
+t_run 0 'a step whose input only another node can give' \
+	"$dc" sh --dir "$cluster" --user alice --chdir "$work" -- \
+	env LD_PRELOAD="$work/faulty.so" FAULTY=read-eio:make/out/ timeout 200 weft run near.yaml
+near=$work/weft-runs/near/1/steps
+t_is 'the engine is on another node' "$([ "$(cat "$near/hold/stdout")" != "$(cat "$near/make/stdout")" ] && echo yes)" yes
+t_is 'all three have it' "$(sort -u "$near/take/stdout" | grep -c '^sum ')" 1
+t_is 'with the hash that it was made with' "$(python3 -c 'import json,sys
+r = [json.load(open("%s/%s/done.json" % (sys.argv[1], s))) for s in ("make", "take")]
+print([o["hash"] for o in r[0]["outputs"]] == [o["hash"] for o in r[1]["inputs"]])' "$near")" True
 t_done
