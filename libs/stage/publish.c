@@ -193,18 +193,32 @@ void stage_target_clean(struct stage_target *t, struct stage_job *job,
 		clean_one(t, job, source, left.v[i], adopted);
 }
 
+/* A server may have made the link though its word of it was lost: asked again, it says
+ * that the name is taken. */
+static bool is_linked(const struct stage_target *t)
+{
+	struct stat part, st;
+
+	return fstatat(t->fd, t->part, &part, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstatat(t->fd, t->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       part.st_ino == st.st_ino && part.st_dev == st.st_dev;
+}
+
 /* A file system without RENAME_NOREPLACE. */
 static int publish_plainly(const struct stage_target *t, bool folder)
 {
 	struct stat st;
-	int rc;
 
-	/* A link can't replace either. */
+	/* A link can't replace either, where there are such. */
 	if (!folder) {
-		rc = linkat(t->fd, t->part, t->fd, t->name, 0);
-		if (rc == 0)
+		if (linkat(t->fd, t->part, t->fd, t->name, 0) == 0 ||
+			(errno == EEXIST && is_linked(t))) {
 			unlinkat(t->fd, t->part, 0);
-		return rc;
+			return 0;
+		}
+		if (errno != EPERM && errno != ENOSYS && errno != ENOTSUP &&
+			errno != EMLINK)
+			return -1;
 	}
 	if (fstatat(t->fd, t->name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		errno = EEXIST;

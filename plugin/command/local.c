@@ -51,6 +51,11 @@ static int lock(
 	if (*fd < 0)
 		return weft_err_sys(err, WEFT_ESYS, "%s", path ? path : "lock");
 	while (flock(*fd, LOCK_EX | LOCK_NB)) {
+		/* Lustre and others that are mounted without locks: then what the
+		 * engine has noted of itself must do. */
+		if (errno == ENOSYS || errno == ENOTSUP || errno == ENOLCK ||
+			errno == EINVAL)
+			return 0;
 		if (errno == EWOULDBLOCK && weft_monotonic() < end) {
 			nanosleep(&(struct timespec){0, 50000000}, NULL);
 			continue;

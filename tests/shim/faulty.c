@@ -15,6 +15,8 @@
  *   no-openat2     the system call is not there
  *   crawl:BYTES    after so many bytes each recvmsg takes 0.15 s
  *   flip:BYTES     of what sendmsg sends, a bit is turned over once after so many bytes
+ *   no-flags       renaming takes no flags; no-links: no file gets a second name;
+ *   no-locks       flock isn't there, as on Lustre without it
  *   attr:NAME      each file has such an attribute, FAULTY_ATTR in hex; none takes it
  *   before:PART    at the first read of such a file, and with always:PART at each,
  *                  FAULTY_HOOK is run by the shell
@@ -29,6 +31,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
@@ -325,4 +328,33 @@ int fsetxattr(int fd, const char *name, const void *value, size_t n, int flags)
 		return real(fd, name, value, n, flags);
 	errno = EOPNOTSUPP;
 	return -1;
+}
+
+/* ---- names and locks that a file system lacks ---- */
+int renameat2(
+	int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
+{
+	if (flags && fault("no-flags")) {
+		errno = EINVAL;
+		return -1;
+	}
+	return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
+}
+
+int linkat(int from_dir, const char *from, int to_dir, const char *to, int flags)
+{
+	if (fault("no-links")) {
+		errno = EPERM;
+		return -1;
+	}
+	return (int)syscall(SYS_linkat, from_dir, from, to_dir, to, flags);
+}
+
+int flock(int fd, int how)
+{
+	if (fault("no-locks")) {
+		errno = ENOSYS;
+		return -1;
+	}
+	return (int)syscall(SYS_flock, fd, how);
 }

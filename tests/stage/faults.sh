@@ -196,6 +196,23 @@ else
 	t_skip "no room" "needs root to mount small file systems"
 fi
 
+# ---- a file system without flags for renaming, hard links or locks
+mkdir plain && echo 1 >plain/one && echo other >taken
+for f in no-flags "no-flags no-links" "no-flags no-links no-locks"; do
+	t_run 0 "a folder ($f)" faulty "$f" "$WEFT" stage cp plain p1
+	same "is whole" plain p1
+	t_run 0 "a file" faulty "$f" "$WEFT" stage cp plain/one p2
+	t_is "is whole" "$(cat p2)" 1
+	t_run 5 "a name that is taken" faulty "$f" "$WEFT" stage cp plain/one taken
+	t_is "stays" "$(cat taken)" other
+	t_run 5 "by a folder, too" faulty "$f" "$WEFT" stage cp plain taken
+	t_run 0 "unless it is to go" faulty "$f" "$WEFT" stage cp --replace plain p2
+	same "for what is whole" plain p2
+	t_is "nothing is left" "$(parts)" 0
+	rm -rf p1 p2 .weft-*
+done
+rm -rf plain taken
+
 # ---- attributes that are the place's, as Lustre and NFSv4 have them on each file
 mkdir place && echo 1 >place/one && echo 2 >place/two
 entry() { # FLAGS WHO: as NFSv4 sends it
