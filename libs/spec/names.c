@@ -281,6 +281,24 @@ static void check_fixed(
 	form(w, name, forms);
 }
 
+/* What was meant by a first word that is none, such as `i` or `sweep.i` by `params.i`.
+ */
+static const char *meant(struct where *w, const struct weft_name *name)
+{
+	const struct weft_sweep *sweep = w->step ? &w->step->sweep : NULL;
+	const char *last = name->part[name->n - 1];
+	const char *near = weft_nearest(name->part[0], roots, WEFT_COUNT(roots));
+
+	for (size_t a = 0; sweep && a < sweep->n_axes; a++)
+		if (!strcmp(sweep->axis[a].name, last))
+			return spec_hint(w->p, "did you mean `params.%s`?", last);
+	if (weft_map_get(&w->p->wf->var_by_name, last, NULL))
+		return spec_hint(w->p, "did you mean `vars.%s`?", last);
+	return near ? spec_hint(w->p, "did you mean `%s`?", near)
+		    : spec_hint(w->p, "a text is written in quotes: \"%.60s\"",
+			      name->part[0]);
+}
+
 static int check_name(void *ctx, const struct weft_name *name)
 {
 	struct where *w = ctx;
@@ -289,13 +307,7 @@ static int check_name(void *ctx, const struct weft_name *name)
 	while (r < WEFT_COUNT(roots) && strcmp(roots[r], name->part[0]) != 0)
 		r++;
 	if (r == WEFT_COUNT(roots)) {
-		const char *near =
-			weft_nearest(name->part[0], roots, WEFT_COUNT(roots));
-		bad(w, name,
-			near ? spec_hint(w->p, "did you mean `%s`?", near)
-			     : spec_hint(w->p, "a text is written in quotes: \"%.60s\"",
-				       name->part[0]),
-			"there is no name `%s`", name->part[0]);
+		bad(w, name, meant(w, name), "there is no name `%s`", name->part[0]);
 		return 0;
 	}
 	if (!(allowed(names) & 1u << r)) {

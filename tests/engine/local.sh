@@ -280,6 +280,21 @@ done
 grep '"step":"little"' $steps/used/1/records/local.jsonl >one.json
 t_is "what is weft's own isn't a member's" "$(json one.json '"max_rss" in d')" "False"
 
+# ---- a file system without locks, hard links and flags for renaming -------------------
+if [ "$VARIANT" != san ]; then
+	cat >bare.yaml <<E
+name: bare
+steps:
+  - {name: sim, sweep: {i: [1, 2, 3]}, run: "echo \${{ params.i }} >x; test \${{ params.i }} != 3 || test -e $T_TMP/may", outputs: {x: x}}
+  - {name: sum, inputs: [{from: sim.x, as: x}], run: "cat \$WEFT_INPUT_X/*/x >all", outputs: {all: all}}
+E
+	bare() { FAULTY="no-locks no-links no-flags" LD_PRELOAD=$BUILD/tests/faulty.so "$WEFT" "$@"; }
+	t_run 1 "a run where these are missing" bare run --local -q bare.yaml
+	touch "$T_TMP/may"
+	t_run 0 "goes on" bare resume -q bare
+	t_is "to the same end" "$(sort $steps/bare/1/steps/sum/out/all | tr '\n' ' ')" "1 2 3 "
+fi
+
 # ---- wrong use -------------------------------------------------------------------
 t_run 2 "no file" weft run
 t_run 2 "an unknown option" weft run --lcoal flow.yaml
