@@ -90,6 +90,14 @@ uint64_t step_in_memory(const struct work *w, const struct weft_step *s, uint64_
 	return read + (made > tmp ? made : tmp);
 }
 
+uint64_t weft_select_in_memory(const struct weft_workflow *wf,
+	const struct weft_select_options *opt, unsigned step, uint64_t tmp)
+{
+	const struct work w = {.wf = wf, .past = opt->past, .given = opt->given};
+
+	return step_in_memory(&w, &wf->step[step], tmp);
+}
+
 static bool is_in(struct pools *ps, const struct weft_partition *p, const char *node)
 {
 	long at = pools_node(ps, node);

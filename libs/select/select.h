@@ -166,6 +166,11 @@ void weft_plan_free(struct weft_plan *plan);
 int weft_plan_step_member(const struct weft_plan *plan, const struct weft_workflow *wf,
 	const struct weft_conf *conf, unsigned step, size_t member,
 	struct weft_plan_step *out, struct weft_arena *arena, struct weft_err *err);
+/* Bytes that files of a member of the step take of a node's memory, as a plan counts
+ * them: past and given of opt say of which size they are.  tmp: of the member's
+ * resources. */
+uint64_t weft_select_in_memory(const struct weft_workflow *wf,
+	const struct weft_select_options *opt, unsigned step, uint64_t tmp);
 /* Do they depend on it, or on the attempt? */
 bool weft_plan_step_varies(const struct weft_step *step);
 /* The same of an attempt, 0 the first: a later one may ask for more memory and time

@@ -197,6 +197,32 @@ static void size_gpus(struct asked *a)
 		size(a, "SLURM_GRES", "--gres", "%s", r->gres);
 }
 
+static void size_memory(struct asked *a, uint64_t per_cpu)
+{
+	const struct weft_resources *r = &a->res;
+	uint64_t files = asked_in_memory(a);
+	uint64_t node = files ? asked_node_memory(a, per_cpu) : 0;
+	char text[WEFT_UNIT_MAX];
+
+	/* Only a number a node can hold both. */
+	if (node) {
+		size(a, "SLURM_MEM_PER_NODE", NULL, "%u", ceil_div(node + files, MIB));
+		return;
+	}
+	if (files)
+		weft_argv_addf(&a->say,
+			"step %s: %s of files are to be in its node's memory, on top "
+			"of "
+			"Slurm's default: give resources.mem",
+			a->step->name, weft_format_size(text, files));
+	if (r->mem)
+		size(a, "SLURM_MEM_PER_NODE", NULL, "%u", ceil_div(r->mem, MIB));
+	if (per_cpu)
+		size(a, "SLURM_MEM_PER_CPU", NULL, "%u", ceil_div(per_cpu, MIB));
+	if (r->mem_per_gpu)
+		size(a, "SLURM_MEM_PER_GPU", NULL, "%u", ceil_div(r->mem_per_gpu, MIB));
+}
+
 /* What only a new allocation can be given: no options, since `weft exec` runs in
  * one that is there. */
 static int size_job(struct asked *a, struct weft_err *err)
@@ -219,12 +245,7 @@ static int size_job(struct asked *a, struct weft_err *err)
 				   : role->mem_per_cpu;
 	int64_t time = r->time ? r->time : role->time ? role->time : a->conf->time;
 
-	if (r->mem)
-		size(a, "SLURM_MEM_PER_NODE", NULL, "%u", ceil_div(r->mem, MIB));
-	if (per_cpu)
-		size(a, "SLURM_MEM_PER_CPU", NULL, "%u", ceil_div(per_cpu, MIB));
-	if (r->mem_per_gpu)
-		size(a, "SLURM_MEM_PER_GPU", NULL, "%u", ceil_div(r->mem_per_gpu, MIB));
+	size_memory(a, per_cpu);
 	if (time)
 		size(a, "SLURM_TIMELIMIT", NULL, "%u", ceil_div((uint64_t)time, 60));
 	if (partition)
@@ -246,7 +267,7 @@ static int size_job(struct asked *a, struct weft_err *err)
 	}
 	const char *const left[] = {r->nodelist ? "nodelist" : NULL,
 		r->exclude ? "exclude" : NULL, r->licenses ? "licenses" : NULL,
-		r->tmp ? "tmp" : NULL};
+		r->tmp && a->step->scratch != WEFT_SCRATCH_MEMORY ? "tmp" : NULL};
 	for (size_t i = 0; i < WEFT_COUNT(left); i++)
 		if (left[i])
 			weft_argv_addf(&a->say,
@@ -261,10 +282,8 @@ static int size_job(struct asked *a, struct weft_err *err)
 static uint64_t mem_per_task(const struct asked *a)
 {
 	const struct weft_resources *r = &a->res;
-	unsigned tasks = a->ntasks_per_node ? a->ntasks_per_node : a->ntasks;
+	unsigned tasks = asked_node_tasks(a);
 
-	if (!a->ntasks_per_node && a->nodes)
-		tasks = (a->ntasks + a->nodes - 1) / a->nodes;
 	if (r->mem_per_cpu)
 		return r->mem_per_cpu * (r->cpus_per_task ? r->cpus_per_task : 1);
 	if (r->mem_per_gpu)

@@ -42,4 +42,10 @@ int asked_sizes(struct asked *a, struct weft_err *err);
 int asked_environment(struct asked *a, struct weft_err *err);
 void asked_clear(struct asked *a);
 
+/* asked_memory.c: bytes of files that an srun of its own has in a node's memory; what
+ * else it asks for there, 0: Slurm's default. */
+uint64_t asked_in_memory(const struct asked *a);
+uint64_t asked_node_memory(const struct asked *a, uint64_t per_cpu);
+unsigned asked_node_tasks(const struct asked *a);
+
 #endif
