@@ -168,6 +168,7 @@ static int take_lines(char *text, struct weft_err *err)
 	const char *node = getenv("SLURM_NODEID");
 	char *save = NULL, *done = strtok_r(text, "\n", &save);
 	weft_autofree char *mark = weft_printf("%s.%s", done ? done : "", node);
+	weft_autofree char *up = NULL;
 	weft_autoclose int fd = -1;
 	int rc = 0;
 
@@ -176,6 +177,9 @@ static int take_lines(char *text, struct weft_err *err)
 	for (char *l = strtok_r(NULL, "\n", &save); l && rc == 0;
 		l = strtok_r(NULL, "\n", &save))
 		rc = take(l, err);
+	/* Where nothing was made, nobody has made the folder. */
+	if (rc == 0 && (up = strndup(done, (size_t)(strrchr(done, '/') - done))) && *up)
+		rc = weft_mkdirs(up, 0777, err);
 	if (rc == 0)
 		fd = open(mark, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 			0600);

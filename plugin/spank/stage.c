@@ -158,20 +158,24 @@ static void each(
 	}
 }
 
-/* The nodes have no other way to hear of it when srun's own allocation is gone. */
-static void tell_nodes(void)
+/* The nodes have no other way to hear of it when srun's own allocation is gone: a line
+ * each.  False: they can't be told. */
+static bool tell_nodes(uint32_t job)
 {
 	const char *path = strchr(out.words.v[0], '=') + 1;
 	const char *slash = strrchr(path, '/');
 	weft_autostr struct weft_str text = {0};
 
 	out.done = weft_printf("%.*s/.weft-out.%u.%ld", (int)(slash - path), path,
-		(unsigned)out.job, (long)getpid());
+		(unsigned)job, (long)getpid());
 	weft_str_add(&text, out.done ? out.done : "");
-	for (size_t i = 0; i < out.words.n; i++)
+	for (size_t i = 0; i < out.words.n; i++) {
+		if (strchr(out.words.v[i], '\n'))
+			return false;
 		weft_str_printf(&text, "\n%s", out.words.v[i]);
-	if (!text.failed && text.len < OUT_MAX)
-		setenv(OUT_ENV, text.s, 1);
+	}
+	return out.done && !text.failed && text.len < OUT_MAX &&
+	       setenv(OUT_ENV, text.s, 1) == 0;
 }
 
 void stage_in(const struct order *order, const char *command, uint32_t job,
@@ -189,6 +193,12 @@ void stage_in(const struct order *order, const char *command, uint32_t job,
 		each(order, true, job, NULL);
 	if (!out.words.n)
 		return;
+	if (!inside && !tell_nodes(job)) {
+		host_error("the nodes can't be told of so many outputs, or of such "
+			   "names: they are made where they are to be");
+		stage_forget();
+		return;
+	}
 	/* FOLDER=: nothing but the folder. */
 	for (size_t i = 0; i < out.words.n; i++) {
 		const char *word = out.words.v[i];
@@ -207,8 +217,6 @@ void stage_in(const struct order *order, const char *command, uint32_t job,
 	out.command = strdup(command);
 	out.job = job;
 	out.nodes = nodes;
-	if (!inside)
-		tell_nodes();
 }
 
 /* One a node that is through. */

@@ -2,7 +2,7 @@
 # outputs - what a step has made on its nodes, where srun made the allocation: it is
 # brought back while the step runs on for Slurm, however long that takes
 # shellcheck source=tests/lib.sh
-# shellcheck disable=SC2012,SC2015,SC2317 # plain names; checks never fail; t_until calls
+# shellcheck disable=SC2012,SC2015,SC2016,SC2317 # the nodes expand; plain names; checks never fail; t_until calls
 . "$(dirname "$0")/../lib.sh"
 
 t_cluster "outputs of an srun on its own" --cpu-nodes 2 --gpu-nodes 0 --cpus-per-node 4
@@ -23,6 +23,11 @@ steps:
     outputs: {dir: two, lab: lab/made}
     resources: {ntasks: 4, time: 3m}
 END
+# More than fits in a message to the nodes.
+{
+	printf 'name: many\nsteps:\n  - name: many\n    run: x\n    scratch: node\n    resources: {time: 3m}\n    outputs:\n'
+	for i in $(seq 200); do printf '      o%d: many/%0100d\n' "$i" "$i"; done
+} >"$home/many.yaml"
 cat >"$home/make.sh" <<'END'
 #!/bin/sh
 mkdir -p "$WEFT_OUTPUT_DIR" && echo "$SLURM_PROCID" >"$WEFT_OUTPUT_DIR/$SLURM_PROCID"
@@ -106,6 +111,17 @@ start 1 --weft-step=one python3 children.py
 touch "$home/gate"
 finish
 t_is 'the command has no child but its own' "$STATUS $OUT" '0 none'
+
+start 1 --weft-step=one true
+touch "$home/gate"
+finish
+t_is 'what was not made is not missed' "$STATUS $OUT" '0 '
+
+as alice srun --weft=many.yaml --weft-step=many sh -c 'echo "$WEFT_OUTPUT_O7"' >"$T_TMP/out" 2>&1 && STATUS=0 || STATUS=$?
+t_is 'too many to be told: status' "$STATUS" 0
+t_has 'too many to be told: message' "$(cat "$T_TMP/out")" "can't be told of so many outputs"
+t_has 'too many to be told: they are made in place' "$(cat "$T_TMP/out")" "
+$home/many/0"
 
 # A step in the step, in the same job.
 start 1 -n1 --weft-step=two sh -c './make.sh 0; cat waiting 2>&1; srun --overlap --weft-bind=auto true; cat waiting 2>&1; true'
