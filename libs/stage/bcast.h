@@ -233,6 +233,7 @@ struct bcast_relay {
 	double since;  /* a second's count began */
 	uint64_t counted;
 	bool held;
+	double watched, waited; /* the last watch; seconds without a CPU until then */
 	struct bcast_child **child;
 	size_t n, cap;
 	struct bcast_child *gone; /* freed by the next call */
@@ -241,7 +242,8 @@ struct bcast_relay {
 void bcast_relay_add(struct bcast_relay *r, struct bcast_piece *p);
 /* false: no more should be added before moved(). */
 bool bcast_relay_has_room(const struct bcast_relay *r);
-/* Some times a second: gives up a child that is far slower than what comes. */
+/* Some times a second: gives up a child that is far slower than what comes.  Time in
+ * which this process didn't get to it, or had no CPU, isn't the child's. */
 void bcast_relay_watch(struct bcast_relay *r, double now);
 /* The one child that has held up all for so long, and how many pieces a second it took;
  * UINT32_MAX: there is none. */

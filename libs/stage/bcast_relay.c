@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define ON_THE_WAY ((uint64_t)1 << 20) /* handed to a link at a time */
+#define LATE 0.6                       /* a watch, in seconds: it comes each 0.2 */
 
 struct bcast_child {
 	struct bcast_child *next_gone;
@@ -193,6 +194,34 @@ static void measure(struct bcast_relay *r, double now)
 	}
 }
 
+/* Of the calling thread, in seconds, while it could have run; 0: the kernel doesn't
+ * say. */
+static double waited_for_cpu(void)
+{
+	weft_autofree char *text = NULL;
+	unsigned long long ran, waited;
+
+	if (weft_read_file("/proc/thread-self/schedstat", 128, &text, NULL, NULL) ||
+		sscanf(text, "%llu %llu", &ran, &waited) != 2)
+		return 0;
+	return (double)waited * 1e-9;
+}
+
+/* Of the time since the last watch that in which a child could do nothing about us:
+ * some of it, or all where we were stopped, or stood still for something else. */
+static double own_loss(struct bcast_relay *r, double now)
+{
+	double waited = waited_for_cpu(), gap = now - r->watched, lost = 0;
+
+	if (r->watched > 0 && gap > 0) {
+		lost = gap > LATE ? gap : waited - r->waited;
+		lost = lost < gap ? lost : gap;
+	}
+	r->watched = now;
+	r->waited = waited;
+	return lost > 0 ? lost : 0;
+}
+
 uint32_t bcast_relay_held_by(
 	const struct bcast_relay *r, double now, double least, double *rate)
 {
@@ -215,10 +244,13 @@ void bcast_relay_watch(struct bcast_relay *r, double now)
 {
 	uint64_t passed = passed_on(r);
 	bool room = bcast_relay_has_room(r);
+	double lost_time = own_loss(r, now);
 
 	measure(r, now);
 	for (size_t i = 0; i < r->n; i++) {
 		struct bcast_child *c = r->child[i];
+		if (c->slow > 0)
+			c->slow += lost_time;
 		double took = now - c->slow;
 
 		if (room || c->next > passed || c->waits || !c->ready) {

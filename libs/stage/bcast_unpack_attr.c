@@ -28,11 +28,13 @@ void unpack_forget_xattrs(int fd)
 
 int unpack_add_xattr(struct bcast_unpack *u, const unsigned char *at, size_t n)
 {
-	struct xattrs *x = u->f.on ? &u->f.xattrs : &unpack_top(u)->xattrs;
 	size_t len = n >= 2 ? bcast_get16(at) : SIZE_MAX;
+	struct xattrs *x;
 
-	if ((!u->f.on && !u->n_levels) || len > 255 || len == 0 || n < 2 + len ||
-		x->n > 100000)
+	if ((!u->f.on && !u->n_levels) || len > 255 || len == 0 || n < 2 + len)
+		return unpack_bad(u);
+	x = u->f.on ? &u->f.xattrs : &unpack_top(u)->xattrs;
+	if (x->n > 100000)
 		return unpack_bad(u);
 	if (weft_grow(x->v, x->n, x->cap))
 		return weft_err_nomem(&u->w.err);
