@@ -115,6 +115,15 @@ void agents_cancel(struct agents *a, const struct running *r)
 			frame.len);
 }
 
+void agents_ahead(struct agents *a, unsigned node, unsigned step, size_t member)
+{
+	const struct order_start o = {.step = step, .member = member};
+	weft_autostr struct weft_str frame = {0};
+
+	if (a->node[node].link && order_put_start(&frame, &o) == 0)
+		weft_link_send(a->node[node].link, ORDER_AHEAD, frame.s, frame.len);
+}
+
 static void take_result(struct agents *a, const struct order_result *res)
 {
 	struct running *r = by_tag(a, res->tag);

@@ -22,6 +22,8 @@ bool agents_fit(const struct agents *a, unsigned step, const struct weft_plan_st
 /* The member's share says where. */
 int agents_start(struct agents *a, struct running *r, struct weft_err *err);
 void agents_cancel(struct agents *a, const struct running *r);
+/* Has it bring what a member will read. */
+void agents_ahead(struct agents *a, unsigned node, unsigned step, size_t member);
 /* Reads what they have recorded of members that others may need. */
 int agents_catch_up(struct agents *a, struct weft_err *err);
 /* May a node that is not there now still come? */

@@ -149,6 +149,9 @@ int weft_engine_stage_in(const struct weft_engine *e, const struct weft_step *st
 int weft_engine_stage_out(const struct weft_engine *e, const struct weft_step *step,
 	size_t member, const char *node_root, const char *memory_root, unsigned part,
 	struct weft_str *hashes, struct weft_err *err);
+/* Into this node's caches alone, as far as that goes. */
+void weft_engine_stage_ahead(const struct weft_engine *e, const struct weft_step *step,
+	size_t member, unsigned nodes);
 /* Removes the member's folders on this node. */
 int weft_engine_stage_clean(
 	const char *node_root, const char *memory_root, struct weft_err *err);

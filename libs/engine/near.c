@@ -1,5 +1,6 @@
 /* near.c - nodes that have what a member reads: made there with node scratch, it is in
- * their caches (cache.c), as the record of its maker tells */
+ * their caches (cache.c), as the record of its maker tells; or it is brought (ahead.c)
+ */
 #include "engine/run.h"
 
 #include <stdlib.h>
@@ -67,6 +68,23 @@ static void look_for(struct engine *g, const struct weft_step *step, size_t i,
 		;
 }
 
+/* Where all of it is brought, there is no more of it anywhere. */
+static void add_ahead(struct engine *g, unsigned s, size_t i, uint64_t **bytes)
+{
+	uint64_t most = 0;
+
+	for (unsigned k = 0; g->ahead.any && k < g->e->n_nodes; k++)
+		most = *bytes && (*bytes)[k] > most ? (*bytes)[k] : most;
+	for (unsigned k = 0; g->ahead.any && k < g->e->n_nodes; k++) {
+		if (!ahead_is(g, s, i, k))
+			continue;
+		if (!*bytes)
+			*bytes = calloc(g->e->n_nodes, sizeof(**bytes));
+		if (*bytes)
+			(*bytes)[k] = most + 1;
+	}
+}
+
 uint64_t *near_find(struct engine *g, unsigned s, size_t i)
 {
 	const struct weft_step *step = &g->e->wf->step[s];
@@ -88,5 +106,6 @@ uint64_t *near_find(struct engine *g, unsigned s, size_t i)
 				look_for(g, step, i, &in->from[f], bytes);
 		}
 	}
+	add_ahead(g, s, i, &bytes);
 	return bytes;
 }

@@ -90,6 +90,12 @@ int weft_engine_stage_out(const struct weft_engine *e, const struct weft_step *s
 	return r;
 }
 
+void weft_engine_stage_ahead(const struct weft_engine *e, const struct weft_step *step,
+	size_t member, unsigned nodes)
+{
+	ahead_bring(e, step, member, nodes);
+}
+
 int weft_engine_stage_clean(
 	const char *node_root, const char *memory_root, struct weft_err *err)
 {

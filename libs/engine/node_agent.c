@@ -36,6 +36,9 @@ struct node {
 	struct weft_timer *retry; /* of a sync that failed */
 	struct weft_err why;
 	bool lost;
+	pid_t ahead;             /* brings what a member will read; 0: none does */
+	struct order_start next; /* the member after that; */
+	bool has_next;           /* ... there is one */
 };
 
 static void stop(struct node *n)
@@ -164,10 +167,10 @@ static void event(void *ctx, unsigned s, size_t i, enum weft_state state,
 
 /* ---- orders -------------------------------------------------------------- */
 
-static int start(struct node *n, const struct order_start *o, struct weft_err *err)
+/* Makes sure that there is such a member, and that what it needs is known here. */
+static int know(struct node *n, const struct order_start *o, struct weft_err *err)
 {
 	const struct weft_workflow *wf = n->e->wf;
-	struct job *j;
 
 	if (o->step < wf->n_steps && o->member >= wf->step[o->step].sweep.count &&
 		weft_run_grow(n->e->run, wf, err))
@@ -177,6 +180,15 @@ static int start(struct node *n, const struct order_start *o, struct weft_err *e
 	/* What it needs has been recorded since. */
 	if (n->e->records && wf->step[o->step].n_edges &&
 		weft_records_poll(n->e->records, NULL, NULL, err))
+		return -1;
+	return 0;
+}
+
+static int start(struct node *n, const struct order_start *o, struct weft_err *err)
+{
+	struct job *j;
+
+	if (know(n, o, err))
 		return -1;
 	j = calloc(1, sizeof(*j));
 	if (!j || weft_grow(n->job, n->n, n->cap)) {
@@ -191,6 +203,32 @@ static int start(struct node *n, const struct order_start *o, struct weft_err *e
 			.retry = o->retry}};
 	n->job[n->n++] = j;
 	return agent_start(n->agent, o->step, o->member, &j->slot, j, &j->member, err);
+}
+
+static void brought(void *arg, const struct weft_child_end *end);
+
+/* One after the other; of those that wait for it the last one. */
+static void bring(struct node *n, const struct order_start *o)
+{
+	weft_autoerr struct weft_err err = {0};
+
+	n->next = *o;
+	n->has_next = n->ahead != 0;
+	if (!n->ahead && know(n, o, &err) == 0 &&
+		ahead_fork(&n->ahead, n->e, &n->e->wf->step[o->step], o->member, NULL,
+			1) == 0 &&
+		weft_loop_child(n->loop, n->ahead, brought, n, &err))
+		ahead_reap(&n->ahead, true);
+}
+
+static void brought(void *arg, const struct weft_child_end *end)
+{
+	struct node *n = arg;
+
+	(void)end;
+	n->ahead = 0;
+	if (n->has_next)
+		bring(n, &n->next);
 }
 
 static void cancel(struct node *n, uint64_t tag, bool off)
@@ -213,6 +251,9 @@ static void on_frame(
 	if (type == ORDER_START && order_get_start(data, size, &o)) {
 		if (start(n, &o, &n->why))
 			stop(n);
+	} else if (type == ORDER_AHEAD && order_get_start(data, size, &o)) {
+		o.cpus = o.gpus = NULL;
+		bring(n, &o);
 	} else if ((type == ORDER_CANCEL || type == ORDER_DROP) &&
 		   order_get_tag(data, size, &tag)) {
 		cancel(n, tag, type == ORDER_DROP);
@@ -307,6 +348,7 @@ int weft_engine_agent(const struct weft_engine *e, const char *host, unsigned po
 	else
 		r = n.lost ? WEFT_ESYS : 0;
 out:
+	ahead_reap(&n.ahead, true);
 	agent_close(n.agent);
 	weft_link_free(n.link);
 	group_close(n.group);

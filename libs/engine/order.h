@@ -22,6 +22,7 @@ enum order_type {
 	ORDER_DROP,      /* engine: end it, for nobody wants it any more */
 	ORDER_FREE,      /* agent: it is done, and others may have its share */
 	ORDER_RESULT,    /* agent: it has ended, and its record is on disk */
+	ORDER_AHEAD,     /* engine: bring what this member will read; as START */
 };
 
 struct order_hello {

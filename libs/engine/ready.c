@@ -27,7 +27,14 @@ static bool wanted(struct engine *g, unsigned s, size_t i, struct weft_err *err)
 	return yes;
 }
 
-enum { MOVED, NO_ROOM, FULL, WAITS, LATER };
+enum {
+	MOVED,
+	NO_ROOM,
+	FULL,
+	WAITS,
+	LATER,
+	ELSEWHERE /* there is room, but its inputs are brought to another node */
+};
 
 #define STOP_LOOK 0.1 /* seconds between two looks for the stop marker */
 
@@ -46,9 +53,10 @@ static const char *stop_reason(struct engine *g)
 	return g->stop;
 }
 
-/* Moves one member on if it can; *progress says whether anything changed. */
-static int consider(
-	struct engine *g, unsigned s, size_t i, bool *progress, struct weft_err *err)
+/* Moves one member on if it can; *progress says whether anything changed.  any: it
+ * takes what room there is. */
+static int consider(struct engine *g, unsigned s, size_t i, bool any, bool *progress,
+	struct weft_err *err)
 {
 	const struct weft_step *step = &g->e->wf->step[s];
 	weft_autofree char *why = NULL;
@@ -100,9 +108,12 @@ static int consider(
 		if (!ret)
 			ret = room_take(&g->room, &plan, step, &choice, &r.share, err);
 	}
-	if (!ret && left_is(g, s, i, &plan)) {
+	bool left = !ret && left_is(g, s, i, &plan);
+	if (left || (!ret && !any && ahead_elsewhere(g, s, i, &r.share))) {
 		room_give(&g->room, &r.share);
-		ret = NO_ROOM;
+		ret = left ? NO_ROOM : ELSEWHERE;
+	} else if (ret == NO_ROOM) {
+		ahead_start(g, s, i);
 	}
 	if (!ret) {
 		*progress = true;
@@ -113,6 +124,8 @@ static int consider(
 		else if ((ret = run_start(g, s, i, &r, err)))
 			room_give(&g->room, &r.share);
 		again_forget(g, s, i);
+		if (g->ahead.any)
+			ahead_forget(g, s, i);
 	}
 	weft_arena_free(&arena);
 	return ret;
@@ -120,26 +133,52 @@ static int consider(
 
 #define BEHIND 32 /* members looked at behind one that lacks room */
 
+/* Members behind the first one that lacks room may have theirs elsewhere; they are put
+ * aside. */
+static void look_ahead(struct engine *g, unsigned s, size_t *aside, size_t *n)
+{
+	size_t i;
+
+	while (*n < BEHIND && ahead_may(g, s) && queue_first(g, s, &i)) {
+		if (weft_verdict(g->e->wf, &g->e->wf->step[s], i, state_of, g, g->tally,
+			    NULL) != WEFT_READY ||
+			!ahead_start(g, s, i))
+			return;
+		queue_drop(g, s, i);
+		aside[(*n)++] = i;
+	}
+}
+
 /* A step's members, in their order; one that needs less than those before it may go
  * first. */
 static int start_step(
 	struct engine *g, unsigned s, bool *progress, struct weft_err *err)
 {
 	size_t aside[BEHIND], n = 0, i;
+	bool elsewhere = false;
 	int r = MOVED;
 
 	while (queue_first(g, s, &i)) {
-		r = consider(g, s, i, progress, err);
-		if (r == NO_ROOM || r == FULL)
+		r = consider(g, s, i, n == BEHIND, progress, err);
+		if (r == FULL)
 			ahead_start(g, s, i);
 		/* Where all wait for the same, or need as much, so do its fellows. */
 		if (r < 0 || r == FULL || (r == WAITS && g->alike[s]) ||
 			(r == NO_ROOM && (g->same_size[s] || n == BEHIND)))
 			break;
 		queue_drop(g, s, i);
-		if (r == NO_ROOM)
+		if (r == NO_ROOM || r == ELSEWHERE)
 			aside[n++] = i;
+		elsewhere |= r == ELSEWHERE;
 	}
+	/* What room the others have left. */
+	for (size_t k = 0; elsewhere && r >= 0 && k < n; k++) {
+		r = consider(g, s, aside[k], true, progress, err);
+		if (r == MOVED)
+			aside[k--] = aside[--n];
+	}
+	if (r == NO_ROOM || r == FULL)
+		look_ahead(g, s, aside, &n);
 	for (size_t k = 0; k < n; k++)
 		if (queue_push(g, s, aside[k]))
 			return weft_err_nomem(err);

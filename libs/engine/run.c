@@ -223,7 +223,8 @@ static int open_all(struct engine *g, struct weft_err *err)
 	 * whole by then, or never. */
 	if (keep_open(g, err) || state_open(g, err) ||
 		budget_open(&g->budget, e, err) || room_open(&g->room, e, err) ||
-		again_open(g, err) || left_open(g, err) || state_read_others(g, err))
+		again_open(g, err) || left_open(g, err) || ahead_open(g, err) ||
+		state_read_others(g, err))
 		return -1;
 	if (g->broken) {
 		weft_log(WEFT_WARN,
@@ -269,7 +270,7 @@ static int turn(struct engine *g, struct weft_err *err)
 			weft_err_move(err, &g->err);
 			return -1;
 		}
-		ahead_reap(g, false);
+		ahead_reap(&g->ahead.pid, false);
 		finish_over_budget(g);
 		return 0;
 	}
@@ -299,7 +300,7 @@ int weft_engine_run(const struct weft_engine *e, struct weft_err *err)
 		g.code = WEFT_EINTR;
 	if (r > 0)
 		r = (int)g.code;
-	ahead_reap(&g, true);
+	ahead_close(&g);
 	agents_close(g.agents);
 	agent_close(g.agent);
 	while (g.n_running) {

@@ -42,12 +42,15 @@ struct running {
 	bool freed; /* its share is others' again */
 };
 
-/* The process that brings a member's inputs to the node before there is room for it. */
+/* Members whose inputs are brought before there is room for them. */
 struct ahead {
-	pid_t pid; /* 0: there is none */
-	bool any;  /* the last one was for: */
-	unsigned step;
-	size_t member;
+	pid_t pid; /* of the process that does it; 0: there is none */
+	struct ahead_next {
+		bool is;
+		unsigned step;
+		size_t member;
+	} * next; /* of each node */
+	bool any; /* there were some */
 };
 
 struct engine {
@@ -218,9 +221,18 @@ bool again_any(const struct engine *g);
  * attempts keep away from while there is another. */
 void again_count(struct engine *g, const struct share *share, bool failed);
 
-/* ahead.c: this one would start if there were room */
-void ahead_start(struct engine *g, unsigned s, size_t i);
-void ahead_reap(struct engine *g, bool end); /* end: it is ended */
+/* ahead.c: inputs that come before there is room */
+int ahead_open(struct engine *g, struct weft_err *err);
+void ahead_close(struct engine *g);
+/* This one would start if there were room; false: nothing is brought for it. */
+bool ahead_start(struct engine *g, unsigned s, size_t i);
+/* Might a further one of the step have its inputs brought? */
+bool ahead_may(struct engine *g, unsigned s);
+/* Is the node one that its inputs are brought to?  Or others, and none of these? */
+bool ahead_is(struct engine *g, unsigned s, size_t i, unsigned node);
+bool ahead_elsewhere(struct engine *g, unsigned s, size_t i, const struct share *share);
+/* It starts. */
+void ahead_forget(struct engine *g, unsigned s, size_t i);
 
 /* near.c: bytes that the member reads and each node has; NULL: no node has any, or it
  * doesn't matter.  malloced. */

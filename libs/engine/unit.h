@@ -136,6 +136,15 @@ char *cache_dir(const struct unit *u, enum weft_scratch where,
 /* space.c: before anything is staged to the node */
 int space_check(struct unit *u, struct weft_err *err);
 
+/* ahead.c: a process that brings a member's inputs to this node's caches; nodes: to
+ * those of so many, by srun.  -1: errno. */
+int ahead_fork(pid_t *pid, const struct weft_engine *e, const struct weft_step *step,
+	size_t member, const char *nodes, unsigned n);
+void ahead_reap(pid_t *pid, bool end); /* end: it is ended */
+/* What it does; nodes: that the member has. */
+void ahead_bring(const struct weft_engine *e, const struct weft_step *step,
+	size_t member, unsigned nodes);
+
 /* cast.c */
 /* Is it broadcast to a member of so many nodes? */
 bool cast_fits(const struct unit_input *in, unsigned nodes);

@@ -8,7 +8,7 @@
 static int member(int argc, char **argv);
 
 WEFT_VERB(member, .name = "member",
-	.synopsis = "stage-in|stage-out|stage-clean OPTION...",
+	.synopsis = "stage-ahead|stage-in|stage-out|stage-clean OPTION...",
 	.summary = "Stages a member on its node (weft's own)", .run = member);
 
 /* With this node's name, for the engine hears many. */
@@ -95,6 +95,8 @@ static int member(int argc, char **argv)
 	e.stop = cmd_stop();
 	if (!step || (size_t)index >= step->sweep.count)
 		status = cmd_usage(&verb_member, "no such member");
+	else if (weft_streq(what, "stage-ahead"))
+		weft_engine_stage_ahead(&e, step, (size_t)index, (unsigned)nodes);
 	else if (weft_streq(what, "stage-in"))
 		status = weft_engine_stage_in(&e, step, (size_t)index, node, memory,
 			(unsigned)nodes, &moved, &want, &hashes, &err);
