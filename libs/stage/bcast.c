@@ -174,7 +174,7 @@ static void show(struct source *s)
 	for (size_t i = 0; i < s->n; i++)
 		if (s->node[i].state == HERE && s->node[i].pieces < least)
 			least = s->node[i].pieces;
-	p.bytes = least == UINT64_MAX ? 0 : least * BCAST_PIECE;
+	p.bytes = least == UINT64_MAX ? 0 : s->pack.resumed + least * BCAST_PIECE;
 	p.bytes = p.bytes < p.total ? p.bytes : p.total;
 	s->opt->progress(s->opt->arg, &p);
 }

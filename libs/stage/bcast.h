@@ -138,7 +138,7 @@ struct bcast_pack {
 	const struct weft_stage_options *opt;
 	struct bcast_identity *only;       /* nothing is read, but this filled */
 	const struct bcast_had *had;       /* chunks that all nodes have, or NULL */
-	uint64_t resumed;                  /* bytes of them */
+	atomic_uint_fast64_t resumed;      /* bytes of them */
 	const struct bcast_cached *cached; /* where data is read, or NULL */
 	uint64_t from_cache;               /* bytes of it */
 	bool damaged;                      /* it isn't what it was */
@@ -149,6 +149,8 @@ struct bcast_pack {
 	char hash[WEFT_DIGEST_HEX];
 };
 int bcast_pack(struct bcast_pack *pack, struct weft_err *err);
+/* A level of folders is a descriptor: as many as we may have. */
+void bcast_many_descriptors(void);
 
 /* ---- unpacking: bcast_unpack.c, bcast_unpack_had.c ---- */
 struct bcast_unpack;

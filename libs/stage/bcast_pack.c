@@ -72,8 +72,7 @@ static unsigned char *room(struct packer *k, size_t n)
 static void head(unsigned char *at, enum bcast_record kind, size_t n)
 {
 	at[0] = (unsigned char)kind;
-	for (int i = 0; i < 4; i++)
-		at[1 + i] = (unsigned char)(n >> (24 - 8 * i));
+	bcast_put32(at + 1, (uint32_t)n);
 }
 
 /* A record of up to three parts. */
@@ -190,7 +189,11 @@ static int bytes(struct packer *k, struct reading *r, uint64_t end)
 		unsigned char *at = room(k, BCAST_RECORD + 8 + want);
 		if (!at)
 			return -1;
-		ssize_t n = pread(r->fd, at + BCAST_RECORD + 8, want, (off_t)r->at);
+		ssize_t n;
+
+		do
+			n = pread(r->fd, at + BCAST_RECORD + 8, want, (off_t)r->at);
+		while (n < 0 && errno == EINTR);
 		k->pack->damaged |= r->cached && n <= 0;
 		if (n < 0)
 			return sys(k, "reading", r->path);
@@ -424,7 +427,6 @@ static int symlink_at(struct packer *k, int dir, const struct stat *st,
 	const char *path, const char *name)
 {
 	unsigned char meta[BCAST_META + 2];
-	weft_autofree char *both = NULL;
 	char to[PATH_MAX];
 	ssize_t n = readlinkat(dir, name, to, sizeof(to));
 
@@ -545,8 +547,7 @@ static int pack_top(struct packer *k)
 	return flush(k, true);
 }
 
-/* A level of folders is a descriptor: as many as we may have. */
-static void many_descriptors(void)
+void bcast_many_descriptors(void)
 {
 	struct rlimit r;
 
@@ -564,7 +565,7 @@ int bcast_pack(struct bcast_pack *pack, struct weft_err *err)
 		.sums = weft_hasher_new()};
 	int r = k.chunk && k.sums ? 0 : weft_err_nomem(err);
 
-	many_descriptors();
+	bcast_many_descriptors();
 	if (r == 0)
 		r = pack_top(&k);
 	bcast_piece_drop(k.piece);

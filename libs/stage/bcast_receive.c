@@ -113,8 +113,7 @@ static void say_failed(struct receiver *r, struct weft_err *err)
 		return;
 	r->said = true;
 	n = n < 1000 ? n : 1000;
-	for (int i = 0; i < 4; i++)
-		msg[i] = (unsigned char)((unsigned)err->sys >> (24 - 8 * i));
+	bcast_put32(msg, (uint32_t)err->sys);
 	memcpy(msg + 4, text, n);
 	weft_link_send(r->control, MSG_FAILED, msg, 4 + n);
 	if (r->result == 0) {
@@ -231,8 +230,9 @@ static void *place(void *arg, struct weft_link *link, unsigned type, size_t n)
 	struct receiver *r = arg;
 
 	(void)link;
-	if (type != MSG_PIECE || n > BCAST_PIECE + 8)
+	if (type != MSG_PIECE || n < 8 || n > BCAST_PIECE + 8)
 		return NULL;
+	bcast_piece_drop(r->coming);
 	r->coming = bcast_piece_new(n - 8);
 	return r->coming ? r->coming->frame : NULL;
 }
@@ -403,8 +403,7 @@ static void on_control_open(void *arg, struct weft_link *link)
 	unsigned port = weft_listener_port(r->listener);
 
 	n = n < 256 ? n : 256;
-	for (int i = 0; i < 4; i++)
-		msg[i] = (unsigned char)(port >> (24 - 8 * i));
+	bcast_put32(msg, port);
 	memcpy(msg + 4, r->name, n);
 	weft_link_send(link, MSG_JOIN, msg, 4 + n);
 }
@@ -443,8 +442,7 @@ static void on_lost(void *arg, uint32_t rank, const char *why, bool final)
 	if (!r->control)
 		return;
 	n = n < 500 ? n : 500;
-	for (int i = 0; i < 4; i++)
-		msg[i] = (unsigned char)(rank >> (24 - 8 * i));
+	bcast_put32(msg, rank);
 	msg[4] = final;
 	memcpy(msg + 5, why, n);
 	weft_link_send(r->control, MSG_LOST, msg, 5 + n);

@@ -14,18 +14,7 @@
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/statfs.h>
-
-static void many_descriptors(void)
-{
-	struct rlimit r;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
-		r.rlim_cur = r.rlim_max;
-		(void)!setrlimit(RLIMIT_NOFILE, &r);
-	}
-}
 
 int bcast_unpack_new(struct bcast_unpack **out, const struct bcast_plan *plan,
 	const struct weft_stage_options *opt, struct weft_stage_report *report,
@@ -47,7 +36,7 @@ int bcast_unpack_new(struct bcast_unpack **out, const struct bcast_plan *plan,
 	u->cache = strdup(plan->cache);
 	u->limits = plan->limits;
 	u->w.hasher = weft_hasher_new();
-	many_descriptors();
+	bcast_many_descriptors();
 	if (!u->src || !u->dst || !u->cache || !u->w.hasher)
 		weft_err_nomem(err);
 	else if (stage_job_init(&u->job, &u->opt, u->src, err) == 0 &&

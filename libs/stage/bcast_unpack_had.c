@@ -42,7 +42,9 @@ static bool reads_as(struct bcast_unpack *u, int fd, uint64_t off, uint64_t end,
 	for (; buf && off < end && n > 0; off += (uint64_t)n) {
 		size_t left = end - off < STAGE_BUFFER ? end - off : STAGE_BUFFER;
 
-		n = pread(fd, buf, left, (off_t)off);
+		do
+			n = pread(fd, buf, left, (off_t)off);
+		while (n < 0 && errno == EINTR);
 		if (n > 0)
 			weft_hasher_add(u->w.hasher, buf, (size_t)n);
 	}

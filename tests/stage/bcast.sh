@@ -376,6 +376,12 @@ print(j["resumed"] >= 32 << 20, 0 < j["cached"] < j["moved"] < 10 << 20)' <<<"$T
 	t_run 0 'a bit is flipped on the way' bcast --hosts 'n[1-4]' --json "$src/big" "$T_TMP/dst/copy"
 	t_has 'the link is made once more' "$T_OUT" '"retries": 1,'
 	others_have_it 1 2 3 4
+	fresh 3
+	echo short >"$T_TMP/n2.faulty"
+	t_run 0 'reads and writes that are cut short and interrupted' \
+		env LD_PRELOAD="$BUILD/tests/faulty.so" FAULTY=short "$WEFT" stage bcast --launcher "$T_TMP/node" \
+		--address 127.0.0.1 --hosts 'n[1-3]' "$src" "$T_TMP/dst/copy"
+	same "$src" "$T_TMP/n2/copy" && same "$src" "$T_TMP/n3/copy" && t_ok 'all have it' || t_fail 'all have it'
 	fresh 4
 	echo write:28 >"$T_TMP/n3.faulty"
 	t_run 5 'writing fails on one' bcast --hosts 'n[1-4]' "$src/big" "$T_TMP/dst/copy"
