@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Inputs that go to the own storage of several nodes: read once, broadcast by the engine.
-# shellcheck source=tests/lib.sh disable=SC2317
+# shellcheck source=tests/lib.sh disable=SC2016,SC2317
 . "$(dirname "$0")/../lib.sh"
 
 if [ "$(id -u)" -ne 0 ] || ! command -v slurmctld >/dev/null 2>&1; then
@@ -131,4 +131,15 @@ t_is 'all three have it' "$(sort -u "$near/take/stdout" | grep -c '^sum ')" 1
 t_is 'with the hash that it was made with' "$(python3 -c 'import json,sys
 r = [json.load(open("%s/%s/done.json" % (sys.argv[1], s))) for s in ("make", "take")]
 print([o["hash"] for o in r[0]["outputs"]] == [o["hash"] for o in r[1]["inputs"]])' "$near")" True
+# Who sends is killed at its first byte: the engine does it then.
+sed -e 's/^name: near/name: killed/' -e 's/"${{ inputs.t }}"]/""]/; s/, {from: make.tree.*}]/]/' "$work/near.yaml" |
+	sed 's/"${{ inputs.d }}", ""]/"${{ inputs.d }}"]/' >"$work/killed.yaml"
+rm "$work/made"
+t_run 0 'a sender that is killed' \
+	"$dc" sh --dir "$cluster" --user alice --chdir "$work" -- \
+	env LD_PRELOAD="$work/faulty.so" FAULTY=before:/cache/e/ FAULTY_HOOK='kill -9 $PPID' timeout 200 weft run killed.yaml
+killed=$work/weft-runs/killed/1
+t_has 'is told of' "$(grep -rhs "input 'd', from c" "$killed")" "input 'd', from c"
+t_is 'and all three have it from the engine' "$(sort -u "$killed/steps/take/stdout" | grep -c '^sum ')" 1
+t_is 'whole' "$(cut -d' ' -f2 "$killed/steps/take/stdout" | sort -u)" "$(md5sum <"$killed/steps/make/out/data" | cut -c1-32)"
 t_done
