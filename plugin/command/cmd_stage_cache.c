@@ -40,8 +40,9 @@ int stage_open_conf(struct stage_args *a, bool cache)
 			weft_err_set(&err, WEFT_ESTAGE, "nodes have no cache here");
 			weft_err_hint(&err, "node_cache = no in weft.conf");
 		}
-		a->check |= a->conf->node_cache == WEFT_NODE_CACHE_CHECK;
 	}
+	if (rc == 0 && cache)
+		a->check |= a->conf->node_cache == WEFT_NODE_CACHE_CHECK;
 	return rc == 0 ? 0 : stage_fail(a, &err);
 }
 
