@@ -65,10 +65,29 @@ char *weft_self_path(void)
 	return strdup(buf);
 }
 
+/* Where a number of 16 bits stood for these first. */
+#ifdef SYS_setresuid32
+#define CALL_SETGROUPS SYS_setgroups32
+#define CALL_SETRESGID SYS_setresgid32
+#define CALL_SETRESUID SYS_setresuid32
+#define CALL_SETGID SYS_setgid32
+#define CALL_SETUID SYS_setuid32
+#else
+#define CALL_SETGROUPS SYS_setgroups
+#define CALL_SETRESGID SYS_setresgid
+#define CALL_SETRESUID SYS_setresuid
+#define CALL_SETGID SYS_setgid
+#define CALL_SETUID SYS_setuid
+#endif
+
 /*
  * Gives up root for good, in this order, because each step needs what the next
  * takes away: groups, group, user, then no way back through setuid programs.
  * Checked: getting root back must fail.
+ *
+ * The kernel is asked itself.  The C library's functions speak for all threads, under a
+ * lock that another thread may have held when this process was made: there would be
+ * nobody to release it.
  */
 static int drop_root(const struct weft_spawn *s)
 {
@@ -79,13 +98,14 @@ static int drop_root(const struct weft_spawn *s)
 		errno = EPERM;
 		return -1;
 	}
-	if (geteuid() == 0 && setgroups(s->n_groups, s->groups))
+	if (geteuid() == 0 && syscall(CALL_SETGROUPS, s->n_groups, s->groups))
 		return -1;
-	if (setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
+	if (syscall(CALL_SETRESGID, gid, gid, gid) ||
+		syscall(CALL_SETRESUID, uid, uid, uid))
 		return -1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return -1;
-	if (setuid(0) == 0 || setgid(0) == 0) {
+	if (syscall(CALL_SETUID, 0) == 0 || syscall(CALL_SETGID, 0) == 0) {
 		errno = EPERM;
 		return -1;
 	}
@@ -197,9 +217,8 @@ static pid_t start_shared(struct child_plan *plan)
 	return p;
 }
 
-/* One that gives up root gets a copy of our memory: glibc changes the user of all
- * threads that it finds there, and no process of the user's may share memory with
- * root's.  Only what failed is told through a page of both. */
+/* One that gives up root gets a copy of our memory: no process of the user's may share
+ * it with root's.  Only what failed is told through a page of both. */
 static pid_t start_apart(struct child_plan *plan)
 {
 	struct child_plan *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,

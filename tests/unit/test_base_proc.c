@@ -2,8 +2,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -458,6 +460,52 @@ START_TEST(gives_up_root_for_good)
 }
 END_TEST
 
+static atomic_bool enough;
+
+static void *nothing(void *arg)
+{
+	return arg;
+}
+
+static void *start_threads(void *arg)
+{
+	pthread_t t;
+
+	while (!atomic_load(&enough))
+		if (pthread_create(&t, NULL, nothing, NULL) == 0)
+			pthread_join(t, NULL);
+	return arg;
+}
+
+/* While other threads come and go, and the C library holds its locks for that: a child
+ * that waited for one would wait for ever, and we for it. */
+START_TEST(gives_up_root_beside_threads)
+{
+	struct weft_spawn s = WEFT_SPAWN_INIT;
+	char *argv[] = {(char *)"/bin/true", NULL};
+	pthread_t t[4];
+
+	if (geteuid() != 0) {
+		printf("skip  gives_up_root_beside_threads: not root\n");
+		return;
+	}
+	s.argv = argv;
+	s.drop = true;
+	s.uid = s.gid = 65534;
+	for (size_t i = 0; i < WEFT_COUNT(t); i++)
+		ck_assert_int_eq(pthread_create(&t[i], NULL, start_threads, NULL), 0);
+	for (int i = 0; i < 1000; i++) {
+		pid_t pid;
+
+		ok(weft_spawn(&s, &pid, &ok_err));
+		ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	}
+	atomic_store(&enough, true);
+	for (size_t i = 0; i < WEFT_COUNT(t); i++)
+		pthread_join(t[i], NULL);
+}
+END_TEST
+
 START_TEST(binds)
 {
 	cpu_set_t before;
@@ -487,4 +535,5 @@ SUITE("base_proc", environment_and_folder, descriptors,
 	works_without_standard_descriptors, says_why_it_cannot_start, finds_programs,
 	signals_are_as_a_program_expects, timeout_ends_the_whole_group,
 	is_killed_when_nobody_wants_it, limits_output, stops_when_told,
-	dies_with_its_parent, gives_up_root_for_good, binds)
+	dies_with_its_parent, gives_up_root_for_good, gives_up_root_beside_threads,
+	binds)
