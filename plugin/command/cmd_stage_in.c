@@ -186,12 +186,35 @@ static int take_lines(char *text, struct weft_err *err)
 	return rc == 0 && fd < 0 ? weft_err_sys(err, WEFT_ESTAGE, "%s", mark) : rc;
 }
 
+/* The one before was killed: what it has left beside the places goes. */
+static int clean_lines(char *text)
+{
+	char *save = NULL;
+
+	strtok_r(text, "\n", &save);
+	for (char *l; (l = strtok_r(NULL, "\n", &save));) {
+		const char *path = strchr(l, '=');
+		char *slash = strrchr(l, '/');
+		uint64_t n;
+
+		if (!path || path[1] != '/' || slash <= path)
+			continue;
+		if (is_folder(path + 1))
+			(void)!weft_stage_clean(path + 1, 0, &n, NULL);
+		*slash = '\0';
+		(void)!weft_stage_clean(path[1] ? path + 1 : "/", 0, &n, NULL);
+	}
+	return 0;
+}
+
 static int run_out(int argc, char **argv)
 {
 	char *text = getenv("WEFT_STAGE_OUT");
 	struct weft_err err = {0};
 	int rc = 0;
 
+	if (argc == 2 && text && weft_streq(argv[1], "--killed"))
+		return clean_lines(text);
 	if (argc < 2 && text)
 		rc = take_lines(text, &err);
 	for (int i = 1; i < argc && rc == 0; i++)

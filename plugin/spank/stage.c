@@ -16,6 +16,7 @@
 /* What slurmstepd's child may take where Slurm has killed the step before: a slurmstepd
  * that doesn't end then drains its node after UnkillableStepTimeout, 60 s. */
 #define KILLED_SECONDS 25.0
+#define CLEAN_SECONDS 10.0 /* besides */
 /* The nodes were through before srun was told: a file system may show it later. */
 #define WAIT_SECONDS 5.0
 #define OUT_ENV "WEFT_STAGE_OUT"
@@ -303,7 +304,7 @@ void stage_out_here(spank_t sp, int until, bool killed)
 	weft_autofree char *value = malloc(OUT_MAX), *said = NULL, *var = NULL;
 	weft_autofree char *node = NULL;
 	weft_autoerr struct weft_err err = {0};
-	char *argv[] = {(char *)"weft", (char *)"stage-out", NULL};
+	char *argv[] = {(char *)"weft", (char *)"stage-out", NULL, NULL};
 	char *envp[5] = {(char *)"PATH=/usr/bin:/bin", (char *)"LC_ALL=C"};
 	struct child c = {argv, envp, 0, STAGE_BYTES, true, until};
 	uint32_t id;
@@ -320,6 +321,13 @@ void stage_out_here(spank_t sp, int until, bool killed)
 		c.seconds = KILLED_SECONDS;
 		c.until = -1;
 	}
-	if (child_run(sp, &c, &said, &err))
-		host_error("outputs: %s", err.text ? err.text : "?");
+	if (child_run(sp, &c, &said, &err) == 0)
+		return;
+	host_error("outputs: %s", err.text ? err.text : "?");
+	/* It was killed, perhaps, and has left half a copy beside the place. */
+	free(weft_steal(&said));
+	argv[2] = (char *)"--killed";
+	c.seconds = CLEAN_SECONDS;
+	c.until = -1;
+	(void)!child_run(sp, &c, &said, NULL);
 }

@@ -15,7 +15,7 @@ steps:
   - name: one
     run: "true"
     scratch: node
-    outputs: {dir: one}
+    outputs: {dir: one/it}
     resources: {ntasks: 1, time: 3m}
   - name: two
     run: "true"
@@ -49,7 +49,15 @@ chgrp "$(as alice id -G | cut -d' ' -f2)" "$home/lab" && chmod 2770 "$home/lab"
 # The nodes' weft, which brings nothing back as long as the gate is shut.
 cat >"$DIR/bin/gate" <<END
 #!/bin/sh
-if [ "\$1" = stage-out ]; then
+if [ "\$*" = stage-out ]; then
+	if [ -e "$home/half" ]; then
+		"$DIR/bin/weft" stage-out &
+		until ls "$home"/one/.weft-part*; do :; done >/dev/null 2>&1
+		kill -STOP \$!
+		hostname >>"$home/waiting"
+		# Slurm lets it go on before it kills it.
+		while kill -STOP \$!; do sleep 0.01; done
+	fi
 	hostname >>"$home/waiting"
 	until [ -e "$home/gate" ]; do sleep 0.1; done
 fi
@@ -62,12 +70,14 @@ echo "command = $DIR/bin/gate" >>"$DIR/etc/weft.conf"
 start() { # ARGS: srun in the background, until it waits at the gate on N nodes
 	n=$1
 	shift
-	rm -rf "$home/gate" "$home/waiting" "$home/one" "$home/two"
+	rm -rf "$home/gate" "$home/half" "$home/waiting" "$home/one" "$home/two"
+	[ "$n" != half ] || touch "$home/half"
 	as alice timeout 120 srun --weft=heat.yaml "$@" >"$T_TMP/out" 2>&1 </dev/null &
 	srun=$!
 	t_until 60 waits "$n" || t_fail "it waits at the gate: $*" "$(cat "$T_TMP/out")"
 }
-waits() { [ "$(grep -c . "$home/waiting" 2>/dev/null)" = "$1" ]; }
+# $1: N, or half a copy
+waits() { [ "$(grep -c . "$home/waiting" 2>/dev/null)" = "${1/half/1}" ]; }
 finish() {
 	wait "$srun" && STATUS=0 || STATUS=$?
 	OUT=$(cat "$T_TMP/out")
@@ -95,7 +105,7 @@ t_is "by a group of the user's, too" "$(cat "$home/lab/made")" lab
 start 1 --weft-step=one ./make.sh 3
 touch "$home/gate"
 finish
-t_is "a failed task's, too" "$STATUS $(ls "$home/one")" '3 0'
+t_is "a failed task's, too" "$STATUS $(ls "$home/one/it")" '3 0'
 
 start 2 -N2 --weft-step=two ./make.sh 0
 as alice scancel -u alice
@@ -104,6 +114,12 @@ finish
 t_is 'cancelled: status' "$STATUS" 5
 t_has 'cancelled: message' "$OUT" 'outputs could not be brought back'
 [ ! -e "$home/two" ] && t_ok 'cancelled: nothing is in their place' || t_fail 'cancelled: something is in their place'
+start half --weft-step=one sh -c 'mkdir -p "${WEFT_OUTPUT_DIR%/*}"; head -c 300M /dev/zero | tr "\0" x >"$WEFT_OUTPUT_DIR"'
+t_is 'in the middle of a copy' "$(find "$home/one" -name '.weft-part*' | grep -c .)" 1
+as alice scancel -u alice
+finish
+t_is 'killed there: status' "$STATUS" 5
+t_is 'killed there: nothing of it' "$(find "$home/one" -mindepth 1)" ''
 t_until 60 idle && t_ok 'cancelled: the nodes are fine' || t_fail 'cancelled: the nodes' "$(as root sinfo)"
 t_is 'cancelled: nothing is left' "$(left)" ''
 
