@@ -305,6 +305,24 @@ print(j["resumed"] >= int(sys.argv[1]), j["moved"] + j["resumed"] <= j["bytes"] 
 	t_is 'much was there all the same' "$(resumed 50000000)" 'True True'
 	all_same 'and all have it as it is'
 	clean && t_ok 'nothing is left' || t_fail 'nothing is left' "$(ls -A "$T_TMP"/n*)"
+	# At random moments, of the source or of a node first, and what is sent changes between.
+	: >"$T_TMP/twice"
+	for i in $(seq $((${WEFT_TEST_KILLS:-5} / 5))); do
+		fresh 3
+		for at in $((RANDOM % 4)) $((RANDOM % 4 + 2)); do
+			killed "$at"
+			[ $((RANDOM % 2)) -eq 0 ] || kill -KILL "$(cat "$T_TMP/n$((RANDOM % 3 + 1)).pid")" 2>/dev/null
+			end_source
+			echo "$at" >"$tree/a/deep/$((RANDOM % 40 + 1))"
+		done
+		bcast --json --hosts 'n[1-3]' "$tree" "$T_TMP/dst/copy" >"$T_TMP/out" 2>&1 || cat "$T_TMP/out"
+		for n in 1 2 3; do
+			same "$tree" "$T_TMP/n$n/copy" && "$WEFT" stage verify "$T_TMP/n$n/copy" >/dev/null 2>&1 ||
+				echo "n$n is not as it should be: $(diff -r "$tree" "$T_TMP/n$n/copy" 2>&1 | head -2)"
+		done >>"$T_TMP/twice"
+		clean || ls -A "$T_TMP"/n* >>"$T_TMP/twice"
+	done
+	t_is 'killed twice at random moments, then whole' "$(cat "$T_TMP/twice")" ''
 	rm -r "$tree"
 	# What this node's cache has isn't read from the source.
 	plain=$T_TMP/plain
