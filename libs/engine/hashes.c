@@ -1,7 +1,7 @@
 /* hashes.c - root hashes of what a member has read and made, for its record.
  *
  * Known is that of what was copied: of a link to an input, or of an output that got its
- * place by a hard link, nothing was read.  Nodes print theirs, the engine reads that.
+ * place by a hard link, nothing was read.  Nodes print theirs, the engine takes that.
  *
  * A copy of what another member made must have the hash that its record names: between
  * the two somebody else may have written, or a disk may have lost some of it.  Whoever
@@ -46,19 +46,6 @@ int hashes_check(const struct unit *u, const struct unit_input *in,
 	return weft_err_hint(err,
 		"it was changed since: remove it, and `weft resume` makes it again; "
 		"where that was meant, touch it, and `weft resume` takes it as it is");
-}
-
-void hashes_read(struct unit *u, const char *text)
-{
-	for (const char *p = text; p && *p;) {
-		size_t n = strcspn(p, "\n");
-
-		if (weft_starts_with(p, "hash ")) {
-			weft_str_addn(&u->hashes, p, n);
-			weft_str_addc(&u->hashes, '\n');
-		}
-		p += n + (p[n] == '\n');
-	}
 }
 
 int hashes_check_all(

@@ -306,7 +306,12 @@ static int place_file(struct unit *u, const struct weft_file *f, struct weft_err
 	if (unit_may_read(u, src, err))
 		return -1;
 	if (f->kind == WEFT_FILE_COPY)
-		return weft_stage_put(src, dst, WEFT_STAGE_COPY, NULL, err);
+		return weft_stage_copy(src, dst,
+			&(struct weft_stage_options){.how = WEFT_STAGE_COPY,
+				.durable = WEFT_STAGE_DATA,
+				.writable = true,
+				.stop = u->e->stop},
+			NULL, err);
 	weft_autofree char *body = NULL, *filled = NULL;
 	struct weft_text t = {.pos = {1, 1}};
 	if (weft_read_file(src, (size_t)16 << 20, &body, NULL, err))

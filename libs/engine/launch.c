@@ -76,15 +76,16 @@ void weft_engine_srun_beside(struct weft_argv *a, unsigned n, const char *name)
 	launch_srun_beside(a, NULL, n, name);
 }
 
-/* "want INPUT HOST", or "have", of each node. */
-static void wanted(struct unit *u, const char *out)
+/* "want INPUT HOST", "have INPUT HOST", "hash in NAME HASH": of each node the lines
+ * that begin so. */
+static void take_lines(struct weft_str *to, const char *out, const char *word)
 {
-	for (const char *p = out; p && *p;) {
+	for (const char *p = out; *p;) {
 		size_t n = strcspn(p, "\n");
 
-		if (weft_starts_with(p, "want ") || weft_starts_with(p, "have ")) {
-			weft_str_addn(&u->want, p, n);
-			weft_str_addc(&u->want, '\n');
+		if (weft_starts_with(p, word)) {
+			weft_str_addn(to, p, n);
+			weft_str_addc(to, '\n');
 		}
 		p += n + (p[n] == '\n');
 	}
@@ -128,6 +129,9 @@ int launch_staging(struct unit *u, const struct weft_argv *a,
 {
 	struct weft_spawn s = WEFT_SPAWN_INIT;
 	weft_autofree char *out = NULL, *said = NULL;
+	/* A few lines of each node for each input or output. */
+	size_t things = u->step->n_inputs + u->step->n_outputs + 1;
+	size_t most = ((size_t)1 << 20) + u->slot.n_nodes * things * 1024;
 	int status = 0;
 
 	if (a->failed)
@@ -135,13 +139,14 @@ int launch_staging(struct unit *u, const struct weft_argv *a,
 	s.argv = a->v;
 	s.die_with_parent = true;
 	s.stop = stop;
-	if (weft_capture(&s, 0, (size_t)1 << 20, &out, &said, &status, err))
+	if (weft_capture(&s, 0, most, &out, &said, &status, err))
 		return -1;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
 		u->moved += moved(out);
-		hashes_read(u, out);
-		wanted(u, out);
-		return 0;
+		take_lines(&u->hashes, out, "hash ");
+		take_lines(&u->want, out, "want ");
+		take_lines(&u->want, out, "have ");
+		return u->hashes.failed || u->want.failed ? weft_err_nomem(err) : 0;
 	}
 	/* Our own line is the reason; around it stands what srun says of it. */
 	char *text = weft_starts_with(said, "weft: ") ? said : strstr(said, "\nweft: ");

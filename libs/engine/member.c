@@ -123,11 +123,12 @@ static int stage_in(struct unit *u, struct weft_err *err)
 		return -1;
 	if (unit_on_nodes(u)) {
 		double start = weft_monotonic();
+		uint64_t before = u->moved; /* counted already */
 
 		if (launch_on_nodes(u, "stage-in", err) || cast_run(u, err))
 			return -1;
 		u->record.stage_seconds += weft_monotonic() - start;
-		u->record.staged_in += u->moved;
+		u->record.staged_in += u->moved - before;
 	}
 	return u->step->scratch == WEFT_SCRATCH_SHARED ? files_place(u, err) : 0;
 }

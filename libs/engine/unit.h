@@ -177,8 +177,6 @@ int hashes_check(const struct unit *u, const struct unit_input *in,
 /* The same of all that nodes have said of it. */
 int hashes_check_all(
 	const struct unit *u, const struct unit_input *in, struct weft_err *err);
-/* Of what nodes print. */
-void hashes_read(struct unit *u, const char *text);
 /* Into the record. */
 void hashes_record(struct unit *u);
 

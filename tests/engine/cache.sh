@@ -138,6 +138,26 @@ t_run 0 "an input of the next member comes while one runs" "$WEFT" run --local -
 t_is "and isn't brought again" "$(staged ahead/1 a)" 20000000
 "$WEFT" stage gc -q --all
 
+# ---- inputs for the run directory and for the node, outputs in and beside each other
+cat >both.yaml <<'E'
+name: both
+steps:
+  - name: a
+    inputs: [{from: ./data.bin, as: own, mode: copy}, {from: ./tree, as: tree, to: node}]
+    run: mkdir -p d/sub; echo one >d/x; echo two >d/sub/y; echo three >z
+    outputs: {y: d/sub/y, all: "*", x: d/x, d: d, more: "d/*"}
+  - name: b
+    scratch: node
+    run: mkdir -p d/sub; echo one >d/x; echo two >d/sub/y
+    outputs: {y: d/sub/y, d: d}
+E
+t_run 0 "inputs here and there" "$WEFT" run --local -q both.yaml
+t_is "are counted once" "$(staged both/1 a)" 10000025
+t_is "an output in another one doesn't take its place" \
+	"$(cd weft-runs/both/1/steps && find a/out b/out -type f | sort | tr '\n' ' ')" \
+	"a/out/all/d/sub/y a/out/all/d/x a/out/all/z a/out/d/sub/y a/out/d/x a/out/more/sub/y a/out/more/x b/out/d/sub/y b/out/d/x "
+"$WEFT" stage gc -q --all
+
 # ---- a node that is too small is told before anything is brought to it
 if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=8m,nr_inodes=60 none "$NODE/scratch" 2>/dev/null; then
 	cat >small.yaml <<'E'

@@ -29,9 +29,11 @@ for how in in copy out; do
 	printf 'name: %s\nsteps: %s\n' "$how" "$steps" >$how.yaml
 done
 begun() { [ -e begun ]; }
-ended() { ! kill -0 "$engine" 2>/dev/null; }
+# Its engine, a child of it, may take longer: with the record all is over.
+ended() { ! kill -0 "$engine" 2>/dev/null && [ -e "$record" ]; }
 # NAME SIGNAL NUMBER: told once a copy has begun to read, which would take it minutes
 cancelled() {
+	record=weft-runs/$1/$3/steps/a/done.json
 	rm -f begun ran
 	FAULTY='slow:100 before:slow/' FAULTY_HOOK="unset LD_PRELOAD; touch $T_TMP/begun" \
 		LD_PRELOAD=$shim "$WEFT" run --local -q "$1.yaml" >"$1.out" 2>&1 &
@@ -42,7 +44,7 @@ cancelled() {
 	wait "$engine" 2>/dev/null
 	status=$?
 	t_is "$1: cancelled, and says so" "$((status - 128)) $(python3 -c 'import json,sys
-r = json.load(open("weft-runs/%s/steps/a/done.json" % sys.argv[1])); print(r["state"], r["reason"], sep=": ")' "$1/$3")" \
+r = json.load(open(sys.argv[1])); print(r["state"], r["reason"], sep=": ")' "$record")" \
 		"$(kill -l "$2") cancelled: cancelled while it staged"
 }
 node() { find "$NODE/scratch" -type f ! -path '*/cache/f/*' ! -name lock; }

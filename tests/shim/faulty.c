@@ -152,9 +152,8 @@ ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 
 ssize_t pread(int fd, void *buf, size_t n, off_t off)
 {
-	const char *ms = fault("slow");
-
 	run_hook(fd);
+	const char *ms = fault("slow"); /* good until the next one is asked for */
 	if (ms)
 		usleep((useconds_t)atoi(ms) * 1000);
 	if (is_of(fd, fault("read-eio"))) {
