@@ -114,7 +114,8 @@ static int broadcast(struct unit *u, const struct unit_input *in,
 	if (srun.failed)
 		return weft_err_nomem(err);
 	cast.once = srun.v;
-	cast.cache = cache;
+	/* In memory there is one only where the site makes the job's folder. */
+	cast.cache = cache_of(u, in->def->to) ? cache : NULL;
 	cast.cache_check = u->e->conf->node_cache == WEFT_NODE_CACHE_CHECK;
 	/* Blocked in this process, which takes its signals in line. */
 	sigemptyset(&child);

@@ -5,8 +5,9 @@
  * pieces (bcast_pack.c).  Each node gets them from its parent, passes them on to its
  * children before anything else (bcast_relay.c), and unpacks them beside the final name
  * (bcast_unpack.c).  A control link from each node to the source says who feeds whom,
- * and what became of it (bcast_control.c, bcast_receive.c).  The whole, from the
- * source's side: bcast.c.
+ * and what became of it (bcast_control.c, bcast_receive.c).  Before that each has said
+ * what a killed broadcast has left there (bcast_had.c).  The whole, from the source's
+ * side: bcast.c.
  */
 #ifndef WEFT_STAGE_BCAST_H
 #define WEFT_STAGE_BCAST_H

@@ -241,9 +241,10 @@ struct weft_stage_cast {
 };
 
 /* As weft_stage_copy(), to the same path on each host; opt->manifest, archive, replace,
- * durable, special and progress count.  Reads the source once.  0 when each of them has
- * it; -1 when some or none have: node[i] of host[i] (n_hosts of them, the caller's
- * zeroed memory) says which, and err what was wrong in general. */
+ * durable, special and progress count.  Reads the source once, and of it not what a
+ * killed call has left on all who need it.  0 when each of them has it; -1 when some or
+ * none have: node[i] of host[i] (n_hosts of them, the caller's zeroed memory) says
+ * which, and err what was wrong in general. */
 int weft_stage_broadcast(const char *src, const char *dst,
 	const struct weft_stage_cast *cast, const struct weft_stage_options *opt,
 	struct weft_stage_node *node, struct weft_stage_report *report,
