@@ -55,7 +55,8 @@ static void close_others(int keep)
 			close(fd);
 }
 
-/* What a step is sent by name is the tasks': only SIGKILL is meant for all. */
+/* It stays in the tasks' process group, which is all that proctrack/pgid knows of a
+ * step. Other signals than SIGKILL are meant for programs. */
 static void stand(void)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -65,7 +66,6 @@ static void stand(void)
 	prctl(PR_SET_NAME, "weft-watch");
 	for (int i = 1; i < 32; i++)
 		sigaction(i, &ignore, NULL);
-	setsid();
 	(void)!chdir("/");
 	close_others(there);
 	while (read(there, &c, 1) < 0 && errno == EINTR)
