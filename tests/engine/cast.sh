@@ -97,6 +97,10 @@ t_is 'which is that of a copy' "$(said make outputs | cut -d ' ' -f 1)" \
 t_has 'what is another does not start a step' "$(why late)" "isn't what make made as its output 'tree': its root hash is"
 
 # ---- a node that has it is the one that reads: not the first one, nor the file system
+if [ "$VARIANT" = san ]; then
+	t_skip 'a node that has it reads it' 'a sanitized command takes no preloaded library'
+	t_done
+fi
 cat >"$work/near.yaml" <<'E2'
 name: near
 steps:
