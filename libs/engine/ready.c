@@ -100,13 +100,19 @@ static int consider(struct engine *g, unsigned s, size_t i, bool any, bool *prog
 	ret = weft_plan_step_attempt(
 		g->e->plan, g->e->wf, g->e->conf, s, i, attempt, &plan, &arena, err);
 	if (!ret) {
-		weft_autofree uint64_t *near = near_find(g, s, i);
-		const struct choice choice = {
-			run_how(g, s, &plan), attempt ? g->bad : NULL, near};
+		weft_autofree uint64_t *near = NULL;
+		struct choice choice = {
+			run_how(g, s, &plan), attempt ? g->bad : NULL, NULL};
 
 		ret = steer_seat(g, s, &plan, choice.how, err);
 		if (!ret)
 			ret = room_take(&g->room, &plan, step, &choice, &r.share, err);
+		/* That reads records: not for one that has no room, each time. */
+		if (!ret && (near = near_find(g, s, i))) {
+			choice.near = near;
+			room_give(&g->room, &r.share);
+			ret = room_take(&g->room, &plan, step, &choice, &r.share, err);
+		}
 	}
 	bool left = !ret && left_is(g, s, i, &plan);
 	if (left || (!ret && !any && ahead_elsewhere(g, s, i, &r.share))) {
