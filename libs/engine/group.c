@@ -16,7 +16,7 @@ struct group {
 	pthread_mutex_t lock;
 	pthread_cond_t asked;
 	/* Under the lock: */
-	bool ask, done, quit;
+	bool up, ask, done, quit;
 	int sys; /* errno of the sync */
 };
 
@@ -25,6 +25,8 @@ static void *work(void *arg)
 	struct group *g = arg;
 
 	pthread_mutex_lock(&g->lock);
+	g->up = true;
+	pthread_cond_signal(&g->asked);
 	for (;;) {
 		while (!g->ask && !g->quit)
 			pthread_cond_wait(&g->asked, &g->lock);
@@ -89,6 +91,12 @@ int group_open(struct group **out, struct weft_recorder *recorder,
 		return -1;
 	}
 	g->started = true;
+	/* A member that is forked while a thread begins may inherit a lock that nobody
+	 * gives back: a sanitizer's allocator has such. */
+	pthread_mutex_lock(&g->lock);
+	while (!g->up)
+		pthread_cond_wait(&g->asked, &g->lock);
+	pthread_mutex_unlock(&g->lock);
 	*out = g;
 	return 0;
 }
