@@ -39,7 +39,7 @@ leave() {
 	bench_end
 }
 trap leave EXIT
-bench_keep_memory
+bench_keep_memory "$memory"
 
 # ---- nodes ------------------------------------------------------------------------
 # A bucket that holds a whole segment of the sender's, so that they are not cut up.

@@ -27,20 +27,25 @@ bench() {
 
 # A virtual machine may tell its host which memory is free, and whoever touches that next
 # waits for the host, page by page: three times the time of a copy.  Not while a bench
-# runs, where root may say so; memory that was written once then stays.
+# runs, where root may say so: then all that is free is touched once, and stays.
 REPORTING=/sys/module/page_reporting/parameters/page_reporting_order
 BENCH_REPORTING=
-bench_keep_memory() {
+bench_keep_memory() { # FOLDER in memory
 	[ -w "$REPORTING" ] || return 0
 	BENCH_REPORTING=$(cat "$REPORTING")
-	echo 11 >"$REPORTING" 2>/dev/null || BENCH_REPORTING=
+	if echo 11 >"$REPORTING" 2>/dev/null; then
+		bench_touch "$1" $(($(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo) - 1024))
+	else
+		BENCH_REPORTING=
+	fi
 }
-# In FOLDER, which is in memory.
-bench_warm_memory() { # FOLDER MIB
-	[ -z "$BENCH_REPORTING" ] || [ "$2" -gt "${BENCH_WARM:-0}" ] || return 0
-	BENCH_WARM=$2
-	head -c "$2M" /dev/zero >"$1/warm"
+bench_touch() { # FOLDER MIB
+	head -c "$2M" /dev/zero >"$1/warm" 2>/dev/null
 	rm "$1/warm"
+}
+# Where it can't be kept: before each run.
+bench_warm_memory() { # FOLDER MIB
+	[ -n "$BENCH_REPORTING" ] || bench_touch "$@"
 }
 bench_end() {
 	[ -z "$BENCH_REPORTING" ] || echo "$BENCH_REPORTING" >"$REPORTING"

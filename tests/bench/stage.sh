@@ -34,7 +34,7 @@ if ! memory=$(mktemp -d /dev/shm/weft-bench.XXXXXX); then
 fi
 disk=$(mktemp -d /var/tmp/weft-bench.XXXXXX)
 trap 'umount "$disk/xfs" "$disk/ext4" "$disk/huge" 2>/dev/null; rm -rf "$memory" "$disk"; bench_end' EXIT
-bench_keep_memory
+bench_keep_memory "$memory"
 # Half of what is free there: source and copies take turns.
 free_mib=$(df -m --output=avail /dev/shm | tail -n 1)
 ram_mib=$(awk '/MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
