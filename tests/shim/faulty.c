@@ -312,8 +312,10 @@ ssize_t fgetxattr(int fd, const char *name, void *value, size_t size)
 	real = real ? real : dlsym(RTLD_NEXT, "fgetxattr");
 	if (!own || strcmp(name, own) != 0)
 		return real(fd, name, value, size);
+	unsigned char *to = value;
+
 	for (size_t i = 0; i < n && i < size; i++)
-		sscanf(hex + 2 * i, "%2hhx", (unsigned char *)value + i);
+		sscanf(hex + 2 * i, "%2hhx", &to[i]);
 	return (ssize_t)n;
 }
 

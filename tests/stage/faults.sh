@@ -226,10 +226,10 @@ t_is "lose nothing elsewhere" "$(json attributes_not_kept)" 0
 export FAULTY_ATTR=00000003$own
 t_run 0 "ACLs that say what the mode does" faulty attr:system.nfs4_acl "$WEFT" stage cp --json place place2
 t_is "aren't missed" "$(json attributes_not_kept)" 0
-export FAULTY_ATTR="00000004$own$(entry 0 alice@site)"
+FAULTY_ATTR="00000004$own$(entry 0 alice@site)"
 t_run 0 "ACLs that name somebody" faulty attr:system.nfs4_acl "$WEFT" stage cp --json place place3
 t_is "are: of two files and a folder" "$(json attributes_not_kept)" 3
-export FAULTY_ATTR="00000003$(entry 0x3 OWNER@)$(entry 0x40 GROUP@)$(entry 0 EVERYONE@)"
+FAULTY_ATTR="00000003$(entry 0x3 OWNER@)$(entry 0x40 GROUP@)$(entry 0 EVERYONE@)"
 t_run 0 "and so are those that pass on" faulty attr:system.nfs4_acl "$WEFT" stage cp --json place/one place4
 t_is "to what is new" "$(json attributes_not_kept)" 1
 export FAULTY_ATTR=00000003ffffffff
