@@ -129,9 +129,9 @@ START_TEST(comes_back_as_it_was)
 		{(char *)"b", (char *)"/x", 0, 0, NULL, NULL}};
 	struct weft_record_input in[] = {
 		{(char *)"i", (char *)"00"}, {(char *)"j", (char *)"beef"}};
-	struct weft_record *r, w = record_of(0, 7, 3);
 
 	begin();
+	struct weft_record *r, w = record_of(0, 7, 3);
 	w.state = WEFT_STATE_FAILED;
 	w.code = WEFT_ESTAGE;
 	w.round = 2;
